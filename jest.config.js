@@ -1,0 +1,15 @@
+// One configuration for every suite; `test/support/run-suites.ts` picks the folders.
+export default {
+  testEnvironment: 'node',
+  roots: ['<rootDir>/test'],
+  testMatch: ['**/*.test.ts'],
+  extensionsToTreatAsEsm: ['.ts'],
+  transform: {
+    '^.+\\.ts$': [
+      '@swc/jest',
+      { jsc: { target: 'es2024', parser: { syntax: 'typescript' } }, module: { type: 'es6' }, sourceMaps: 'inline' },
+    ],
+  },
+  setupFiles: ['<rootDir>/test/support/kafkajs-guard.setup.cjs'],
+  maxWorkers: 2,
+};

@@ -1,0 +1,41 @@
+import type { EmailType, Lane } from '../domain/policy.ts';
+import type {
+  Cancellation,
+  DeadLetter,
+  DeliveryResult,
+  DomainSite,
+  EmailJob,
+  ReputationSignal,
+  RouterSeen,
+  Score,
+  Suppression,
+} from './generated.ts';
+
+/** A topic that exists in topics.yaml, and the type of what it carries. There is no other way to name one. */
+export interface Topic<V> {
+  readonly name: string;
+  /** Name of the value's record schema in schemas/. */
+  readonly schema: string;
+  /** Never set: ties V to the topic for the compiler. */
+  readonly _value?: V;
+}
+
+const topic = <V>(name: string, schema: string): Topic<V> => ({ name, schema });
+
+export const DELAY_TIERS = ['15s', '1m', '5m', '15m', '1h', '4h', '1d'] as const;
+export type DelayTier = (typeof DELAY_TIERS)[number];
+
+export const topics = {
+  ingest: (type: EmailType) => topic<EmailJob>(`email.ingest.${type}`, 'EmailJob'),
+  routerSeen: (type: EmailType) => topic<RouterSeen>(`email.router-seen.${type}`, 'RouterSeen'),
+  due: (type: EmailType) => topic<EmailJob>(`email.due.${type}`, 'EmailJob'),
+  send: (lane: Lane) => topic<EmailJob>(`email.send.${lane.queue}.${lane.provider}`, 'EmailJob'),
+  delay: (tier: DelayTier) => topic<EmailJob>(`email.delay.${tier}`, 'EmailJob'),
+  results: (type: EmailType) => topic<DeliveryResult>(`email.results.${type}`, 'DeliveryResult'),
+  cancellations: topic<Cancellation>('email.cancellations', 'Cancellation'),
+  reputation: topic<ReputationSignal>('email.reputation', 'ReputationSignal'),
+  suppressions: topic<Suppression>('email.suppressions', 'Suppression'),
+  scores: topic<Score>('email.scores', 'Score'),
+  domains: topic<DomainSite>('email.domains', 'DomainSite'),
+  deadLetters: topic<DeadLetter>('email.dead-letters', 'DeadLetter'),
+} as const;
