@@ -30,6 +30,9 @@ export interface Task {
 }
 export const taskId = (task: Task): string => `${task.group}.${task.topic}.${task.partition}`;
 
+/** Key of barrier records: written by readers to learn that they have caught up; nobody folds them. */
+export const BARRIER_KEY = '\u0000barrier';
+
 /** What is committed for a task. `nextOffset` is -1 where nothing was committed yet: read from the beginning. */
 export interface Position {
   readonly nextOffset: number;

@@ -1,6 +1,6 @@
 import type { Topic } from '../contracts/topic.ts';
 import type { Millis } from '../domain/time.ts';
-import type { Headers, LogRecord, StoredRecord, Task } from './ports.ts';
+import type { Headers, StoredRecord, Task } from './ports.ts';
 
 /** One decoded record of the input topic. `at` is the record's append time: time is an input. */
 export interface Input<V> {
@@ -74,6 +74,8 @@ export interface Draft {
   readonly consumed: number;
   /** When the first one that was not consumed may be tried again. */
   readonly waitUntil: Millis | null;
+  /** Facts for telemetry: how often each decision was taken. Counted only once committed. */
+  readonly counts?: ReadonlyMap<string, number>;
   /** Called once, after the log said yes, with where the outputs landed: makes the draft what is believed. */
   believe(landed: readonly { readonly partition: number; readonly offset: number }[]): void | Promise<void>;
 }
@@ -84,6 +86,8 @@ export interface StreamDefinition<V> {
   readonly version: string;
   /** Every topic of the group; one group has one fixed topic set. */
   readonly inputs: readonly Topic<V>[];
+  /** False: values are passed on unread (`Input.value` is undefined), as the delay processor does. */
+  readonly decode: boolean;
   /** Stage that dead letters of undecodable input name. */
   readonly stage: string;
   /** Makes the task's fold, with its state restored. Called after the fence, before the first batch. */
@@ -97,6 +101,3 @@ export type Restore = (
   fromOffset: number,
   apply: (records: readonly StoredRecord[]) => void | Promise<void>,
 ) => Promise<number>;
-
-/** Encoded outputs, ready for the log. */
-export type Encoded = readonly LogRecord[];

@@ -1,0 +1,25 @@
+import type { Telemetry } from '../runtime/ports.ts';
+
+/** Telemetry for tests: keeps sums per counter and what was logged, prints nothing. */
+export class RecordingTelemetry implements Telemetry {
+  readonly counters = new Map<string, number>();
+  readonly logged: { readonly level: string; readonly message: string; readonly facts?: unknown }[] = [];
+
+  count(name: string, labels: Readonly<Record<string, string>> = {}, by = 1): void {
+    for (const key of [name, `${name}${JSON.stringify(labels)}`])
+      this.counters.set(key, (this.counters.get(key) ?? 0) + by);
+  }
+
+  gauge(): void {}
+
+  observe(): void {}
+
+  log(level: 'debug' | 'info' | 'warn' | 'error', message: string, facts?: Readonly<Record<string, unknown>>): void {
+    this.logged.push({ level, message, facts });
+  }
+
+  /** The sum of a counter over all labels; 0 if it was never counted. */
+  sum(name: string): number {
+    return this.counters.get(name) ?? 0;
+  }
+}
