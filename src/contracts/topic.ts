@@ -1,3 +1,4 @@
+import type { DelayTier } from '../domain/ladder.ts';
 import type { EmailType, Lane } from '../domain/policy.ts';
 import type {
   Cancellation,
@@ -22,8 +23,7 @@ export interface Topic<V> {
 
 const topic = <V>(name: string, schema: string): Topic<V> => ({ name, schema });
 
-export const DELAY_TIERS = ['15s', '1m', '5m', '15m', '1h', '4h', '1d'] as const;
-export type DelayTier = (typeof DELAY_TIERS)[number];
+export { DELAY_TIERS, type DelayTier } from '../domain/ladder.ts';
 
 export const topics = {
   ingest: (type: EmailType) => topic<EmailJob>(`email.ingest.${type}`, 'EmailJob'),
