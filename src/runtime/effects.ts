@@ -1,0 +1,84 @@
+import type { Topic } from '../contracts/topic.ts';
+import type { Millis } from '../domain/time.ts';
+import type { Task } from './ports.ts';
+import type { Input, Output } from './processor.ts';
+
+/** What became of a record when it was taken in. */
+export type Admission<U> =
+  | { readonly kind: 'queued'; readonly unit: U; readonly bytes: number }
+  /** It needs no attempt (expired, uncertain and held, invalid …): these outputs are its end here. */
+  | { readonly kind: 'settled'; readonly outputs: readonly Output[] };
+
+export interface Choice<U> {
+  /** To be declared, and attempted once the declaration is committed. At most the room that was given. */
+  readonly attempts: readonly U[];
+  /** Done without an attempt: skipped, or sent back to the ladder. */
+  readonly settled: readonly { readonly unit: U; readonly outputs: readonly Output[] }[];
+  /** When to ask again although nothing happened (a limit that frees, a not-before); null: never. */
+  readonly wakeAt: Millis | null;
+}
+
+/**
+ * A processor whose work cannot be undone or repeated freely: what it does to the world is bounded by a ledger.
+ * `U` is its own unit object, `R` what an attempt answers. The `EffectProcessor` runs it.
+ */
+export interface EffectDefinition<V, U extends object, R> {
+  readonly name: string;
+  readonly version: string;
+  readonly stage: string;
+  /** Every topic of the group; one group has one fixed topic set. */
+  readonly inputs: readonly Topic<V>[];
+  /** Takes a record in. `uncertain`: a predecessor had declared it and never said what became of it. */
+  admit(task: Task, input: Input<V>, uncertain: boolean, now: Millis): Admission<U>;
+  /** Picks from everything admitted. Never called twice at once. Must hold what it gives out until `settle` or `forget`. */
+  choose(room: number, now: Millis): Promise<Choice<U>>;
+  /** The effect. Never throws: what the world does is a value. Ends early, truthfully, when the signal aborts. */
+  perform(unit: U, signal: AbortSignal): Promise<R>;
+  /** What to write about an attempt. Frees what the unit held. */
+  settle(unit: U, result: R, now: Millis): readonly Output[];
+  /** The unit is not ours any more: free what it holds and never choose it again. Idempotent. */
+  forget(unit: U): void;
+  /** Outputs about all attempts that one transaction settles (pre-aggregated counts). */
+  summarise?(settled: readonly { readonly unit: U; readonly result: R }[], now: Millis): readonly Output[];
+}
+
+/** The in-flight cap of a process: a crash hits all of its partitions at once. Counts declared units not yet committed as done. */
+export class InFlight {
+  readonly max: number;
+  private count = 0;
+  constructor(max: number) {
+    this.max = max;
+  }
+  get used(): number {
+    return this.count;
+  }
+  room(): number {
+    return Math.max(0, this.max - this.count);
+  }
+  take(by: number): void {
+    this.count += by;
+  }
+  free(by: number): void {
+    this.count -= by;
+  }
+}
+
+/** At most `max` transactions at once in this process, first come first served. */
+export class CommitBudget {
+  private free: number;
+  private readonly waiting: (() => void)[] = [];
+  constructor(max: number) {
+    this.free = max;
+  }
+  async spend<T>(work: () => Promise<T>): Promise<T> {
+    if (this.free > 0) this.free--;
+    else await new Promise<void>((resolve) => this.waiting.push(resolve));
+    try {
+      return await work();
+    } finally {
+      const next = this.waiting.shift();
+      if (next) next();
+      else this.free++;
+    }
+  }
+}
