@@ -1,0 +1,142 @@
+import type { Pool, ProviderRule, QueuePolicy, Sender, Source } from '../domain/policy.ts';
+
+/**
+ * Everything the operator decides, read once and checked whole: plain frozen values. Spans are milliseconds, sizes are
+ * bytes. Where a comment says *reference*, the value is `file:…` or `env:…`, resolved by `src/secrets`; never the secret.
+ */
+export interface Config {
+  readonly kafka: KafkaConfig;
+  readonly registry: { readonly url: string };
+  /** `null`: no Redis; every worker keeps to its share of the limits. */
+  readonly redis: RedisConfig | null;
+  readonly http: { readonly host: string; readonly port: number };
+  /** Directory of local stores, keys that were made at first start, and what `up` started. */
+  readonly stateDir: string;
+  readonly logs: LogConfig;
+  readonly job: { readonly bytesMax: number };
+  readonly topics: TopicConfig;
+  readonly router: RouterConfig;
+  readonly worker: WorkerConfig;
+  readonly circuit: CircuitConfig;
+  /** One per queue of the domain, always all of them. */
+  readonly queues: readonly QueueConfig[];
+  readonly pools: readonly Pool[];
+  readonly sources: readonly Source[];
+  /** One per provider of the domain, always all of them. */
+  readonly providers: readonly ProviderRule[];
+  readonly senders: SendersConfig;
+  readonly feedbackId: { readonly senderId: string };
+  /** Links that begin with it are ours, so one click is honoured. `null`: no links of ours. */
+  readonly unsubscribe: { readonly baseUrl: string | null };
+  /** Reference to the key that signs return paths. `null`: return paths carry no token. */
+  readonly verp: { readonly key: string | null };
+  readonly reputation: ReputationConfig;
+  readonly dns: { readonly domains: readonly DnsDomain[] };
+}
+
+export interface KafkaConfig {
+  readonly brokers: readonly string[];
+  readonly clientId: string;
+  readonly sessionTimeoutMs: number;
+  readonly rebalanceTimeoutMs: number;
+  readonly heartbeatIntervalMs: number;
+}
+
+export interface RedisConfig {
+  /** May hold a password: never logged or shown. */
+  readonly url: string;
+  readonly keyPrefix: string;
+  readonly commandTimeoutMs: number;
+}
+
+export interface LogConfig {
+  readonly level: LogLevel;
+  /** Reference to the key under which addresses are hashed in logs. `null`: a random one per process. */
+  readonly addressKey: string | null;
+}
+
+export const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const;
+export type LogLevel = (typeof LOG_LEVELS)[number];
+
+export interface TopicConfig {
+  /** Multiplies the partition counts of topics.yaml. */
+  readonly partitionFactor: number;
+  readonly replicationFactor: number;
+}
+
+export interface RouterConfig {
+  readonly dedupWindowMs: number;
+  /** Records folded into one transaction. */
+  readonly batchMax: number;
+  /** A marketing job whose score is below it goes to the throttled queue. 0 … 1. */
+  readonly throttleScore: number;
+  readonly sendAtMaxMs: number;
+  /** Maximum age of queues that state none. */
+  readonly ageMaxMs: number;
+}
+
+export interface WorkerConfig {
+  /** Mails declared and not settled, per process: what a crash can leave in doubt. */
+  readonly inFlightMax: number;
+  readonly siteQueue: QueueBounds;
+  /** Over all site queues of a process. */
+  readonly allQueues: QueueBounds;
+  /** Multiplies every SMTP time-out. 1 in production; tests shrink it. */
+  readonly patienceFactor: number;
+  readonly commitsPerSecondMax: number;
+  readonly drainMs: number;
+}
+
+export interface QueueBounds {
+  readonly unitsMax: number;
+  readonly bytesMax: number;
+}
+
+export interface CircuitConfig {
+  readonly failures: number;
+  readonly resetMs: number;
+}
+
+export const PRIORITIES = ['high', 'normal', 'low'] as const;
+/** The order in which a worker serves its queues; decides the tick of a queue that states none. */
+export type Priority = (typeof PRIORITIES)[number];
+
+export interface QueueConfig extends QueuePolicy {
+  readonly priority: Priority;
+}
+
+export interface SendersConfig {
+  /** `lenient`: mail from a domain that is not in the list goes unsigned and is counted. `strict`: it is refused. */
+  readonly mode: 'lenient' | 'strict';
+  readonly list: readonly Sender[];
+}
+
+export const REPUTATION_ACTIONS = ['throttle', 'pause', 'alert'] as const;
+
+export interface ReputationConfig {
+  readonly warmUp: {
+    readonly enabled: boolean;
+    readonly initialVolume: number;
+    /** 0.2 means 20 % more every day. */
+    readonly dailyIncreaseRatio: number;
+    readonly dailyIncreaseMax: number;
+  };
+  readonly thresholds: { readonly bounceRatio: number; readonly complaintRatio: number };
+  readonly action: (typeof REPUTATION_ACTIONS)[number];
+}
+
+/** What a domain's DNS is expected to say. */
+export interface DnsDomain {
+  readonly name: string;
+  readonly spf: string | null;
+  /** Name of the DKIM record. */
+  readonly dkim: string | null;
+  readonly dmarc: string | null;
+}
+
+/** One thing that is wrong. `line` counts from 1; `null` where the value came from the environment or is missing whole. */
+export interface Problem {
+  readonly path: string;
+  readonly line: number | null;
+  readonly message: string;
+}
