@@ -1,120 +1,413 @@
 // Generated from schemas/*.avsc by `npm run contracts`. Do not edit.
-export type EmailTypeSymbol = 'unknown' | 'transactional' | 'notification' | 'marketing';
-export type PrioritySymbol = 'low' | 'normal' | 'high';
-export interface NameValue { name: string; value: string }
-export interface Attachment { filename: string; contentType: string; contentId: string | null; content: Buffer }
-export interface Payload {
-  from: string;
-  replyTo: string | null;
-  subject: string;
-  html: string | null;
-  text: string | null;
-  unsubscribeLink: string | null;
-  oneClick: boolean;
+
+/**
+ * A wish that a job be not sent. The value of email.cancellations, keyed by job id. It is looked up before a mail
+ * is declared; one that is on its way already is not called back.
+ */
+export interface Cancellation {
+  /** The job's id. */
+  jobId: string;
+  /** The job's tenant; a cancellation of another tenant does not count. */
+  tenant: string;
+  /** Who asked for it; the results name it. */
+  who: string;
+  /** Why; the results name it. */
+  why: string;
+  /** When it was asked for. Milliseconds since the Unix epoch, UTC. */
+  at: number;
+}
+
+/**
+ * One entry of a list of names and values. A list and not a map, because order and repetition matter, and because a
+ * map's keys become property names in some languages.
+ */
+export interface NameValue {
+  /** Name of the entry. */
+  name: string;
+  /** Value of the entry. */
+  value: string;
+}
+
+/**
+ * A record that cannot be decoded or processed: its original bytes, where it lay, and why it went no further. The
+ * value of email.dead-letters, under the original key.
+ */
+export interface DeadLetter {
+  /** Topic that the record was read from. */
+  topic: string;
+  /** Partition that it was read from. */
+  partition: number;
+  /** Offset that it was read from. */
+  offset: number;
+  /** The record's key as it was. Null: it had none. */
+  key: Buffer | null;
+  /** The record's value as it was. Null: it was a tombstone. */
+  value: Buffer | null;
+  /** The record's headers, as far as they were text. */
   headers: NameValue[];
+  /** Where it failed: decode, step, or the name of the processor's own stage. */
+  stage: string;
+  /** Why, as a word of a closed list that can be counted and alerted on. */
+  reason: string;
+  /** Why, for people: at most 500 characters. Null: the reason says it all. */
+  detail: string | null;
+  /** Processor that gave up on it. */
+  processor: string;
+  /** Version of that processor. */
+  version: string;
+  /** The job's id, where it could be read. Null: what cannot be decoded has none. */
+  jobId: string | null;
+  /** When it failed. Milliseconds since the Unix epoch, UTC. */
+  at: number;
+}
+
+/**
+ * What kind of mail it is. Types never share an ingest topic, a lane or, unless the operator insists, a source.
+ * `unknown` is what a reader sees in place of a symbol that is newer than itself; never write it.
+ */
+export type EmailTypeSymbol = 'unknown' | 'transactional' | 'notification' | 'marketing';
+
+/**
+ * `attempt`: a try that did not end the job. `ending`: the one record that ends it. `annotation`: later news about
+ * a job that has ended.
+ */
+export type ResultKind = 'unknown' | 'attempt' | 'ending' | 'annotation';
+
+/**
+ * How a job ends. `sent`: the remote server took it, which is not yet `delivered`. `bounced`: refused for good, or
+ * attempts used up. `suppressed`: not attempted, the recipient is on the suppression list. `expired`: too old.
+ * `cancelled`: on request. `dead_lettered`: cannot be processed. `unknown`: it may or may not have gone out, and
+ * policy forbids another try.
+ */
+export type EndingSymbol = 'unknown' | 'sent' | 'bounced' | 'suppressed' | 'expired' | 'cancelled' | 'dead_lettered';
+
+/**
+ * Later news. `delivered`: a provider or a delivery notice says that it reached the mailbox. `bounced_later`: a
+ * bounce mail came after acceptance. `complained`: reported as spam. `unsubscribed`: the recipient left. `placed`:
+ * seen in a seed mailbox.
+ */
+export type AnnotationSymbol = 'unknown' | 'delivered' | 'bounced_later' | 'complained' | 'unsubscribed' | 'placed';
+
+/**
+ * What became of a job: one record per attempt, exactly one ending, and any number of annotations that later news
+ * adds. The value of email.results.*, keyed by job id.
+ */
+export interface DeliveryResult {
+  /** The job's id. */
+  jobId: string;
+  /** The job's tenant. */
+  tenant: string;
+  /** The job's type. */
+  type: EmailTypeSymbol;
+  /** The job's recipient as written. */
+  recipient: string;
+  /** What this record is. */
+  kind: ResultKind;
+  /** Set where kind is `ending`, else null. */
+  ending: EndingSymbol | null;
+  /** Set where kind is `annotation`, else null. */
+  annotation: AnnotationSymbol | null;
+  /** Number of the attempt, from 1. 0: nothing was attempted. */
+  attempt: number;
+  /** When it happened. Milliseconds since the Unix epoch, UTC. */
+  at: number;
+  /** Name of the source that tried. Null: nothing was attempted. */
+  source: string | null;
+  /** Provider site that was tried. Null: nothing was attempted. */
+  site: string | null;
+  /** Reply code of the remote server (RFC 5321 section 4.2). Null: there was no reply. */
+  smtpCode: number | null;
+  /** Enhanced status code of the reply, such as 5.1.1 (RFC 3463). Null: the reply had none. */
+  enhancedCode: string | null;
+  /** Text of the reply, at most 512 bytes. Null: there was no reply. */
+  reply: string | null;
+  /** Bounce class that the rules gave the reply, such as invalid-recipient. Null: none applies. */
+  class: string | null;
+  /**
+   * Why, in the pipeline's own words, where no remote server said it: the rule or limit that decided. Null: the
+   * reply says it.
+   */
+  reason: string | null;
+  /** Message-ID of the mail (RFC 5322 section 3.6.4). Null: none was composed. */
+  messageId: string | null;
+  /** True where a copy may have gone out before, because a process died between the message and the reply to it. */
+  uncertain: boolean;
+  /** The job's campaign. */
+  campaign: string | null;
+  /** The job's tags. */
+  tags: string[];
+  /** The job's metadata. */
+  metadata: NameValue[];
+}
+
+/**
+ * Who runs the mailboxes of a recipient domain, learned from its MX records. A row of email.domains, keyed by
+ * domain.
+ */
+export interface DomainSite {
+  /** The domain, in A-labels and lower case (RFC 5890). */
+  domain: string;
+  /** Provider that runs it: the second half of a lane's name. */
+  provider: string;
+  /** Site that limits are kept for: the common name of its mail exchangers, or the domain itself. */
+  site: string;
+  /** When it was looked up. Milliseconds since the Unix epoch, UTC. */
+  at: number;
+}
+
+/** Order in which a worker serves what waits in its own queues. No promise across partitions. */
+export type PrioritySymbol = 'unknown' | 'low' | 'normal' | 'high';
+
+/** One file that goes with the mail. */
+export interface Attachment {
+  /** Name that the recipient sees; no path (RFC 2183 section 2.3). */
+  filename: string;
+  /** Media type (RFC 2045 section 5.1). */
+  contentType: string;
+  /**
+   * Content-ID without the angle brackets, for cid: links from the html part (RFC 2392). Null: an ordinary
+   * attachment.
+   */
+  contentId: string | null;
+  /** The file's bytes, not base64. */
+  content: Buffer;
+}
+
+/** The mail itself, either as parts that are composed here, or whole in mime. */
+export interface Payload {
+  /**
+   * The From header: one mailbox, with or without a display name (RFC 5322 section 3.4). Its domain is the one that
+   * is signed for. Must be set, except where mime carries it.
+   */
+  from: string;
+  /** The Reply-To header: one mailbox (RFC 5322 section 3.6.2). Null: none. */
+  replyTo: string | null;
+  /** The Subject header as text; encoded as RFC 2047 asks. No CR or LF. */
+  subject: string;
+  /** The text/html part. Null: none. */
+  html: string | null;
+  /** The text/plain part. Null: none. */
+  text: string | null;
+  /**
+   * An https: or mailto: URI for the List-Unsubscribe header (RFC 2369). Null: the pipeline's own link where one is
+   * configured.
+   */
+  unsubscribeLink: string | null;
+  /**
+   * True: unsubscribeLink takes the POST of RFC 8058, so List-Unsubscribe-Post is added. For a link of the
+   * pipeline's own it is always added.
+   */
+  oneClick: boolean;
+  /** Further header fields. Only names on the configured allow-list are taken; a CR or LF refuses the job. */
+  headers: NameValue[];
+  /** Files, within the limit on the whole job. */
   attachments: Attachment[];
+  /**
+   * A whole message (RFC 5322) from SMTP submission. Its headers are parsed, checked and written again. Null: the
+   * message is composed from the fields above; otherwise those are ignored.
+   */
   mime: Buffer | null;
 }
+
+/**
+ * One mail to one recipient, as an application asks for it. The value of email.ingest.*, and unchanged, byte for
+ * byte, of every topic that carries the job on its way. Besides the three required fields it needs either payload
+ * or templateId.
+ */
 export interface EmailJob {
+  /**
+   * Idempotency key, chosen by the producer and unique within the tenant: the same id and content is accepted once,
+   * the same id with other content is refused. 1 to 256 characters, none of them a control character.
+   */
   id: string;
+  /** Who the mail is sent for. Job ids are unique per tenant, and quotas are kept per tenant. */
   tenant: string;
+  /** Decides the queue, the retry policy and the suppressions that apply. */
   type: EmailTypeSymbol;
+  /** Order among the jobs that wait in the same worker; `unknown` is served as `normal`. */
   priority: PrioritySymbol;
+  /**
+   * The one address that the mail goes to, without a display name (RFC 5321 section 4.1.2, Mailbox). A non-ASCII
+   * domain may be written as U-labels or A-labels; a non-ASCII local part needs SMTPUTF8 (RFC 6531). At most 254
+   * octets.
+   */
   recipient: string;
+  /** The mail's content. Null: it is made from templateId and mergeData. */
   payload: Payload | null;
+  /** Template that makes the content. Null: payload has it. */
   templateId: string | null;
+  /** Version of the template. Null: the newest at the time of sending. */
   templateVersion: number | null;
+  /** Values for the template's placeholders. */
   mergeData: NameValue[];
+  /** The application's own data; returned with every result, never sent. */
   metadata: NameValue[];
+  /** Labels to group results by; returned with every result. */
   tags: string[];
+  /** Campaign that the mail belongs to: goes into Feedback-ID and results. Null: none. */
   campaign: string | null;
+  /** Not to be sent before. Milliseconds since the Unix epoch, UTC; at most 30 days ahead. Null: at once. */
   sendAt: number | null;
+  /**
+   * Not to be attempted after; the job then ends `expired`. Milliseconds since the Unix epoch, UTC. Null: the
+   * queue's maximum age alone.
+   */
   expiresAt: number | null;
+  /** Region whose sources must send it. Null: any. */
   region: string | null;
+  /** Trace context of the request behind it (W3C Trace Context, traceparent). Null: none. */
   traceparent: string | null;
 }
-export type ResultKind = 'unknown' | 'attempt' | 'ending' | 'annotation';
-export type EndingSymbol = 'unknown' | 'sent' | 'bounced' | 'suppressed' | 'expired' | 'cancelled' | 'dead_lettered';
-export type AnnotationSymbol = 'unknown' | 'delivered' | 'bounced_later' | 'complained' | 'unsubscribed' | 'placed';
-export interface DeliveryResult {
-  jobId: string;
-  tenant: string;
-  type: EmailTypeSymbol;
-  recipient: string;
-  kind: ResultKind;
-  ending: EndingSymbol | null;
-  annotation: AnnotationSymbol | null;
-  attempt: number;
-  at: number;
-  source: string | null;
-  site: string | null;
-  smtpCode: number | null;
-  enhancedCode: string | null;
-  reply: string | null;
-  class: string | null;
-  reason: string | null;
-  messageId: string | null;
-  uncertain: boolean;
-  campaign: string | null;
-  tags: string[];
-  metadata: NameValue[];
-}
-/** A record of email.router-seen: hashes of 16 bytes each, concatenated: id hash, content hash, id hash, … */
-export interface RouterSeen { at: number; hashes: Buffer }
-export interface Cancellation { jobId: string; tenant: string; who: string; why: string; at: number }
-export type SignalKind =
-  | 'unknown' | 'sent_counted' | 'delivered' | 'bounced' | 'deferred' | 'complained' | 'unsubscribed'
-  | 'suppression_added' | 'suppression_removed' | 'erased';
-/** A record of email.reputation, keyed by subject. */
+
+/**
+ * What happened. `sent_counted`: mails that a server took, added up. `suppression_added` and `suppression_removed`:
+ * by an operator. `erased`: everything known about the subject is to be forgotten.
+ */
+export type SignalKind = 'unknown' | 'sent_counted' | 'delivered' | 'bounced' | 'deferred' | 'complained' | 'unsubscribed' | 'suppression_added' | 'suppression_removed' | 'erased';
+
+/**
+ * One thing that happened to one subject. The value of email.reputation, keyed by subject: the log that
+ * suppressions and scores are folded from, and can be folded from again with other rules.
+ */
 export interface ReputationSignal {
+  /** Identity of the event: the same event told twice has the same one, and counts once. */
   eventId: string;
+  /** What it is about: `recipient:<address>` (address folded to lower case) or `identity:<kind>:<name>|<provider>`. */
   subject: string;
+  /** What happened. */
   kind: SignalKind;
+  /** When it happened; folds read no later than the record's append time. Milliseconds since the Unix epoch, UTC. */
   at: number;
+  /** Tenant whose mail it was. */
   tenant: string;
+  /** Type of the mail; `unknown` where it is about no mail in particular. */
   type: EmailTypeSymbol;
+  /** Job that it is about. Null: none, or many. */
   jobId: string | null;
+  /** Source that sent. Null: none. */
   source: string | null;
+  /** Provider of the recipient's mailbox. Null: not known. */
   provider: string | null;
+  /** Reply code of the remote server (RFC 5321 section 4.2). Null: there was no reply. */
   smtpCode: number | null;
+  /** Enhanced status code of the reply (RFC 3463). Null: the reply had none. */
   enhancedCode: string | null;
-  /** At most 512 bytes. */
+  /** At most 512 bytes of the reply's text: a replay with other rules judges it anew. Null: there was no reply. */
   reply: string | null;
+  /** Bounce class that the rules gave it at the time. Null: none. */
   class: string | null;
+  /** Version of the rules that gave the class. Null: no class. */
   ruleVersion: string | null;
+  /** How many mails it stands for; more than 1 only for `sent_counted`. */
   count: number;
+  /** Operator behind it. Null: the pipeline itself. */
   who: string | null;
+  /** The operator's reason. Null: none given. */
   why: string | null;
 }
-export interface Evidence { eventId: string; kind: SignalKind; at: number; class: string | null; ruleVersion: string | null; who: string | null; why: string | null }
-export type SuppressionSeverity = 'unknown' | 'manual' | 'complaint' | 'hard_bounce' | 'unsubscribe' | 'soft_bounces';
-/** A row of email.suppressions, keyed by subject `recipient:<address>` (address folded to lower case). */
-export interface Suppression {
+
+/**
+ * What one transaction of a router let through. The value of email.router-seen.*, from which the router's
+ * deduplication store is rebuilt.
+ */
+export interface RouterSeen {
+  /** Append time of the newest job among them: deduplication forgets by it. Milliseconds since the Unix epoch, UTC. */
+  at: number;
+  /** Hashes of 16 bytes each, concatenated in pairs: of (tenant, job id), then of the content; one pair per job. */
+  hashes: Buffer;
+}
+
+/**
+ * How a sending identity is regarded at one provider. A row of email.scores, keyed by subject; no row means
+ * healthy.
+ */
+export interface Score {
+  /** `identity:<kind>:<name>|<provider>`. */
   subject: string;
+  /** From 0 (spoilt) to 1 (healthy). */
+  score: number;
+  /** What the rules ask for at this score, such as throttle or pause; `none`: nothing. */
+  action: string;
+  /** End of the newest one-minute bucket that went into it. Milliseconds since the Unix epoch, UTC. */
+  at: number;
+  /** The counts that it was judged by, as a JSON object; for people, nothing is decided by it. */
+  figures: string;
+}
+
+/** The strongest ground, from strong to weak in the order of the symbols after `unknown`. */
+export type SuppressionSeverity = 'unknown' | 'manual' | 'complaint' | 'hard_bounce' | 'unsubscribe' | 'soft_bounces';
+
+/** One event that led to it. */
+export interface Evidence {
+  /** The event's identity in email.reputation. */
+  eventId: string;
+  /** What happened. */
+  kind: SignalKind;
+  /** When it happened. Milliseconds since the Unix epoch, UTC. */
+  at: number;
+  /** Bounce class that the rules gave it. Null: none. */
+  class: string | null;
+  /** Version of the rules that decided. Null: an operator did. */
+  ruleVersion: string | null;
+  /** Operator behind it. Null: the pipeline itself. */
+  who: string | null;
+  /** The operator's reason. Null: none given. */
+  why: string | null;
+}
+
+/**
+ * Whether an address may be mailed, and why not. A row of email.suppressions, keyed by subject. A weaker or a later
+ * event never erases a stronger one.
+ */
+export interface Suppression {
+  /** `recipient:<address>`, the address folded to lower case. */
+  subject: string;
+  /** False: lifted; the row stays for its evidence. */
   active: boolean;
+  /** The strongest ground for it. */
   severity: SuppressionSeverity;
+  /** When it began. Milliseconds since the Unix epoch, UTC. */
   since: number;
+  /** When it ends by itself. Milliseconds since the Unix epoch, UTC. Null: never. */
   until: number | null;
+  /** Tenant that it holds for. Null: all. */
   tenant: string | null;
+  /** Type of mail that it holds for. Null: all. */
   type: EmailTypeSymbol | null;
+  /** The events behind it, strongest first, bounded in number by the fold. */
   evidence: Evidence[];
 }
-/** A row of email.scores, keyed by subject `identity:<kind>:<name>|<provider>`. Score in [0, 1]; absent = healthy. */
-export interface Score { subject: string; score: number; action: string; at: number; figures: string }
-export interface DomainSite { domain: string; provider: string; site: string; at: number }
-/** A record of email.dead-letters: the original bytes, and why. */
-export interface DeadLetter {
-  topic: string;
-  partition: number;
-  offset: number;
-  key: Buffer | null;
-  value: Buffer | null;
-  headers: NameValue[];
-  stage: string;
-  reason: string;
-  detail: string | null;
-  processor: string;
-  version: string;
-  jobId: string | null;
-  at: number;
-}
+
+/** Name of a record schema in schemas/. */
+export type SchemaName =
+  | 'Cancellation'
+  | 'DeadLetter'
+  | 'DeliveryResult'
+  | 'DomainSite'
+  | 'EmailJob'
+  | 'ReputationSignal'
+  | 'RouterSeen'
+  | 'Score'
+  | 'Suppression';
+
+/** The schemas as they are registered: the JSON text of each file in schemas/, without its white space. */
+export const schemas: Readonly<Record<SchemaName, string>> = {
+  Cancellation:
+    "{\"type\":\"record\",\"name\":\"Cancellation\",\"namespace\":\"postlane\",\"doc\":\"A wish that a job be not sent. The value of email.cancellations, keyed by job id. It is looked up before a mail is declared; one that is on its way already is not called back.\",\"fields\":[{\"name\":\"jobId\",\"type\":\"string\",\"doc\":\"The job's id.\"},{\"name\":\"tenant\",\"type\":\"string\",\"default\":\"default\",\"doc\":\"The job's tenant; a cancellation of another tenant does not count.\"},{\"name\":\"who\",\"type\":\"string\",\"default\":\"\",\"doc\":\"Who asked for it; the results name it.\"},{\"name\":\"why\",\"type\":\"string\",\"default\":\"\",\"doc\":\"Why; the results name it.\"},{\"name\":\"at\",\"type\":{\"type\":\"long\",\"logicalType\":\"timestamp-millis\"},\"doc\":\"When it was asked for. Milliseconds since the Unix epoch, UTC.\"}]}",
+  DeadLetter:
+    "{\"type\":\"record\",\"name\":\"DeadLetter\",\"namespace\":\"postlane\",\"doc\":\"A record that cannot be decoded or processed: its original bytes, where it lay, and why it went no further. The value of email.dead-letters, under the original key.\",\"fields\":[{\"name\":\"topic\",\"type\":\"string\",\"doc\":\"Topic that the record was read from.\"},{\"name\":\"partition\",\"type\":\"int\",\"doc\":\"Partition that it was read from.\"},{\"name\":\"offset\",\"type\":\"long\",\"doc\":\"Offset that it was read from.\"},{\"name\":\"key\",\"type\":[\"null\",\"bytes\"],\"default\":null,\"doc\":\"The record's key as it was. Null: it had none.\"},{\"name\":\"value\",\"type\":[\"null\",\"bytes\"],\"default\":null,\"doc\":\"The record's value as it was. Null: it was a tombstone.\"},{\"name\":\"headers\",\"type\":{\"type\":\"array\",\"items\":{\"type\":\"record\",\"name\":\"NameValue\",\"doc\":\"One entry of a list of names and values. A list and not a map, because order and repetition matter, and because a map's keys become property names in some languages.\",\"fields\":[{\"name\":\"name\",\"type\":\"string\",\"doc\":\"Name of the entry.\"},{\"name\":\"value\",\"type\":\"string\",\"doc\":\"Value of the entry.\"}]}},\"default\":[],\"doc\":\"The record's headers, as far as they were text.\"},{\"name\":\"stage\",\"type\":\"string\",\"default\":\"\",\"doc\":\"Where it failed: decode, step, or the name of the processor's own stage.\"},{\"name\":\"reason\",\"type\":\"string\",\"doc\":\"Why, as a word of a closed list that can be counted and alerted on.\"},{\"name\":\"detail\",\"type\":[\"null\",\"string\"],\"default\":null,\"doc\":\"Why, for people: at most 500 characters. Null: the reason says it all.\"},{\"name\":\"processor\",\"type\":\"string\",\"default\":\"\",\"doc\":\"Processor that gave up on it.\"},{\"name\":\"version\",\"type\":\"string\",\"default\":\"\",\"doc\":\"Version of that processor.\"},{\"name\":\"jobId\",\"type\":[\"null\",\"string\"],\"default\":null,\"doc\":\"The job's id, where it could be read. Null: what cannot be decoded has none.\"},{\"name\":\"at\",\"type\":{\"type\":\"long\",\"logicalType\":\"timestamp-millis\"},\"doc\":\"When it failed. Milliseconds since the Unix epoch, UTC.\"}]}",
+  DeliveryResult:
+    "{\"type\":\"record\",\"name\":\"DeliveryResult\",\"namespace\":\"postlane\",\"doc\":\"What became of a job: one record per attempt, exactly one ending, and any number of annotations that later news adds. The value of email.results.*, keyed by job id.\",\"fields\":[{\"name\":\"jobId\",\"type\":\"string\",\"doc\":\"The job's id.\"},{\"name\":\"tenant\",\"type\":\"string\",\"default\":\"default\",\"doc\":\"The job's tenant.\"},{\"name\":\"type\",\"type\":{\"type\":\"enum\",\"name\":\"EmailTypeSymbol\",\"doc\":\"What kind of mail it is. Types never share an ingest topic, a lane or, unless the operator insists, a source. `unknown` is what a reader sees in place of a symbol that is newer than itself; never write it.\",\"symbols\":[\"unknown\",\"transactional\",\"notification\",\"marketing\"],\"default\":\"unknown\"},\"default\":\"unknown\",\"doc\":\"The job's type.\"},{\"name\":\"recipient\",\"type\":\"string\",\"doc\":\"The job's recipient as written.\"},{\"name\":\"kind\",\"type\":{\"type\":\"enum\",\"name\":\"ResultKind\",\"doc\":\"`attempt`: a try that did not end the job. `ending`: the one record that ends it. `annotation`: later news about a job that has ended.\",\"symbols\":[\"unknown\",\"attempt\",\"ending\",\"annotation\"],\"default\":\"unknown\"},\"doc\":\"What this record is.\"},{\"name\":\"ending\",\"type\":[\"null\",{\"type\":\"enum\",\"name\":\"EndingSymbol\",\"doc\":\"How a job ends. `sent`: the remote server took it, which is not yet `delivered`. `bounced`: refused for good, or attempts used up. `suppressed`: not attempted, the recipient is on the suppression list. `expired`: too old. `cancelled`: on request. `dead_lettered`: cannot be processed. `unknown`: it may or may not have gone out, and policy forbids another try.\",\"symbols\":[\"unknown\",\"sent\",\"bounced\",\"suppressed\",\"expired\",\"cancelled\",\"dead_lettered\"],\"default\":\"unknown\"}],\"default\":null,\"doc\":\"Set where kind is `ending`, else null.\"},{\"name\":\"annotation\",\"type\":[\"null\",{\"type\":\"enum\",\"name\":\"AnnotationSymbol\",\"doc\":\"Later news. `delivered`: a provider or a delivery notice says that it reached the mailbox. `bounced_later`: a bounce mail came after acceptance. `complained`: reported as spam. `unsubscribed`: the recipient left. `placed`: seen in a seed mailbox.\",\"symbols\":[\"unknown\",\"delivered\",\"bounced_later\",\"complained\",\"unsubscribed\",\"placed\"],\"default\":\"unknown\"}],\"default\":null,\"doc\":\"Set where kind is `annotation`, else null.\"},{\"name\":\"attempt\",\"type\":\"int\",\"default\":0,\"doc\":\"Number of the attempt, from 1. 0: nothing was attempted.\"},{\"name\":\"at\",\"type\":{\"type\":\"long\",\"logicalType\":\"timestamp-millis\"},\"doc\":\"When it happened. Milliseconds since the Unix epoch, UTC.\"},{\"name\":\"source\",\"type\":[\"null\",\"string\"],\"default\":null,\"doc\":\"Name of the source that tried. Null: nothing was attempted.\"},{\"name\":\"site\",\"type\":[\"null\",\"string\"],\"default\":null,\"doc\":\"Provider site that was tried. Null: nothing was attempted.\"},{\"name\":\"smtpCode\",\"type\":[\"null\",\"int\"],\"default\":null,\"doc\":\"Reply code of the remote server (RFC 5321 section 4.2). Null: there was no reply.\"},{\"name\":\"enhancedCode\",\"type\":[\"null\",\"string\"],\"default\":null,\"doc\":\"Enhanced status code of the reply, such as 5.1.1 (RFC 3463). Null: the reply had none.\"},{\"name\":\"reply\",\"type\":[\"null\",\"string\"],\"default\":null,\"doc\":\"Text of the reply, at most 512 bytes. Null: there was no reply.\"},{\"name\":\"class\",\"type\":[\"null\",\"string\"],\"default\":null,\"doc\":\"Bounce class that the rules gave the reply, such as invalid-recipient. Null: none applies.\"},{\"name\":\"reason\",\"type\":[\"null\",\"string\"],\"default\":null,\"doc\":\"Why, in the pipeline's own words, where no remote server said it: the rule or limit that decided. Null: the reply says it.\"},{\"name\":\"messageId\",\"type\":[\"null\",\"string\"],\"default\":null,\"doc\":\"Message-ID of the mail (RFC 5322 section 3.6.4). Null: none was composed.\"},{\"name\":\"uncertain\",\"type\":\"boolean\",\"default\":false,\"doc\":\"True where a copy may have gone out before, because a process died between the message and the reply to it.\"},{\"name\":\"campaign\",\"type\":[\"null\",\"string\"],\"default\":null,\"doc\":\"The job's campaign.\"},{\"name\":\"tags\",\"type\":{\"type\":\"array\",\"items\":\"string\"},\"default\":[],\"doc\":\"The job's tags.\"},{\"name\":\"metadata\",\"type\":{\"type\":\"array\",\"items\":{\"type\":\"record\",\"name\":\"NameValue\",\"doc\":\"One entry of a list of names and values. A list and not a map, because order and repetition matter, and because a map's keys become property names in some languages.\",\"fields\":[{\"name\":\"name\",\"type\":\"string\",\"doc\":\"Name of the entry.\"},{\"name\":\"value\",\"type\":\"string\",\"doc\":\"Value of the entry.\"}]}},\"default\":[],\"doc\":\"The job's metadata.\"}]}",
+  DomainSite:
+    "{\"type\":\"record\",\"name\":\"DomainSite\",\"namespace\":\"postlane\",\"doc\":\"Who runs the mailboxes of a recipient domain, learned from its MX records. A row of email.domains, keyed by domain.\",\"fields\":[{\"name\":\"domain\",\"type\":\"string\",\"doc\":\"The domain, in A-labels and lower case (RFC 5890).\"},{\"name\":\"provider\",\"type\":\"string\",\"default\":\"other\",\"doc\":\"Provider that runs it: the second half of a lane's name.\"},{\"name\":\"site\",\"type\":\"string\",\"default\":\"\",\"doc\":\"Site that limits are kept for: the common name of its mail exchangers, or the domain itself.\"},{\"name\":\"at\",\"type\":{\"type\":\"long\",\"logicalType\":\"timestamp-millis\"},\"doc\":\"When it was looked up. Milliseconds since the Unix epoch, UTC.\"}]}",
+  EmailJob:
+    "{\"type\":\"record\",\"name\":\"EmailJob\",\"namespace\":\"postlane\",\"doc\":\"One mail to one recipient, as an application asks for it. The value of email.ingest.*, and unchanged, byte for byte, of every topic that carries the job on its way. Besides the three required fields it needs either payload or templateId.\",\"fields\":[{\"name\":\"id\",\"type\":\"string\",\"doc\":\"Idempotency key, chosen by the producer and unique within the tenant: the same id and content is accepted once, the same id with other content is refused. 1 to 256 characters, none of them a control character.\"},{\"name\":\"tenant\",\"type\":\"string\",\"default\":\"default\",\"doc\":\"Who the mail is sent for. Job ids are unique per tenant, and quotas are kept per tenant.\"},{\"name\":\"type\",\"type\":{\"type\":\"enum\",\"name\":\"EmailTypeSymbol\",\"doc\":\"What kind of mail it is. Types never share an ingest topic, a lane or, unless the operator insists, a source. `unknown` is what a reader sees in place of a symbol that is newer than itself; never write it.\",\"symbols\":[\"unknown\",\"transactional\",\"notification\",\"marketing\"],\"default\":\"unknown\"},\"doc\":\"Decides the queue, the retry policy and the suppressions that apply.\"},{\"name\":\"priority\",\"type\":{\"type\":\"enum\",\"name\":\"PrioritySymbol\",\"doc\":\"Order in which a worker serves what waits in its own queues. No promise across partitions.\",\"symbols\":[\"unknown\",\"low\",\"normal\",\"high\"],\"default\":\"unknown\"},\"default\":\"normal\",\"doc\":\"Order among the jobs that wait in the same worker; `unknown` is served as `normal`.\"},{\"name\":\"recipient\",\"type\":\"string\",\"doc\":\"The one address that the mail goes to, without a display name (RFC 5321 section 4.1.2, Mailbox). A non-ASCII domain may be written as U-labels or A-labels; a non-ASCII local part needs SMTPUTF8 (RFC 6531). At most 254 octets.\"},{\"name\":\"payload\",\"type\":[\"null\",{\"type\":\"record\",\"name\":\"Payload\",\"doc\":\"The mail itself, either as parts that are composed here, or whole in mime.\",\"fields\":[{\"name\":\"from\",\"type\":\"string\",\"default\":\"\",\"doc\":\"The From header: one mailbox, with or without a display name (RFC 5322 section 3.4). Its domain is the one that is signed for. Must be set, except where mime carries it.\"},{\"name\":\"replyTo\",\"type\":[\"null\",\"string\"],\"default\":null,\"doc\":\"The Reply-To header: one mailbox (RFC 5322 section 3.6.2). Null: none.\"},{\"name\":\"subject\",\"type\":\"string\",\"default\":\"\",\"doc\":\"The Subject header as text; encoded as RFC 2047 asks. No CR or LF.\"},{\"name\":\"html\",\"type\":[\"null\",\"string\"],\"default\":null,\"doc\":\"The text/html part. Null: none.\"},{\"name\":\"text\",\"type\":[\"null\",\"string\"],\"default\":null,\"doc\":\"The text/plain part. Null: none.\"},{\"name\":\"unsubscribeLink\",\"type\":[\"null\",\"string\"],\"default\":null,\"doc\":\"An https: or mailto: URI for the List-Unsubscribe header (RFC 2369). Null: the pipeline's own link where one is configured.\"},{\"name\":\"oneClick\",\"type\":\"boolean\",\"default\":false,\"doc\":\"True: unsubscribeLink takes the POST of RFC 8058, so List-Unsubscribe-Post is added. For a link of the pipeline's own it is always added.\"},{\"name\":\"headers\",\"type\":{\"type\":\"array\",\"items\":{\"type\":\"record\",\"name\":\"NameValue\",\"doc\":\"One entry of a list of names and values. A list and not a map, because order and repetition matter, and because a map's keys become property names in some languages.\",\"fields\":[{\"name\":\"name\",\"type\":\"string\",\"doc\":\"Name of the entry.\"},{\"name\":\"value\",\"type\":\"string\",\"doc\":\"Value of the entry.\"}]}},\"default\":[],\"doc\":\"Further header fields. Only names on the configured allow-list are taken; a CR or LF refuses the job.\"},{\"name\":\"attachments\",\"type\":{\"type\":\"array\",\"items\":{\"type\":\"record\",\"name\":\"Attachment\",\"doc\":\"One file that goes with the mail.\",\"fields\":[{\"name\":\"filename\",\"type\":\"string\",\"doc\":\"Name that the recipient sees; no path (RFC 2183 section 2.3).\"},{\"name\":\"contentType\",\"type\":\"string\",\"default\":\"application/octet-stream\",\"doc\":\"Media type (RFC 2045 section 5.1).\"},{\"name\":\"contentId\",\"type\":[\"null\",\"string\"],\"default\":null,\"doc\":\"Content-ID without the angle brackets, for cid: links from the html part (RFC 2392). Null: an ordinary attachment.\"},{\"name\":\"content\",\"type\":\"bytes\",\"doc\":\"The file's bytes, not base64.\"}]}},\"default\":[],\"doc\":\"Files, within the limit on the whole job.\"},{\"name\":\"mime\",\"type\":[\"null\",\"bytes\"],\"default\":null,\"doc\":\"A whole message (RFC 5322) from SMTP submission. Its headers are parsed, checked and written again. Null: the message is composed from the fields above; otherwise those are ignored.\"}]}],\"default\":null,\"doc\":\"The mail's content. Null: it is made from templateId and mergeData.\"},{\"name\":\"templateId\",\"type\":[\"null\",\"string\"],\"default\":null,\"doc\":\"Template that makes the content. Null: payload has it.\"},{\"name\":\"templateVersion\",\"type\":[\"null\",\"int\"],\"default\":null,\"doc\":\"Version of the template. Null: the newest at the time of sending.\"},{\"name\":\"mergeData\",\"type\":{\"type\":\"array\",\"items\":\"NameValue\"},\"default\":[],\"doc\":\"Values for the template's placeholders.\"},{\"name\":\"metadata\",\"type\":{\"type\":\"array\",\"items\":\"NameValue\"},\"default\":[],\"doc\":\"The application's own data; returned with every result, never sent.\"},{\"name\":\"tags\",\"type\":{\"type\":\"array\",\"items\":\"string\"},\"default\":[],\"doc\":\"Labels to group results by; returned with every result.\"},{\"name\":\"campaign\",\"type\":[\"null\",\"string\"],\"default\":null,\"doc\":\"Campaign that the mail belongs to: goes into Feedback-ID and results. Null: none.\"},{\"name\":\"sendAt\",\"type\":[\"null\",{\"type\":\"long\",\"logicalType\":\"timestamp-millis\"}],\"default\":null,\"doc\":\"Not to be sent before. Milliseconds since the Unix epoch, UTC; at most 30 days ahead. Null: at once.\"},{\"name\":\"expiresAt\",\"type\":[\"null\",{\"type\":\"long\",\"logicalType\":\"timestamp-millis\"}],\"default\":null,\"doc\":\"Not to be attempted after; the job then ends `expired`. Milliseconds since the Unix epoch, UTC. Null: the queue's maximum age alone.\"},{\"name\":\"region\",\"type\":[\"null\",\"string\"],\"default\":null,\"doc\":\"Region whose sources must send it. Null: any.\"},{\"name\":\"traceparent\",\"type\":[\"null\",\"string\"],\"default\":null,\"doc\":\"Trace context of the request behind it (W3C Trace Context, traceparent). Null: none.\"}]}",
+  ReputationSignal:
+    "{\"type\":\"record\",\"name\":\"ReputationSignal\",\"namespace\":\"postlane\",\"doc\":\"One thing that happened to one subject. The value of email.reputation, keyed by subject: the log that suppressions and scores are folded from, and can be folded from again with other rules.\",\"fields\":[{\"name\":\"eventId\",\"type\":\"string\",\"doc\":\"Identity of the event: the same event told twice has the same one, and counts once.\"},{\"name\":\"subject\",\"type\":\"string\",\"doc\":\"What it is about: `recipient:<address>` (address folded to lower case) or `identity:<kind>:<name>|<provider>`.\"},{\"name\":\"kind\",\"type\":{\"type\":\"enum\",\"name\":\"SignalKind\",\"doc\":\"What happened. `sent_counted`: mails that a server took, added up. `suppression_added` and `suppression_removed`: by an operator. `erased`: everything known about the subject is to be forgotten.\",\"symbols\":[\"unknown\",\"sent_counted\",\"delivered\",\"bounced\",\"deferred\",\"complained\",\"unsubscribed\",\"suppression_added\",\"suppression_removed\",\"erased\"],\"default\":\"unknown\"},\"doc\":\"What happened.\"},{\"name\":\"at\",\"type\":{\"type\":\"long\",\"logicalType\":\"timestamp-millis\"},\"doc\":\"When it happened; folds read no later than the record's append time. Milliseconds since the Unix epoch, UTC.\"},{\"name\":\"tenant\",\"type\":\"string\",\"default\":\"default\",\"doc\":\"Tenant whose mail it was.\"},{\"name\":\"type\",\"type\":{\"type\":\"enum\",\"name\":\"EmailTypeSymbol\",\"doc\":\"What kind of mail it is. Types never share an ingest topic, a lane or, unless the operator insists, a source. `unknown` is what a reader sees in place of a symbol that is newer than itself; never write it.\",\"symbols\":[\"unknown\",\"transactional\",\"notification\",\"marketing\"],\"default\":\"unknown\"},\"default\":\"unknown\",\"doc\":\"Type of the mail; `unknown` where it is about no mail in particular.\"},{\"name\":\"jobId\",\"type\":[\"null\",\"string\"],\"default\":null,\"doc\":\"Job that it is about. Null: none, or many.\"},{\"name\":\"source\",\"type\":[\"null\",\"string\"],\"default\":null,\"doc\":\"Source that sent. Null: none.\"},{\"name\":\"provider\",\"type\":[\"null\",\"string\"],\"default\":null,\"doc\":\"Provider of the recipient's mailbox. Null: not known.\"},{\"name\":\"smtpCode\",\"type\":[\"null\",\"int\"],\"default\":null,\"doc\":\"Reply code of the remote server (RFC 5321 section 4.2). Null: there was no reply.\"},{\"name\":\"enhancedCode\",\"type\":[\"null\",\"string\"],\"default\":null,\"doc\":\"Enhanced status code of the reply (RFC 3463). Null: the reply had none.\"},{\"name\":\"reply\",\"type\":[\"null\",\"string\"],\"default\":null,\"doc\":\"At most 512 bytes of the reply's text: a replay with other rules judges it anew. Null: there was no reply.\"},{\"name\":\"class\",\"type\":[\"null\",\"string\"],\"default\":null,\"doc\":\"Bounce class that the rules gave it at the time. Null: none.\"},{\"name\":\"ruleVersion\",\"type\":[\"null\",\"string\"],\"default\":null,\"doc\":\"Version of the rules that gave the class. Null: no class.\"},{\"name\":\"count\",\"type\":\"int\",\"default\":1,\"doc\":\"How many mails it stands for; more than 1 only for `sent_counted`.\"},{\"name\":\"who\",\"type\":[\"null\",\"string\"],\"default\":null,\"doc\":\"Operator behind it. Null: the pipeline itself.\"},{\"name\":\"why\",\"type\":[\"null\",\"string\"],\"default\":null,\"doc\":\"The operator's reason. Null: none given.\"}]}",
+  RouterSeen:
+    "{\"type\":\"record\",\"name\":\"RouterSeen\",\"namespace\":\"postlane\",\"doc\":\"What one transaction of a router let through. The value of email.router-seen.*, from which the router's deduplication store is rebuilt.\",\"fields\":[{\"name\":\"at\",\"type\":{\"type\":\"long\",\"logicalType\":\"timestamp-millis\"},\"doc\":\"Append time of the newest job among them: deduplication forgets by it. Milliseconds since the Unix epoch, UTC.\"},{\"name\":\"hashes\",\"type\":\"bytes\",\"doc\":\"Hashes of 16 bytes each, concatenated in pairs: of (tenant, job id), then of the content; one pair per job.\"}]}",
+  Score:
+    "{\"type\":\"record\",\"name\":\"Score\",\"namespace\":\"postlane\",\"doc\":\"How a sending identity is regarded at one provider. A row of email.scores, keyed by subject; no row means healthy.\",\"fields\":[{\"name\":\"subject\",\"type\":\"string\",\"doc\":\"`identity:<kind>:<name>|<provider>`.\"},{\"name\":\"score\",\"type\":\"double\",\"default\":1,\"doc\":\"From 0 (spoilt) to 1 (healthy).\"},{\"name\":\"action\",\"type\":\"string\",\"default\":\"none\",\"doc\":\"What the rules ask for at this score, such as throttle or pause; `none`: nothing.\"},{\"name\":\"at\",\"type\":{\"type\":\"long\",\"logicalType\":\"timestamp-millis\"},\"doc\":\"End of the newest one-minute bucket that went into it. Milliseconds since the Unix epoch, UTC.\"},{\"name\":\"figures\",\"type\":\"string\",\"default\":\"{}\",\"doc\":\"The counts that it was judged by, as a JSON object; for people, nothing is decided by it.\"}]}",
+  Suppression:
+    "{\"type\":\"record\",\"name\":\"Suppression\",\"namespace\":\"postlane\",\"doc\":\"Whether an address may be mailed, and why not. A row of email.suppressions, keyed by subject. A weaker or a later event never erases a stronger one.\",\"fields\":[{\"name\":\"subject\",\"type\":\"string\",\"doc\":\"`recipient:<address>`, the address folded to lower case.\"},{\"name\":\"active\",\"type\":\"boolean\",\"default\":true,\"doc\":\"False: lifted; the row stays for its evidence.\"},{\"name\":\"severity\",\"type\":{\"type\":\"enum\",\"name\":\"SuppressionSeverity\",\"doc\":\"The strongest ground, from strong to weak in the order of the symbols after `unknown`.\",\"symbols\":[\"unknown\",\"manual\",\"complaint\",\"hard_bounce\",\"unsubscribe\",\"soft_bounces\"],\"default\":\"unknown\"},\"default\":\"unknown\",\"doc\":\"The strongest ground for it.\"},{\"name\":\"since\",\"type\":{\"type\":\"long\",\"logicalType\":\"timestamp-millis\"},\"doc\":\"When it began. Milliseconds since the Unix epoch, UTC.\"},{\"name\":\"until\",\"type\":[\"null\",{\"type\":\"long\",\"logicalType\":\"timestamp-millis\"}],\"default\":null,\"doc\":\"When it ends by itself. Milliseconds since the Unix epoch, UTC. Null: never.\"},{\"name\":\"tenant\",\"type\":[\"null\",\"string\"],\"default\":null,\"doc\":\"Tenant that it holds for. Null: all.\"},{\"name\":\"type\",\"type\":[\"null\",{\"type\":\"enum\",\"name\":\"EmailTypeSymbol\",\"doc\":\"What kind of mail it is. Types never share an ingest topic, a lane or, unless the operator insists, a source. `unknown` is what a reader sees in place of a symbol that is newer than itself; never write it.\",\"symbols\":[\"unknown\",\"transactional\",\"notification\",\"marketing\"],\"default\":\"unknown\"}],\"default\":null,\"doc\":\"Type of mail that it holds for. Null: all.\"},{\"name\":\"evidence\",\"type\":{\"type\":\"array\",\"items\":{\"type\":\"record\",\"name\":\"Evidence\",\"doc\":\"One event that led to it.\",\"fields\":[{\"name\":\"eventId\",\"type\":\"string\",\"doc\":\"The event's identity in email.reputation.\"},{\"name\":\"kind\",\"type\":{\"type\":\"enum\",\"name\":\"SignalKind\",\"doc\":\"What happened. `sent_counted`: mails that a server took, added up. `suppression_added` and `suppression_removed`: by an operator. `erased`: everything known about the subject is to be forgotten.\",\"symbols\":[\"unknown\",\"sent_counted\",\"delivered\",\"bounced\",\"deferred\",\"complained\",\"unsubscribed\",\"suppression_added\",\"suppression_removed\",\"erased\"],\"default\":\"unknown\"},\"default\":\"unknown\",\"doc\":\"What happened.\"},{\"name\":\"at\",\"type\":{\"type\":\"long\",\"logicalType\":\"timestamp-millis\"},\"doc\":\"When it happened. Milliseconds since the Unix epoch, UTC.\"},{\"name\":\"class\",\"type\":[\"null\",\"string\"],\"default\":null,\"doc\":\"Bounce class that the rules gave it. Null: none.\"},{\"name\":\"ruleVersion\",\"type\":[\"null\",\"string\"],\"default\":null,\"doc\":\"Version of the rules that decided. Null: an operator did.\"},{\"name\":\"who\",\"type\":[\"null\",\"string\"],\"default\":null,\"doc\":\"Operator behind it. Null: the pipeline itself.\"},{\"name\":\"why\",\"type\":[\"null\",\"string\"],\"default\":null,\"doc\":\"The operator's reason. Null: none given.\"}]}},\"default\":[],\"doc\":\"The events behind it, strongest first, bounded in number by the fold.\"}]}",
+};
