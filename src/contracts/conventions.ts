@@ -23,6 +23,12 @@ const REQUIRED: Readonly<Record<string, readonly string[]>> = {
   DeadLetter: ['topic', 'partition', 'offset', 'reason', 'at'],
 };
 
+/**
+ * What a reader sees in place of a symbol that is newer than itself is `unknown`, which no writer writes; but for these
+ * enums it is a symbol that is right for everyone.
+ */
+const NEUTRAL_SYMBOLS: Readonly<Record<string, string>> = { PrioritySymbol: 'normal' };
+
 const PRIMITIVES = new Set(['null', 'boolean', 'int', 'long', 'double', 'bytes', 'string']);
 
 /** Names that mean something to JavaScript objects, so that no decoder may be made to write them. */
@@ -60,10 +66,14 @@ function checkNamed(type: AvroNamed): readonly string[] {
 }
 
 function checkEnum(type: AvroEnum): readonly string[] {
+  const neutral = NEUTRAL_SYMBOLS[type.name];
+  if (neutral !== undefined) {
+    return type.default === neutral && type.symbols.includes(neutral)
+      ? []
+      : [`${type.name}: default must be ${neutral}`];
+  }
   const known = type.default === 'unknown' && type.symbols[0] === 'unknown';
-  return known
-    ? []
-    : [`${type.name}: the first symbol and the default must be unknown, for readers older than a symbol`];
+  return known ? [] : [`${type.name}: the first symbol and the default must be unknown`];
 }
 
 function checkField(record: AvroRecord, field: AvroField): readonly string[] {
