@@ -1,0 +1,128 @@
+import { BOUNCE_RULES, BOUNCE_RULES_VERSION } from './bounce-rules.ts';
+
+/** What a refusal means. `class` in results and signals. */
+export type BounceClass =
+  | 'invalid-recipient' // no such mailbox
+  | 'invalid-domain' // the domain takes no mail, or is none
+  | 'inactive' // the mailbox exists and is switched off
+  | 'mailbox-full'
+  | 'too-large'
+  | 'not-accepted-here' // the recipient's side takes no mail from us for it: relaying denied, closed group, moved
+  | 'policy'
+  | 'spam-content'
+  | 'auth-failure' // SPF, DKIM, DMARC, reverse DNS, TLS or our login
+  | 'blocklist'
+  | 'rate-limited'
+  | 'greylisted'
+  | 'routing' // the path to the site, not the mail
+  | 'unsupported' // the site lacks an extension that the mail needs
+  | 'protocol' // it did not understand us
+  | 'unreachable' // no reply at all
+  | 'retries-exhausted'
+  | 'transient' // a 4xx that no rule knows
+  | 'undetermined'; // a 5xx that no rule knows
+
+/** How much a refusal says about the address: proof that it is dead, a hint, or nothing (it is about us, the mail or the path). */
+export type BounceSeverity = 'hard' | 'soft' | 'none';
+
+/** Where in the conversation the refusal came; null where that is not known (a DSN). */
+export type BounceStage = string | null;
+
+/** A refusal, as it came from the other side. Never one of our own texts. */
+export interface Refusal {
+  readonly smtpCode: number | null;
+  readonly enhancedCode: string | null;
+  readonly text: string;
+  readonly stage: BounceStage;
+}
+
+/** One rule; every matcher that is there must match. Rules are data: see `bounce-rules.ts`. */
+export interface BounceRule {
+  readonly id: string;
+  /** Matched against the three digits; '' where there are none. */
+  readonly code?: RegExp;
+  /** Matched against the enhanced code (`5.1.1`); '' where there is none. */
+  readonly enhanced?: RegExp;
+  /** Matched against the text without the addresses in it: `spam@…` is no word of the server's. */
+  readonly text?: RegExp;
+  /** Matched against the stage; '' where it is not known. */
+  readonly stage?: RegExp;
+  readonly class: BounceClass;
+  readonly severity: BounceSeverity;
+  /** Overrides what the first digit says about trying again. */
+  readonly permanent?: boolean;
+  readonly why: string;
+}
+
+export interface Classification {
+  readonly class: BounceClass;
+  readonly severity: BounceSeverity;
+  /** No further attempt makes sense. */
+  readonly permanent: boolean;
+  /** The address is dead: nobody of ours should write to it again. */
+  readonly suppress: boolean;
+  readonly ruleId: string;
+  readonly ruleVersion: string;
+  readonly why: string;
+}
+
+/** As much of a reply as is looked at: rules must cost the same for every reply. */
+const TEXT_LENGTH_MAX = 1_024;
+
+const ADDRESS = /[^\s<>@]{1,64}@[^\s<>@]{1,255}/g;
+
+const permanentByCode = ({ smtpCode, enhancedCode }: Refusal): boolean =>
+  smtpCode !== null ? smtpCode >= 500 : (enhancedCode ?? '').startsWith('5.');
+
+function matches(rule: BounceRule, refusal: Refusal, text: string): boolean {
+  if (rule.code && !rule.code.test(refusal.smtpCode === null ? '' : String(refusal.smtpCode))) return false;
+  if (rule.enhanced && !rule.enhanced.test(refusal.enhancedCode ?? '')) return false;
+  if (rule.stage && !rule.stage.test(refusal.stage ?? '')) return false;
+  return rule.text === undefined || rule.text.test(text);
+}
+
+/** Classifies a refusal: the first rule that matches. `rules` differ only in replays that ask "what if". */
+export function classify(
+  refusal: Refusal,
+  rules: readonly BounceRule[] = BOUNCE_RULES,
+  ruleVersion: string = BOUNCE_RULES_VERSION,
+): Classification {
+  const byCode = permanentByCode(refusal);
+  if (refusal.smtpCode === null && refusal.enhancedCode === null && refusal.text === '') {
+    const why = 'there was no reply: the connection failed, and says nothing about the address';
+    return fallback('unreachable', false, ruleVersion, why);
+  }
+  const text = refusal.text.slice(0, TEXT_LENGTH_MAX).replace(ADDRESS, '@');
+  const rule = rules.find((candidate) => matches(candidate, refusal, text));
+  if (!rule) {
+    return byCode
+      ? fallback(
+          'undetermined',
+          true,
+          ruleVersion,
+          'a 5xx that no rule knows is final for the mail, not for the address',
+        )
+      : fallback('transient', false, ruleVersion, 'a 4xx that no rule knows is tried again');
+  }
+  const permanent = rule.permanent ?? byCode;
+  return {
+    class: rule.class,
+    // A server that says "try again later" has not proven that the address is dead.
+    severity: rule.severity === 'hard' && !permanent ? 'soft' : rule.severity,
+    permanent,
+    suppress: rule.severity === 'hard' && permanent,
+    ruleId: rule.id,
+    ruleVersion,
+    why: rule.why,
+  };
+}
+
+const fallback = (found: BounceClass, permanent: boolean, ruleVersion: string, why: string): Classification => ({
+  class: found,
+  severity: 'none',
+  permanent,
+  suppress: false,
+  ruleId: `default-${found}`,
+  ruleVersion,
+  why,
+});
