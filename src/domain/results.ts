@@ -1,0 +1,136 @@
+import type {
+  DeliveryResult,
+  EmailTypeSymbol,
+  EndingSymbol,
+  ReputationSignal,
+  SignalKind,
+} from '../contracts/generated.ts';
+import type { Millis } from './time.ts';
+
+/** What a result says about its mail, whatever happened to it. A decoded `EmailJob` is one. */
+export interface ResultSubject {
+  readonly id: string;
+  readonly tenant: string;
+  readonly type: EmailTypeSymbol;
+  readonly recipient: string;
+  readonly campaign: string | null;
+  readonly tags: readonly string[];
+  readonly metadata: readonly { readonly name: string; readonly value: string }[];
+}
+
+/** What is known about an attempt; all that is left out is null. */
+export interface AttemptFacts {
+  readonly source?: string | null;
+  readonly site?: string | null;
+  readonly smtpCode?: number | null;
+  readonly enhancedCode?: string | null;
+  readonly reply?: string | null;
+  readonly class?: string | null;
+  readonly reason?: string | null;
+  readonly messageId?: string | null;
+  readonly uncertain?: boolean;
+}
+
+/** Replies and reasons in results and signals are for people and classifiers; this much of them is enough. */
+export const REPLY_LENGTH_MAX = 512;
+
+const shortened = (text: string | null | undefined): string | null => {
+  if (text === null || text === undefined) return null;
+  // A UTF-16 unit takes at most three bytes. Longer texts are cut by bytes, and a character that was split is dropped.
+  if (text.length * 3 <= REPLY_LENGTH_MAX) return text;
+  const bytes = Buffer.from(text, 'utf8');
+  if (bytes.length <= REPLY_LENGTH_MAX) return text;
+  return bytes
+    .subarray(0, REPLY_LENGTH_MAX)
+    .toString('utf8')
+    .replace(/\uFFFD+$/, '');
+};
+
+function result(
+  job: ResultSubject,
+  kind: DeliveryResult['kind'],
+  ending: EndingSymbol | null,
+  attempt: number,
+  at: Millis,
+  facts: AttemptFacts,
+): DeliveryResult {
+  return {
+    jobId: job.id,
+    tenant: job.tenant,
+    type: job.type,
+    recipient: job.recipient,
+    kind,
+    ending,
+    annotation: null,
+    attempt,
+    at,
+    source: facts.source ?? null,
+    site: facts.site ?? null,
+    smtpCode: facts.smtpCode ?? null,
+    enhancedCode: facts.enhancedCode ?? null,
+    reply: shortened(facts.reply),
+    class: facts.class ?? null,
+    reason: shortened(facts.reason),
+    messageId: facts.messageId ?? null,
+    uncertain: facts.uncertain ?? false,
+    campaign: job.campaign,
+    tags: [...job.tags],
+    metadata: [...job.metadata],
+  };
+}
+
+/** The one ending of a job. `attempt` is the number of attempts that were made; 0 where none was. */
+export const ending = (
+  job: ResultSubject,
+  how: EndingSymbol,
+  attempt: number,
+  at: Millis,
+  facts: AttemptFacts = {},
+): DeliveryResult => result(job, 'ending', how, attempt, at, facts);
+
+/** An attempt that was not the end. `attempt` counts from 1. */
+export const attempted = (job: ResultSubject, attempt: number, at: Millis, facts: AttemptFacts = {}): DeliveryResult =>
+  result(job, 'attempt', null, attempt, at, facts);
+
+/** Where a signal comes from, and what it is about. */
+export interface SignalFacts {
+  /** Deduplicates it: the same event must always get the same id. */
+  readonly eventId: string;
+  readonly subject: string;
+  readonly kind: Exclude<SignalKind, 'unknown'>;
+  readonly at: Millis;
+  readonly tenant: string;
+  readonly type: EmailTypeSymbol;
+  readonly jobId?: string | null;
+  readonly source?: string | null;
+  readonly provider?: string | null;
+  readonly smtpCode?: number | null;
+  readonly enhancedCode?: string | null;
+  readonly reply?: string | null;
+  readonly class?: string | null;
+  readonly ruleVersion?: string | null;
+  readonly count?: number;
+  readonly who?: string | null;
+  readonly why?: string | null;
+}
+
+/** One signal for `email.reputation`. Carries the reply, because a replay with other rules has to judge it again. */
+export const signal = (facts: SignalFacts): ReputationSignal => ({
+  eventId: facts.eventId,
+  subject: facts.subject,
+  kind: facts.kind,
+  at: facts.at,
+  tenant: facts.tenant,
+  type: facts.type,
+  jobId: facts.jobId ?? null,
+  source: facts.source ?? null,
+  provider: facts.provider ?? null,
+  smtpCode: facts.smtpCode ?? null,
+  enhancedCode: facts.enhancedCode ?? null,
+  reply: shortened(facts.reply),
+  class: facts.class ?? null,
+  ruleVersion: facts.ruleVersion ?? null,
+  count: facts.count ?? 1,
+  who: facts.who ?? null,
+  why: shortened(facts.why),
+});
