@@ -1,0 +1,219 @@
+import {
+  type EmailType,
+  type Pool,
+  PROVIDERS,
+  type ProviderRule,
+  QUEUES,
+  type Queue,
+  type RetryPolicy,
+  type Sender,
+  type Source,
+} from '../domain/policy.ts';
+import { EXPONENTIAL_DELAY_MS_MAX, PROVIDER_DEFAULTS, QUEUE_DEFAULTS, TICK_MS, TYPE_OF_QUEUE } from './defaults.ts';
+import type { Read } from './shape.ts';
+import type { Config, QueueConfig, SendersConfig } from './types.ts';
+
+type ReadQueue = Read['router']['queues'] extends ReadonlyMap<string, infer Q> ? Q : never;
+
+/** Heartbeats per session time-out: the third that is lost is the one that costs the membership. */
+const HEARTBEATS_PER_SESSION = 4;
+const HEARTBEAT_MS_MAX = 3_000;
+
+/** Gives every value that depends on others its default, and resolves the names. Contradictions are found by `relations.ts`. */
+export function build(read: Read): Config {
+  const queues = QUEUES.map((queue) => queueOf(queue, read));
+  const pools = poolsOf(read, queues);
+  return {
+    kafka: {
+      brokers: read.kafka.brokers,
+      clientId: read.kafka.client_id,
+      sessionTimeoutMs: read.kafka.session_timeout,
+      rebalanceTimeoutMs: read.kafka.rebalance_timeout,
+      heartbeatIntervalMs:
+        read.kafka.heartbeat_interval ??
+        Math.min(HEARTBEAT_MS_MAX, Math.floor(read.kafka.session_timeout / HEARTBEATS_PER_SESSION)),
+    },
+    registry: { url: read.schema_registry.url.replace(/\/+$/, '') },
+    redis: redisOf(read),
+    http: read.http,
+    stateDir: read.state_dir,
+    logs: { level: read.logs.level, addressKey: read.logs.address_key },
+    job: { bytesMax: read.job.max_size },
+    topics: { partitionFactor: read.topics.partition_factor, replicationFactor: read.topics.replication_factor },
+    router: {
+      dedupWindowMs: read.router.dedup_window,
+      batchMax: read.router.batch_max,
+      throttleScore: read.router.throttle_score,
+      sendAtMaxMs: read.router.send_at_max,
+      ageMaxMs: read.router.max_age,
+    },
+    worker: workerOf(read),
+    circuit: { failures: read.circuit.failures, resetMs: read.circuit.reset },
+    queues,
+    pools,
+    sources: sourcesOf(read, pools),
+    providers: PROVIDERS.map((provider) => providerOf(PROVIDER_DEFAULTS[provider], read)),
+    senders: sendersOf(read),
+    feedbackId: { senderId: read.feedback_id.sender_id },
+    unsubscribe: { baseUrl: read.unsubscribe.base_url },
+    verp: { key: read.verp.key },
+    reputation: reputationOf(read),
+    dns: read.dns,
+  };
+}
+
+function redisOf({ redis }: Read): Config['redis'] {
+  if (redis.url === null) return null;
+  return { url: redis.url, keyPrefix: redis.key_prefix, commandTimeoutMs: redis.command_timeout };
+}
+
+function workerOf({ worker }: Read): Config['worker'] {
+  return {
+    inFlightMax: worker.in_flight_max,
+    siteQueue: { unitsMax: worker.site_queue.max_mails, bytesMax: worker.site_queue.max_size },
+    allQueues: { unitsMax: worker.all_queues.max_mails, bytesMax: worker.all_queues.max_size },
+    patienceFactor: worker.patience_factor,
+    commitsPerSecondMax: worker.commits_per_second,
+    drainMs: worker.drain,
+  };
+}
+
+function reputationOf({ reputation }: Read): Config['reputation'] {
+  return {
+    warmUp: {
+      enabled: reputation.warm_up.enabled,
+      initialVolume: reputation.warm_up.initial_volume,
+      dailyIncreaseRatio: reputation.warm_up.daily_increase,
+      dailyIncreaseMax: reputation.warm_up.max_daily_increase,
+    },
+    thresholds: {
+      bounceRatio: reputation.thresholds.bounce_rate,
+      complaintRatio: reputation.thresholds.complaint_rate,
+    },
+    action: reputation.action ?? reputation.thresholds.action ?? 'throttle',
+  };
+}
+
+function queueOf(queue: Queue, read: Read): QueueConfig {
+  const written = read.router.queues.get(queue);
+  const throttled = queue === 'marketing-throttled' ? read.router.queues.get('marketing') : undefined;
+  const defaults = QUEUE_DEFAULTS[queue];
+  const priority = written?.priority ?? throttled?.priority ?? defaults.priority;
+  const rate = written?.rate_limit ?? throttled?.rate_limit ?? 'none';
+  return {
+    queue,
+    priority,
+    pool: written?.ip_pool ?? throttled?.ip_pool ?? TYPE_OF_QUEUE[queue],
+    ratePerMinutePerWorker: rate === 'none' ? null : rate,
+    retry: retryOf(queue, written?.retry_policy ?? throttled?.retry_policy),
+    onUncertain: written?.on_uncertain ?? throttled?.on_uncertain ?? defaults.onUncertain,
+    ageMaxMs: written?.max_age ?? throttled?.max_age ?? read.router.max_age,
+    tickMs: written?.tick ?? throttled?.tick ?? TICK_MS[priority],
+  };
+}
+
+function retryOf(queue: Queue, written: ReadQueue['retry_policy'] | undefined): RetryPolicy {
+  const defaults = QUEUE_DEFAULTS[queue];
+  const backoff = written?.backoff ?? null;
+  const retriesMax = written?.max_retries ?? (Array.isArray(backoff) ? backoff.length : defaults.retriesMax);
+  const first = written?.initial_delay ?? (defaults.delaysMs[0] as number);
+  const jitterRatio = written?.jitter ?? 0.2;
+  if (backoff === null) return { retriesMax, delaysMs: defaults.delaysMs, jitterRatio };
+  if (backoff === 'fixed') return { retriesMax, delaysMs: [first], jitterRatio };
+  if (backoff === 'exponential') {
+    const delaysMs = doubling(first, written?.max_delay ?? Math.max(first, EXPONENTIAL_DELAY_MS_MAX));
+    return { retriesMax, delaysMs, jitterRatio };
+  }
+  return { retriesMax, delaysMs: backoff, jitterRatio };
+}
+
+/** first, twice that, … up to `max`, which then repeats. */
+function doubling(first: number, max: number): readonly number[] {
+  const delays: number[] = [];
+  for (let delay = first; delay < max; delay *= 2) delays.push(delay);
+  return [...delays, max];
+}
+
+const typesUsing = (pool: string, queues: readonly QueueConfig[]): readonly EmailType[] => [
+  ...new Set(queues.filter((queue) => queue.pool === pool).map((queue) => TYPE_OF_QUEUE[queue.queue])),
+];
+
+/** Where no sources are declared there is the default relay alone, and every pool that a queue names has a way of its own to it. */
+function poolsOf(read: Read, queues: readonly QueueConfig[]): readonly Pool[] {
+  const declared = [...read.pools].map(([name, pool]) => ({
+    name,
+    types: typesUsing(name, queues),
+    sources: pool.sources,
+  }));
+  if (read.sources.size > 0) return declared;
+  const named = new Set([...queues.map((queue) => queue.pool)].filter((name) => !read.pools.has(name)));
+  return [
+    ...declared,
+    ...[...named].map((name) => ({ name, types: typesUsing(name, queues), sources: [`${name}-1`] })),
+  ];
+}
+
+function sourcesOf(read: Read, pools: readonly Pool[]): readonly Source[] {
+  if (read.sources.size === 0) {
+    const implied = pools.filter((pool) => !read.pools.has(pool.name)).flatMap((pool) => pool.sources);
+    return implied.map((name) => ({
+      name,
+      mode: 'relay' as const,
+      host: read.relay.host,
+      port: read.relay.port,
+      localAddress: null,
+      helo: `${name}.${read.relay.helo}`,
+      ...wayOf(read.relay),
+    }));
+  }
+  return [...read.sources].map(([name, source]) => ({
+    name,
+    mode: source.mode,
+    host: source.host ?? '',
+    port: source.port,
+    localAddress: source.local_address,
+    helo: source.helo,
+    ...wayOf(source),
+  }));
+}
+
+const wayOf = (way: Read['relay'] | (Read['sources'] extends ReadonlyMap<string, infer S> ? S : never)) => ({
+  tls: way.tls,
+  tlsVerify: way.tls_verify,
+  user: way.user,
+  password: way.password,
+  connectionsMax: way.max_connections,
+  messagesPerConnectionMax: way.max_messages_per_connection,
+});
+
+function providerOf(defaults: ProviderRule, read: Read): ProviderRule {
+  const written = read.providers.get(defaults.provider);
+  if (!written) return defaults;
+  const { rate_limit: rate } = written;
+  return {
+    provider: defaults.provider,
+    domains: [...new Set([...defaults.domains, ...written.domains])],
+    limits: {
+      connectionsMax: written.max_connections ?? defaults.limits.connectionsMax,
+      messagesPerConnectionMax: written.max_messages_per_connection ?? defaults.limits.messagesPerConnectionMax,
+      ratePerMinute: rate === null ? defaults.limits.ratePerMinute : rate === 'none' ? null : rate,
+    },
+    why: written.why ?? defaults.why,
+  };
+}
+
+/** Domains of the `dns` block are senders too; without a key their mail goes unsigned. */
+function sendersOf({ senders, dns }: Read): SendersConfig {
+  const written = typeof senders === 'string' ? { mode: senders, domains: [] } : senders;
+  const list: Sender[] = written.domains.map((sender) => ({
+    domain: sender.name,
+    returnPathDomain: sender.return_path ?? sender.name,
+    dkim: sender.dkim.map((key) => ({ selector: key.selector, algorithm: key.algorithm, privateKey: key.private_key })),
+  }));
+  const named = new Set(list.map((sender) => sender.domain));
+  for (const { name } of dns.domains) {
+    if (!named.has(name)) list.push({ domain: name, returnPathDomain: name, dkim: [] });
+    named.add(name);
+  }
+  return { mode: written.mode, list };
+}

@@ -1,0 +1,71 @@
+import { readFileSync, statSync } from 'node:fs';
+import { PostlaneError } from '../domain/error.ts';
+import { build } from './build.ts';
+import { type Environment, type MapTree, readDocument, TEXT_LENGTH_MAX, type Tree } from './document.ts';
+import { applyOverrides } from './overrides.ts';
+import { Problems } from './problems.ts';
+import { checkRelations } from './relations.ts';
+import { postlaneYaml } from './shape.ts';
+import type { Config } from './types.ts';
+
+export interface LoadOptions {
+  /** The environment: addresses and `POSTLANE_…` outrank the file, `${NAME}` in the file is replaced. */
+  readonly env: Environment;
+  /** File to read. Without `path` and `text` the configuration is all defaults. */
+  readonly path?: string;
+  /** The configuration itself, instead of a file; `path` then only names it in problems. */
+  readonly text?: string;
+}
+
+/**
+ * Reads the configuration, once and whole. Throws one CONFIG_INVALID whose `facts.problems` (`Problem[]`) names everything
+ * that is wrong: what cannot be parsed, unknown keys, values out of range, and contradictions between values.
+ */
+export function loadConfig(options: LoadOptions): Config {
+  const file = options.path ?? null;
+  const problems = new Problems();
+  const text = options.text ?? (options.path === undefined ? '' : readText(options.path));
+  const root = readDocument(text, options.env, problems);
+  const fromEnvironment = applyOverrides(root, options.env);
+  const tell = (path: string, line: number | null, message: string): void =>
+    problems.add(path, line, message + origin(path));
+  const read = postlaneYaml.read(root, { path: '', line: null, tell });
+  const config = build(read);
+  checkRelations(config, read, (path, message) => tell(path, lineOf(root, path), message));
+  problems.throwAny(file);
+  return freeze(config);
+
+  function origin(path: string): string {
+    const variable = fromEnvironment.get(path.replace(/\[[0-9]+\]$/, ''));
+    return variable === undefined ? '' : ` (from the environment variable ${variable})`;
+  }
+}
+
+function readText(path: string): string {
+  try {
+    if (statSync(path).size > TEXT_LENGTH_MAX) throw new Error(`larger than ${TEXT_LENGTH_MAX} bytes`);
+    return readFileSync(path, 'utf8');
+  } catch (cause) {
+    const message = `cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`;
+    throw new PostlaneError('CONFIG_INVALID', { file: path, problems: [{ path: '', line: null, message }] }, { cause });
+  }
+}
+
+/** Line of a value, or of the nearest thing above it that is written. */
+function lineOf(root: MapTree, path: string): number | null {
+  let tree: Tree | undefined = root;
+  let line: number | null = null;
+  for (const step of path.split(/[.[\]]+/).filter((part) => part !== '')) {
+    if (tree?.kind === 'map') tree = tree.entries.get(step);
+    else if (tree?.kind === 'list') tree = tree.items[Number(step)];
+    else return line;
+    line = tree?.line ?? line;
+  }
+  return line;
+}
+
+function freeze<T>(value: T): T {
+  if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return value;
+  for (const inner of Object.values(value)) freeze(inner);
+  return Object.freeze(value);
+}

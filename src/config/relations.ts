@@ -1,0 +1,163 @@
+import { DAY_MS } from '../domain/time.ts';
+import { CARRYING_RETENTION_MS, SEEN_RETENTION_MS, TYPE_OF_QUEUE } from './defaults.ts';
+import { suggestion } from './problems.ts';
+import { MIXING_KEY, type Read } from './shape.ts';
+import type { Config } from './types.ts';
+
+/** Tells that a value contradicts another one. The path leads to the line. */
+export type Tell = (path: string, message: string) => void;
+
+/** Kafka heartbeats only come between batches: three must fit into a session. */
+const HEARTBEATS_PER_SESSION_MIN = 3;
+
+/** What no single value shows: names that lead nowhere, pools that mix, limits that cannot hold together. */
+export function checkRelations(config: Config, read: Read, tell: Tell): void {
+  // The throttled queue takes over what marketing says: one mistake is told once.
+  const queues = config.queues.filter(({ queue }) => queue !== 'marketing-throttled' || read.router.queues.has(queue));
+  checkTimes({ ...config, queues }, tell);
+  checkSizes(config, tell);
+  checkRetries({ ...config, queues }, tell);
+  checkPools(config, read, tell);
+  checkSources(config, read, tell);
+  checkSenders(config, tell);
+  checkProviders(config, tell);
+  const { action } = read.reputation;
+  const inThresholds = read.reputation.thresholds.action;
+  if (action !== null && inThresholds !== null && action !== inThresholds) {
+    tell('reputation.action', `is ${action}, and reputation.thresholds.action is ${inThresholds}`);
+  }
+}
+
+function checkTimes({ kafka, queues, router, worker }: Config, tell: Tell): void {
+  if (kafka.heartbeatIntervalMs * HEARTBEATS_PER_SESSION_MIN > kafka.sessionTimeoutMs) {
+    tell('kafka.heartbeat_interval', 'must be at most a third of kafka.session_timeout');
+  }
+  if (kafka.sessionTimeoutMs > kafka.rebalanceTimeoutMs) {
+    tell('kafka.rebalance_timeout', 'must not be shorter than kafka.session_timeout');
+  }
+  if (worker.drainMs >= kafka.rebalanceTimeoutMs) {
+    tell(
+      'worker.drain',
+      'must be shorter than kafka.rebalance_timeout, or a draining worker is thrown out of its group',
+    );
+  }
+  for (const queue of queues) {
+    if (queue.tickMs >= kafka.heartbeatIntervalMs) {
+      tell(`router.queues.${queue.queue}.tick`, 'must be shorter than kafka.heartbeat_interval');
+    }
+    if (queue.ageMaxMs >= CARRYING_RETENTION_MS) {
+      const days = CARRYING_RETENTION_MS / DAY_MS;
+      const path = queue.ageMaxMs === router.ageMaxMs ? 'router.max_age' : `router.queues.${queue.queue}.max_age`;
+      tell(path, `must be below the ${days} days that topics keep a job, or mail could vanish without an ending`);
+    }
+  }
+  if (router.dedupWindowMs > SEEN_RETENTION_MS) {
+    tell('router.dedup_window', `must not exceed the ${SEEN_RETENTION_MS / DAY_MS} days that email.router-seen keeps`);
+  }
+}
+
+function checkSizes({ job, worker }: Config, tell: Tell): void {
+  if (job.bytesMax > worker.siteQueue.bytesMax) {
+    tell('worker.site_queue.max_size', 'must hold at least one job of job.max_size');
+  }
+  if (worker.siteQueue.bytesMax > worker.allQueues.bytesMax) {
+    tell('worker.all_queues.max_size', 'must not be below worker.site_queue.max_size');
+  }
+  if (worker.siteQueue.unitsMax > worker.allQueues.unitsMax) {
+    tell('worker.all_queues.max_mails', 'must not be below worker.site_queue.max_mails');
+  }
+}
+
+function checkRetries({ queues }: Config, tell: Tell): void {
+  for (const { queue, retry, ageMaxMs } of queues) {
+    const path = `router.queues.${queue}.retry_policy`;
+    if (retry.retriesMax > 0 && retry.delaysMs.length === 0) tell(`${path}.backoff`, 'must hold at least one time');
+    const used = retry.delaysMs.slice(0, Math.max(1, retry.retriesMax));
+    if (retry.retriesMax > 0 && Math.max(0, ...used) >= ageMaxMs) {
+      tell(path, 'has a delay that is not below the maximum age: the mail would expire waiting');
+    }
+  }
+}
+
+function checkPools(config: Config, read: Read, tell: Tell): void {
+  const pools = new Map(config.pools.map((pool) => [pool.name, pool]));
+  const names = [...pools.keys()];
+  for (const { queue, pool } of config.queues) {
+    if (pools.has(pool)) continue;
+    tell(`router.queues.${queue}.ip_pool`, `names the pool "${pool}", which is not declared${suggestion(pool, names)}`);
+  }
+  const known = config.sources.map((source) => source.name);
+  for (const pool of config.pools) {
+    const path = `pools.${pool.name}`;
+    if (pool.sources.length === 0) tell(path, 'has no sources');
+    for (const source of pool.sources) {
+      if (!known.includes(source)) {
+        tell(`${path}.sources`, `names the source "${source}", which is not declared${suggestion(source, known)}`);
+      }
+    }
+    if (pool.types.length > 1 && !read.pools.get(pool.name)?.[MIXING_KEY]) {
+      const other = config.queues.find(
+        ({ pool: name, queue }) => name === pool.name && TYPE_OF_QUEUE[queue] !== pool.types[0],
+      );
+      tell(read.pools.has(pool.name) ? path : `router.queues.${other?.queue}.ip_pool`, mixing(pool.types));
+    }
+  }
+  for (const source of config.sources) {
+    const using = config.pools.filter((pool) => pool.sources.includes(source.name));
+    const types = [...new Set(using.flatMap((pool) => pool.types))];
+    const insisted = using.every((pool) => read.pools.get(pool.name)?.[MIXING_KEY]);
+    if (using.length > 1 && types.length > 1 && !insisted) tell(`sources.${source.name}`, mixing(types));
+  }
+}
+
+const mixing = (types: readonly string[]): string =>
+  `mixes ${types.join(' and ')} mail: complaints about one would cost the others their reputation. ` +
+  `Give each type a pool and sources of its own, or write "${MIXING_KEY}: true" into the pool`;
+
+function checkSources(config: Config, read: Read, tell: Tell): void {
+  const addresses = new Map<string, string>();
+  for (const source of config.sources) {
+    const path = read.sources.has(source.name) ? `sources.${source.name}` : 'relay';
+    if (source.mode === 'relay' && source.host === '') tell(path, 'is a relay and needs a host');
+    if (source.mode === 'direct') {
+      if (source.host !== '') tell(`${path}.host`, 'is for relays; a direct source finds its host in the MX records');
+      if (source.localAddress === null) tell(path, 'is direct and needs a local_address');
+    }
+    if ((source.user === null) !== (source.password === null)) tell(path, 'needs both user and password, or neither');
+    const open = source.tls === 'none' || source.tls === 'opportunistic';
+    if (source.password !== null && open && !isLoopback(source.host)) {
+      tell(
+        `${path}.tls`,
+        `is ${source.tls}: a password would cross the network in the clear. Use starttls or implicit`,
+      );
+    }
+    const other = source.localAddress === null ? undefined : addresses.get(source.localAddress);
+    if (other !== undefined) tell(`${path}.local_address`, `is the address of the source "${other}" too`);
+    if (source.localAddress !== null) addresses.set(source.localAddress, source.name);
+  }
+}
+
+const isLoopback = (host: string): boolean => /^127\.|^::1$|^localhost$/.test(host);
+
+function checkSenders({ senders }: Config, tell: Tell): void {
+  const seen = new Set<string>();
+  senders.list.forEach((sender, index) => {
+    const path = `senders.domains[${index}]`;
+    if (seen.has(sender.domain)) tell(path, `names ${sender.domain} a second time`);
+    seen.add(sender.domain);
+    if (sender.domain.startsWith('.')) tell(`${path}.name`, 'must be one domain');
+    const selectors = sender.dkim.map((key) => key.selector);
+    if (new Set(selectors).size < selectors.length) tell(`${path}.dkim`, 'uses a selector for two keys');
+  });
+}
+
+function checkProviders({ providers }: Config, tell: Tell): void {
+  const owners = new Map<string, string>();
+  for (const { provider, domains } of providers) {
+    for (const domain of domains) {
+      const owner = owners.get(domain);
+      if (owner !== undefined) tell(`providers.${provider}.domains`, `claims ${domain}, which belongs to ${owner}`);
+      owners.set(domain, provider);
+    }
+  }
+}

@@ -1,0 +1,207 @@
+import { PROVIDERS, QUEUES } from '../domain/policy.ts';
+import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from '../domain/time.ts';
+import * as field from './fields.ts';
+import { LOG_LEVELS, PRIORITIES, REPUTATION_ACTIONS } from './types.ts';
+
+/**
+ * What may stand in postlane.yaml: the one schema. Names follow the article's (`ip_pool`, `rate_limit`, `max_retries`).
+ * What is `optional` here has a default that depends on other values, and gets it in `build.ts`.
+ */
+const { decimal, duration, flag, integer, list, named, oneOf, optional, record, size, text, wordOr } = field;
+
+const MEGABYTE = 1_000_000;
+/** The owner's consent to what the article calls a critical error, in words that sound like one. */
+export const MIXING_KEY = 'let_one_type_ruin_the_reputation_of_the_others';
+
+/** A secret is named, never written down. */
+const reference = text({
+  pattern: /^(?:file:.+|env:[A-Za-z_][A-Za-z0-9_]*)$/,
+  what: 'a reference to a secret (file:… or env:…), never the secret itself',
+  secret: true,
+});
+const host = (fallback?: string) =>
+  text({ pattern: /^[A-Za-z0-9:](?:[A-Za-z0-9.:-]{0,253})$/, what: 'a host name or address', default: fallback });
+const address = text({ pattern: /^(?:\[[0-9a-fA-F:]+\]|[A-Za-z0-9._-]{1,253}):[0-9]{1,5}$/, what: 'host:port' });
+const url = (schemes: string, fallback?: string) =>
+  text({
+    pattern: new RegExp(`^(?:${schemes})://[^\\s]+$`),
+    what: `a URL (${schemes.replaceAll('|', ' or ')})`,
+    default: fallback,
+    secret: true,
+  });
+/** As recipients' domains are compared; with a leading dot every subdomain. */
+const domain = text({
+  pattern: /^\.?(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9])?\.)+[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])$/,
+  what: 'a domain in lower case (IDN as A-labels)',
+});
+const rate = optional(wordOr(['none'], decimal({ min: 0.1, max: 10_000_000 })));
+const connections = integer({ min: 1, max: 1_000, default: 20 });
+const messagesPerConnection = integer({ min: 1, max: 100_000, default: 100 });
+const ratio = (fallback: number) => decimal({ min: 0, max: 1, default: fallback });
+
+const way = {
+  tls: oneOf(['none', 'opportunistic', 'starttls', 'implicit'], { default: 'opportunistic' }),
+  tls_verify: flag({ default: true }),
+  user: optional(reference),
+  password: optional(reference),
+  max_connections: connections,
+  max_messages_per_connection: messagesPerConnection,
+};
+
+const retryPolicy = record({
+  max_retries: optional(integer({ min: 0, max: 100 })),
+  backoff: optional(
+    wordOr(['exponential', 'fixed'], list(duration({ min: SECOND_MS, max: 7 * DAY_MS }), { max: 100 })),
+  ),
+  initial_delay: optional(duration({ min: SECOND_MS, max: 7 * DAY_MS })),
+  max_delay: optional(duration({ min: SECOND_MS, max: 7 * DAY_MS })),
+  jitter: ratio(0.2),
+});
+
+const queue = record({
+  priority: optional(oneOf(PRIORITIES)),
+  ip_pool: optional(text({ pattern: /^[a-z0-9][a-z0-9-]{0,62}$/, what: 'the name of a pool' })),
+  rate_limit: rate,
+  retry_policy: retryPolicy,
+  on_uncertain: optional(oneOf(['resend', 'hold', 'drop'])),
+  max_age: optional(duration({ min: MINUTE_MS, max: 30 * DAY_MS })),
+  tick: optional(duration({ min: 1, max: 5 * SECOND_MS })),
+});
+
+const router = record({
+  queues: named(queue, { max: QUEUES.length, known: QUEUES }),
+  dedup_window: duration({ min: MINUTE_MS, max: 30 * DAY_MS, default: 7 * DAY_MS }),
+  batch_max: integer({ min: 1, max: 10_000, default: 300 }),
+  throttle_score: ratio(0.7),
+  send_at_max: duration({ min: 0, max: 30 * DAY_MS, default: 30 * DAY_MS }),
+  max_age: duration({ min: MINUTE_MS, max: 30 * DAY_MS, default: 72 * HOUR_MS }),
+});
+
+const bounds = (mails: number, megabytes: number) =>
+  record({
+    max_mails: integer({ min: 1, max: 1_000_000, default: mails }),
+    max_size: size({ min: MEGABYTE, max: 100_000 * MEGABYTE, default: megabytes * MEGABYTE }),
+  });
+
+const worker = record({
+  // The ledger of a lane must name all of them within 3 KB, whatever the order in which they end.
+  in_flight_max: integer({ min: 1, max: 512, default: 256 }),
+  site_queue: bounds(1_000, 32),
+  all_queues: bounds(20_000, 256),
+  patience_factor: decimal({ min: 0.001, max: 10, default: 1 }),
+  commits_per_second: integer({ min: 1, max: 10_000, default: 200 }),
+  drain: duration({ min: 0, max: 15 * MINUTE_MS, default: 30 * SECOND_MS }),
+});
+
+const sender = record({
+  name: domain,
+  /** Domain of the VERP return path; absent: the domain itself. */
+  return_path: optional(domain),
+  dkim: list(
+    record({
+      selector: text({ pattern: /^[a-z0-9](?:[a-z0-9.-]{0,61}[a-z0-9])?$/, what: 'a selector' }),
+      algorithm: oneOf(['rsa-sha256', 'ed25519-sha256']),
+      private_key: reference,
+    }),
+    { max: 4 },
+  ),
+});
+const sendersMode = ['lenient', 'strict'] as const;
+
+const reputation = record({
+  warm_up: record({
+    enabled: flag({ default: true }),
+    initial_volume: integer({ min: 1, max: 1_000_000, default: 100 }),
+    daily_increase: decimal({ min: 0, max: 10, default: 0.2 }),
+    max_daily_increase: integer({ min: 1, max: 100_000_000, default: 5_000 }),
+  }),
+  thresholds: record({
+    bounce_rate: ratio(0.02),
+    complaint_rate: ratio(0.001),
+    action: optional(oneOf(REPUTATION_ACTIONS)),
+  }),
+  action: optional(oneOf(REPUTATION_ACTIONS)),
+});
+
+const dnsText = optional(text());
+
+export const postlaneYaml = record({
+  kafka: record({
+    brokers: list(address, { max: 100, default: ['127.0.0.1:9092'] }),
+    client_id: text({ pattern: /^[A-Za-z0-9._-]{1,100}$/, what: 'letters, digits, . _ -', default: 'postlane' }),
+    session_timeout: duration({ min: 3 * SECOND_MS, max: 30 * MINUTE_MS, default: 30 * SECOND_MS }),
+    rebalance_timeout: duration({ min: 3 * SECOND_MS, max: 30 * MINUTE_MS, default: MINUTE_MS }),
+    heartbeat_interval: optional(duration({ min: 100, max: MINUTE_MS })),
+  }),
+  schema_registry: record({ url: url('http|https', 'http://127.0.0.1:8081') }),
+  redis: record({
+    url: optional(url('redis|rediss')),
+    key_prefix: text({ pattern: /^[A-Za-z0-9:._-]{0,64}$/, what: 'letters, digits, : . _ -', default: 'postlane:' }),
+    command_timeout: duration({ min: 20, max: 5 * SECOND_MS, default: 250 }),
+  }),
+  http: record({ host: host('127.0.0.1'), port: integer({ min: 0, max: 65_535, default: 0 }) }),
+  state_dir: text({ default: '.postlane' }),
+  logs: record({ level: oneOf(LOG_LEVELS, { default: 'info' }), address_key: optional(reference) }),
+  job: record({ max_size: size({ min: 1_000, max: 100 * MEGABYTE, default: 5 * MEGABYTE }) }),
+  topics: record({
+    partition_factor: integer({ min: 1, max: 100, default: 1 }),
+    replication_factor: integer({ min: 1, max: 10, default: 1 }),
+  }),
+  router,
+  worker,
+  circuit: record({
+    failures: integer({ min: 1, max: 1_000, default: 5 }),
+    reset: duration({ min: 100, max: DAY_MS, default: MINUTE_MS }),
+  }),
+  relay: record({
+    host: host('127.0.0.1'),
+    port: integer({ min: 1, max: 65_535, default: 25 }),
+    ...way,
+    helo: host('localhost'),
+  }),
+  sources: named(
+    record({
+      mode: oneOf(['relay', 'direct'], { default: 'relay' }),
+      host: optional(host()),
+      port: integer({ min: 1, max: 65_535, default: 25 }),
+      ...way,
+      local_address: optional(host()),
+      helo: host(),
+    }),
+    { max: 1_000 },
+  ),
+  pools: named(
+    record({
+      sources: list(text({ pattern: /^[a-z0-9][a-z0-9-]{0,62}$/, what: 'the name of a source' }), { max: 100 }),
+      [MIXING_KEY]: flag({ default: false }),
+    }),
+    { max: 1_000 },
+  ),
+  providers: named(
+    record({
+      domains: list(domain, { max: 10_000 }),
+      max_connections: optional(integer({ min: 1, max: 1_000 })),
+      max_messages_per_connection: optional(integer({ min: 1, max: 100_000 })),
+      rate_limit: rate,
+      why: optional(text()),
+    }),
+    { max: PROVIDERS.length, known: PROVIDERS },
+  ),
+  senders: wordOr(
+    sendersMode,
+    record({ mode: oneOf(sendersMode, { default: 'lenient' }), domains: list(sender, { max: 100_000 }) }),
+  ),
+  feedback_id: record({
+    // Gmail: the last field is 5 to 15 characters, mandatory and stable.
+    sender_id: text({ pattern: /^[A-Za-z0-9._-]{5,15}$/, what: '5 to 15 letters, digits, . _ -', default: 'postlane' }),
+  }),
+  unsubscribe: record({ base_url: optional(url('https|http')) }),
+  verp: record({ key: optional(reference) }),
+  reputation,
+  dns: record({
+    domains: list(record({ name: domain, spf: dnsText, dkim: dnsText, dmarc: dnsText }), { max: 100_000 }),
+  }),
+});
+
+/** postlane.yaml as it was read, every value in range, before names are resolved. */
+export type Read = field.ValueOf<typeof postlaneYaml>;

@@ -1,0 +1,27 @@
+import type { Config } from './types.ts';
+
+/** What stands in place of a secret. */
+const MASK = '***';
+
+/**
+ * The configuration as it may be shown: references stay as they are (they are names), passwords inside URLs are masked.
+ * No other value can be a secret, since the schema refuses one where a reference belongs.
+ */
+export function shown(config: Config): Config {
+  return {
+    ...config,
+    registry: { url: maskUrl(config.registry.url) },
+    redis: config.redis && { ...config.redis, url: maskUrl(config.redis.url) },
+    unsubscribe: { baseUrl: config.unsubscribe.baseUrl && maskUrl(config.unsubscribe.baseUrl) },
+  };
+}
+
+/** Takes user, password and query out of a URL. What cannot be parsed is masked whole. */
+export function maskUrl(text: string): string {
+  if (!URL.canParse(text)) return MASK;
+  const url = new URL(text);
+  if (url.username !== '') url.username = MASK;
+  if (url.password !== '') url.password = MASK;
+  if (url.search !== '') url.search = `?${MASK}`;
+  return url.href;
+}
