@@ -1,5 +1,5 @@
 import type { EmailJob, NameValue, Payload } from '../contracts/generated.ts';
-import { foldMailbox, type Mailbox, parseMailbox, parseNamedMailbox } from './mailbox.ts';
+import { addressOf, foldAddress, type Mailbox, parseMailbox, parseNamedMailbox } from './address.ts';
 import { EMAIL_TYPES, type EmailType } from './policy.ts';
 import { DAY_MS, type Millis } from './time.ts';
 
@@ -9,8 +9,8 @@ export interface Job {
   readonly tenant: string;
   readonly type: EmailType;
   readonly recipient: Mailbox;
-  /** The recipient's domain, in lower-case A-labels. */
-  readonly domain: string;
+  /** The recipient as an envelope names it; the key of lanes, ladder and due topics. */
+  readonly address: string;
   /** The recipient as suppressions know it. */
   readonly folded: string;
   /** Domain of the From header, in lower-case A-labels; null where a whole message or a template brings it. */
@@ -158,9 +158,7 @@ function payload(content: Payload, rules: JobRules): Refused | null {
     text(content.subject, 'subject', SUBJECT_LENGTH_MAX) ??
     text(content.from, 'from', HEADER_LENGTH_MAX) ??
     text(content.replyTo ?? '', 'replyTo', HEADER_LENGTH_MAX) ??
-    (content.replyTo !== null && parseNamedMailbox(content.replyTo) === null
-      ? refused('reply-to-invalid', '')
-      : null) ??
+    (content.replyTo !== null && !parseNamedMailbox(content.replyTo).ok ? refused('reply-to-invalid', '') : null) ??
     headers(content.headers, rules) ??
     attachments(content)
   );
@@ -210,27 +208,25 @@ export function parseJob(content: EmailJob, acceptedAt: Millis, rules: JobRules 
   const { type } = content;
   if (!isEmailType(type)) return { ok: false, ...refused('type-unknown', type) };
   const recipient = parseMailbox(content.recipient);
-  if (!recipient.ok) return { ok: false, ...refused('recipient-invalid', recipient.problem) };
+  if (!recipient.ok) return { ok: false, ...refused('recipient-invalid', recipient.fault) };
   if (content.payload === null && content.templateId === null) return { ok: false, ...refused('content-missing', '') };
   if (content.payload !== null && content.templateId !== null)
     return { ok: false, ...refused('content-ambiguous', '') };
   const wrong =
     times(content, acceptedAt, rules) ?? labels(content) ?? (content.payload ? payload(content.payload, rules) : null);
   if (wrong) return { ok: false, ...wrong };
-  const sender = content.payload && content.payload.mime === null ? parseNamedMailbox(content.payload.from) : null;
-  if (content.payload && content.payload.mime === null && sender === null) {
-    return { ok: false, ...refused('sender-invalid', 'from') };
-  }
+  const from = content.payload && content.payload.mime === null ? parseNamedMailbox(content.payload.from) : null;
+  if (from && !from.ok) return { ok: false, ...refused('sender-invalid', from.fault) };
   return {
     ok: true,
     job: {
       id: content.id,
       tenant: content.tenant,
       type,
-      recipient: recipient.mailbox,
-      domain: recipient.domain,
-      folded: foldMailbox(recipient.mailbox),
-      senderDomain: sender?.domain ?? null,
+      recipient: recipient.value,
+      address: addressOf(recipient.value),
+      folded: foldAddress(recipient.value),
+      senderDomain: from?.value.mailbox.domain ?? null,
       sendAt: content.sendAt,
       expiresAt: content.expiresAt,
       content,

@@ -5,6 +5,7 @@ import type {
   ReputationSignal,
   SignalKind,
 } from '../contracts/generated.ts';
+import { boundText, REPLY_TEXT_BYTES_MAX } from './reply.ts';
 import type { Millis } from './time.ts';
 
 /** What a result says about its mail, whatever happened to it. A decoded `EmailJob` is one. */
@@ -31,20 +32,8 @@ export interface AttemptFacts {
   readonly uncertain?: boolean;
 }
 
-/** Replies and reasons in results and signals are for people and classifiers; this much of them is enough. */
-export const REPLY_LENGTH_MAX = 512;
-
-const shortened = (text: string | null | undefined): string | null => {
-  if (text === null || text === undefined) return null;
-  // A UTF-16 unit takes at most three bytes. Longer texts are cut by bytes, and a character that was split is dropped.
-  if (text.length * 3 <= REPLY_LENGTH_MAX) return text;
-  const bytes = Buffer.from(text, 'utf8');
-  if (bytes.length <= REPLY_LENGTH_MAX) return text;
-  return bytes
-    .subarray(0, REPLY_LENGTH_MAX)
-    .toString('utf8')
-    .replace(/\uFFFD+$/, '');
-};
+const bounded = (text: string | null | undefined): string | null =>
+  text === null || text === undefined ? null : boundText(text, REPLY_TEXT_BYTES_MAX);
 
 function result(
   job: ResultSubject,
@@ -68,9 +57,9 @@ function result(
     site: facts.site ?? null,
     smtpCode: facts.smtpCode ?? null,
     enhancedCode: facts.enhancedCode ?? null,
-    reply: shortened(facts.reply),
+    reply: bounded(facts.reply),
     class: facts.class ?? null,
-    reason: shortened(facts.reason),
+    reason: bounded(facts.reason),
     messageId: facts.messageId ?? null,
     uncertain: facts.uncertain ?? false,
     campaign: job.campaign,
@@ -127,10 +116,10 @@ export const signal = (facts: SignalFacts): ReputationSignal => ({
   provider: facts.provider ?? null,
   smtpCode: facts.smtpCode ?? null,
   enhancedCode: facts.enhancedCode ?? null,
-  reply: shortened(facts.reply),
+  reply: bounded(facts.reply),
   class: facts.class ?? null,
   ruleVersion: facts.ruleVersion ?? null,
   count: facts.count ?? 1,
   who: facts.who ?? null,
-  why: shortened(facts.why),
+  why: bounded(facts.why),
 });

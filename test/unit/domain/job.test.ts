@@ -14,8 +14,8 @@ describe('checking a job', () => {
     expect(result).toMatchObject({
       ok: true,
       job: {
-        recipient: 'Ada@xn--bcher-kva.example',
-        domain: 'xn--bcher-kva.example',
+        recipient: { local: 'Ada', domain: 'xn--bcher-kva.example' },
+        address: 'Ada@xn--bcher-kva.example',
         folded: 'ada@xn--bcher-kva.example',
         senderDomain: 'shop.example',
       },
