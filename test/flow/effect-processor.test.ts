@@ -1,0 +1,244 @@
+import fc from 'fast-check';
+import type { Topic } from '../../src/contracts/topic.ts';
+import { EffectProcessor } from '../../src/runtime/effect-processor.ts';
+import { CommitBudget, type EffectDefinition, InFlight } from '../../src/runtime/effects.ts';
+import type { Log, Task } from '../../src/runtime/ports.ts';
+import { emit } from '../../src/runtime/processor.ts';
+import { type CommitFault, MemoryCluster, MemoryLog } from '../../src/testing/memory-log.ts';
+import { RecordingTelemetry } from '../../src/testing/recording-telemetry.ts';
+import { settled, VirtualClock } from '../../src/testing/virtual-clock.ts';
+import { json, jsonCodec } from '../support/json-codec.ts';
+
+interface Job {
+  id: string;
+  copies: number;
+}
+interface Ending {
+  id: string;
+  ending: string;
+  uncertain: boolean;
+}
+const lane: Topic<Job> = { name: 'lane', schema: 'Job' };
+const results: Topic<Ending> = { name: 'results', schema: 'Ending' };
+const PARTITIONS = 2;
+const IN_FLIGHT_MAX = 4;
+const TASKS: Task[] = [0, 1].map((partition) => ({ group: 'g', topic: 'lane', partition }));
+
+type Policy = 'resend' | 'hold';
+
+/** The world outside: what reached it stays there, whatever happens to the process that sent it. */
+class World {
+  readonly copies = new Map<string, number>();
+  accept(id: string): void {
+    this.copies.set(id, (this.copies.get(id) ?? 0) + 1);
+  }
+}
+
+interface Unit {
+  readonly job: Job;
+}
+
+/** Sends by waiting a little and telling the world; a dead process tells nobody anything. */
+function definition(world: World, clock: VirtualClock, policy: Policy, isAlive: () => boolean) {
+  const queue: Unit[] = [];
+  const made: EffectDefinition<Job, Unit, 'sent'> = {
+    name: 'toy',
+    version: '1',
+    stage: 'toy',
+    inputs: [lane],
+    admit(_task, input, uncertain) {
+      const { id, copies } = input.value;
+      if (!uncertain) {
+        const unit = { job: input.value };
+        queue.push(unit);
+        return { kind: 'queued', unit, bytes: 1 };
+      }
+      if (policy === 'hold' || copies > 0) {
+        return { kind: 'settled', outputs: [emit(results, id, { id, ending: 'unknown', uncertain: true })] };
+      }
+      const note = emit(results, id, { id, ending: '', uncertain: true });
+      return { kind: 'settled', outputs: [note, emit(lane, id, { id, copies: copies + 1 })] };
+    },
+    async choose(room) {
+      return { attempts: queue.splice(0, room), settled: [], wakeAt: null };
+    },
+    async perform(unit) {
+      await clock.sleep(3 + (unit.job.id.length % 5));
+      if (isAlive()) world.accept(unit.job.id);
+      await clock.sleep(2);
+      return 'sent';
+    },
+    settle: (unit) => [emit(results, unit.job.id, { id: unit.job.id, ending: 'sent', uncertain: unit.job.copies > 0 })],
+    forget(unit) {
+      const at = queue.indexOf(unit);
+      if (at >= 0) queue.splice(at, 1);
+    },
+  };
+  return made;
+}
+
+interface Story {
+  readonly ids: number;
+  readonly policy: Policy;
+  readonly batchSize: number;
+  readonly commits: readonly CommitFault[];
+  /** The process dies after so many milliseconds of its life, in turn; then it lives on. */
+  readonly deathsAfterMs: readonly number[];
+  /** Life ends by a drain instead of a death where true, in turn. */
+  readonly graceful: readonly boolean[];
+}
+
+async function tell(story: Story) {
+  const clock = new VirtualClock();
+  const cluster = new MemoryCluster({ partitions: PARTITIONS, now: clock.now() });
+  const world = new World();
+  const ids = Array.from({ length: story.ids }, (_, n) => `job-${'x'.repeat(n % 3)}${n}`);
+  for (const id of ids) cluster.append({ topic: 'lane', key: id, value: json({ id, copies: 0 }) });
+  cluster.partitions('results');
+  const faults = [...story.commits];
+  const deaths = [...story.deathsAfterMs];
+  let generation = 0;
+  for (let life = 0; life < 200; life++) {
+    const graceful = story.graceful[life] ?? false;
+    const diesAt = deaths.length > 0 ? clock.now() + (deaths.shift() as number) : null;
+    generation++;
+    const ended = await live({ clock, cluster, world, story, faults, diesAt, graceful, generation });
+    if (ended === 'finished') break;
+  }
+  return { cluster, world, ids, clock };
+}
+
+async function live(p: {
+  clock: VirtualClock;
+  cluster: MemoryCluster;
+  world: World;
+  story: Story;
+  faults: CommitFault[];
+  diesAt: number | null;
+  graceful: boolean;
+  generation: number;
+}): Promise<'died' | 'finished'> {
+  const { clock, cluster } = p;
+  let alive = true;
+  const paused = new Set<number>();
+  const memory = new MemoryLog(cluster, () => p.faults.shift() ?? 'none');
+  // A dead process says nothing more to the log; its code here goes on, so it must hang there.
+  const ifAlive = <T>(work: () => Promise<T>): Promise<T> => (alive ? work() : new Promise<T>(() => undefined));
+  const log: Log = {
+    open: (task) => ifAlive(() => memory.open(task)),
+    restore: (...given) => ifAlive(() => memory.restore(...given)),
+    commit: (task, commit) => ifAlive(() => memory.commit(task, commit)),
+    retire: (task) => ifAlive(() => memory.retire(task)),
+  };
+  const fatal: unknown[] = [];
+  const processor = new EffectProcessor({
+    definition: definition(p.world, clock, p.story.policy, () => alive),
+    log,
+    codec: jsonCodec,
+    clock,
+    telemetry: new RecordingTelemetry(),
+    intake: { pause: (t) => paused.add(t.partition), resume: (t) => paused.delete(t.partition), seek: () => undefined },
+    inFlight: new InFlight(IN_FLIGHT_MAX),
+    budget: new CommitBudget(2),
+    tickMs: 5,
+    readAheadMax: 20,
+    readAheadBytesMax: 1_000,
+    onFatal: (error) => fatal.push(error),
+  });
+  await processor.assigned(TASKS, p.generation);
+  const positions = [0, 0];
+  for (let quiet = 0; quiet < 400; ) {
+    if (fatal.length > 0) throw fatal[0];
+    if (p.diesAt !== null && clock.now() >= p.diesAt) {
+      if (p.graceful) await drained(processor, clock);
+      alive = false;
+      return 'died';
+    }
+    let moved = false;
+    for (const task of TASKS) {
+      if (paused.has(task.partition)) continue;
+      const records = cluster.read('lane', task.partition, positions[task.partition] ?? 0, p.story.batchSize);
+      if (records.length === 0) continue;
+      positions[task.partition] = await processor.batch(task, records);
+      moved = true;
+    }
+    await clock.advance(1);
+    cluster.now = clock.now();
+    quiet = moved ? 0 : quiet + 1;
+  }
+  await drained(processor, clock);
+  return 'finished';
+}
+
+async function drained(processor: { stop(deadlineMs: number): Promise<void> }, clock: VirtualClock): Promise<void> {
+  let done = false;
+  void processor.stop(5_000).then(() => {
+    done = true;
+  });
+  while (!done) {
+    await clock.advance(1);
+    await settled();
+  }
+}
+
+const endingsOf = (cluster: MemoryCluster) =>
+  cluster.all('results').map((record) => JSON.parse(record.value?.toString() ?? '') as Ending);
+
+const fault = fc.constantFrom<CommitFault>('none', 'none', 'commit-lost', 'commit-landed', 'commit-lands-late');
+const story = fc.record({
+  ids: fc.integer({ min: 1, max: 40 }),
+  policy: fc.constantFrom<Policy>('resend', 'hold'),
+  batchSize: fc.integer({ min: 1, max: 12 }),
+  commits: fc.array(fault, { maxLength: 25 }),
+  deathsAfterMs: fc.array(fc.integer({ min: 1, max: 40 }), { maxLength: 4 }),
+  graceful: fc.array(fc.boolean(), { maxLength: 4 }),
+});
+
+function check(told: Awaited<ReturnType<typeof tell>>, given: Story): void {
+  const endings = endingsOf(told.cluster);
+  const uncertain = new Set(endings.filter((ending) => ending.uncertain).map(({ id }) => id));
+  for (const id of told.ids) {
+    const own = endings.filter((ending) => ending.id === id && ending.ending !== '');
+    expect({ id, endings: own.length }).toEqual({ id, endings: 1 });
+    const copies = told.world.copies.get(id) ?? 0;
+    if (own[0]?.ending === 'sent') expect(copies).toBeGreaterThanOrEqual(1);
+    // A second copy is only ever sent of a mail that the results name as uncertain, and never under hold.
+    if (copies > 1) expect(uncertain.has(id)).toBe(true);
+    if (given.policy === 'hold') expect(copies).toBeLessThanOrEqual(1);
+  }
+  const crashes = given.deathsAfterMs.filter((_, n) => !given.graceful[n]).length;
+  // A drain leaves nothing uncertain, and a failed commit makes nobody's own sends uncertain.
+  expect(uncertain.size).toBeLessThanOrEqual(crashes * IN_FLIGHT_MAX);
+  const byTask = new Map<string, number>();
+  for (const { task, nextOffset } of told.cluster.history) {
+    expect(nextOffset).toBeGreaterThanOrEqual(byTask.get(task) ?? -1);
+    byTask.set(task, nextOffset);
+  }
+}
+
+describe('the effect processor', () => {
+  it('ends every unit once, and bounds and names the copies, whatever crashes and commits do', async () => {
+    await fc.assert(
+      fc.asyncProperty(story, async (given) => {
+        check(await tell(given), given);
+      }),
+      { numRuns: 200 },
+    );
+  }, 60_000);
+
+  it('control: the fault stories really crash, lose commits and leave units uncertain', async () => {
+    const given: Story = {
+      ids: 40,
+      policy: 'resend',
+      batchSize: 5,
+      commits: ['none', 'none', 'commit-landed', 'commit-lost', 'none', 'commit-lands-late'],
+      deathsAfterMs: [9, 11, 14],
+      graceful: [],
+    };
+    const told = await tell(given);
+    check(told, given);
+    const endings = endingsOf(told.cluster);
+    expect(endings.filter((ending) => ending.uncertain).length).toBeGreaterThan(0);
+    expect([...told.world.copies.values()].some((copies) => copies > 1)).toBe(true);
+  });
+});
