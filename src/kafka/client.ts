@@ -1,0 +1,194 @@
+import type * as Kafkajs from 'kafkajs';
+import type { Admin, Cluster, Consumer, KafkaConfig, PartitionAssigner, Producer, RetryOptions } from 'kafkajs';
+import { partitionOf } from '../domain/partitioner.ts';
+import { registerCodecs } from './codecs.ts';
+import { loadKafkajs } from './guards.ts';
+import { Sockets } from './sockets.ts';
+
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
+
+export interface KafkaOptions {
+  readonly brokers: readonly string[];
+  readonly clientId: string;
+  readonly ssl?: KafkaConfig['ssl'];
+  readonly sasl?: KafkaConfig['sasl'];
+  /** Receives kafkajs's own log lines from warning level on. */
+  readonly log?: (level: LogLevel, message: string, facts: Readonly<Record<string, unknown>>) => void;
+}
+
+/** A kafkajs object with connections of its own. */
+export interface Connection<T> {
+  readonly client: T;
+  /** Cuts its sockets now and lets it open no others: the only sure end of whatever it still tries. */
+  cut(): void;
+}
+
+export interface TransactionalOptions {
+  readonly transactionalId: string;
+  /** The broker aborts a transaction that is open for longer, and with it unblocks those who read committed records. */
+  readonly transactionTimeoutMs: number;
+  readonly requestTimeoutMs: number;
+}
+
+export interface ConsumerOptions {
+  readonly group: string;
+  readonly assigner: PartitionAssigner;
+  readonly sessionTimeoutMs: number;
+  readonly rebalanceTimeoutMs: number;
+  readonly heartbeatMs: number;
+  readonly fetchWaitMs: number;
+  readonly fetchBytesMax: number;
+  readonly partitionBytesMax: number;
+  readonly restartOnFailure: (error: Error) => Promise<boolean>;
+}
+
+/** A lost connection is tried again soon, then ever less often; the callers' own deadlines end it. */
+const RETRY: RetryOptions = { initialRetryTime: 100, factor: 0.2, multiplier: 2, maxRetryTime: 2_000, retries: 10 };
+/** Transactions follow each other closely, so their retries must; 50 of them take about ten seconds. */
+const RETRY_TRANSACTION: RetryOptions = {
+  initialRetryTime: 5,
+  factor: 0.2,
+  multiplier: 1.5,
+  maxRetryTime: 200,
+  retries: 50,
+};
+/** A machine under load may take seconds to accept; kafkajs's default is one. */
+const CONNECT_TIMEOUT_MS = 10_000;
+const REQUEST_TIMEOUT_MS = 30_000;
+/** How soon a new partition or a moved leader is noticed when nothing fails before. */
+const METADATA_AGE_MS_MAX = 60_000;
+
+/** Key of a record without one: any partition will do, in turn. */
+const createPartitioner = () => {
+  let turn = 0;
+  return ({ partitionMetadata, message }: Kafkajs.PartitionerArgs): number => {
+    // Written back, so that who sent the message knows where it went, and a retry goes to the same place.
+    message.partition ??=
+      message.key === null || message.key === undefined
+        ? turn++ % partitionMetadata.length
+        : partitionOf(message.key, partitionMetadata.length);
+    return message.partition;
+  };
+};
+
+/** Makes kafkajs objects: the only place that does. Every one but the admin gets connections of its own. */
+export class KafkaClient {
+  private readonly kafkajs: typeof Kafkajs;
+  private readonly options: KafkaOptions;
+  constructor(kafkajs: typeof Kafkajs, options: KafkaOptions) {
+    this.kafkajs = kafkajs;
+    this.options = options;
+  }
+
+  admin(): Admin {
+    return this.kafka(new Sockets(), REQUEST_TIMEOUT_MS, RETRY).admin({ retry: RETRY });
+  }
+
+  /** A producer for transactions under one id. Not idempotent outside of them: it is never used so. */
+  transactional(options: TransactionalOptions): Connection<Producer> {
+    const sockets = new Sockets();
+    const client = this.kafka(sockets, options.requestTimeoutMs, RETRY_TRANSACTION).producer({
+      transactionalId: options.transactionalId,
+      transactionTimeout: options.transactionTimeoutMs,
+      maxInFlightRequests: 1,
+      retry: RETRY_TRANSACTION,
+      allowAutoTopicCreation: false,
+      metadataMaxAge: METADATA_AGE_MS_MAX,
+      createPartitioner,
+    });
+    return { client, cut: () => sockets.cut() };
+  }
+
+  /** A producer whose retries make no duplicates. */
+  idempotent(requestTimeoutMs: number): Connection<Producer> {
+    const sockets = new Sockets();
+    const client = this.kafka(sockets, requestTimeoutMs, RETRY).producer({
+      idempotent: true,
+      maxInFlightRequests: 1,
+      retry: RETRY,
+      allowAutoTopicCreation: false,
+      metadataMaxAge: METADATA_AGE_MS_MAX,
+      createPartitioner,
+    });
+    return { client, cut: () => sockets.cut() };
+  }
+
+  consumer(options: ConsumerOptions): Connection<Consumer> {
+    const sockets = new Sockets();
+    const client = this.kafka(sockets, REQUEST_TIMEOUT_MS, RETRY).consumer({
+      groupId: options.group,
+      partitionAssigners: [options.assigner],
+      sessionTimeout: options.sessionTimeoutMs,
+      rebalanceTimeout: options.rebalanceTimeoutMs,
+      heartbeatInterval: options.heartbeatMs,
+      maxWaitTimeInMs: options.fetchWaitMs,
+      maxBytes: options.fetchBytesMax,
+      maxBytesPerPartition: options.partitionBytesMax,
+      retry: { ...RETRY, restartOnFailure: options.restartOnFailure },
+      allowAutoTopicCreation: false,
+      metadataMaxAge: METADATA_AGE_MS_MAX,
+      readUncommitted: false,
+    });
+    return { client, cut: () => sockets.cut() };
+  }
+
+  /**
+   * The bare connections to a cluster, for what kafkajs's own clients cannot do: reading given partitions from given
+   * offsets without a group, and asking for one partition's committed position.
+   */
+  cluster(): Connection<Cluster> {
+    const sockets = new Sockets();
+    let captured: Cluster | undefined;
+    // A consumer that never joins: kafkajs hands its connections to whoever assigns partitions.
+    this.kafka(sockets, REQUEST_TIMEOUT_MS, RETRY).consumer({
+      groupId: 'postlane-unused',
+      allowAutoTopicCreation: false,
+      metadataMaxAge: METADATA_AGE_MS_MAX,
+      retry: RETRY,
+      partitionAssigners: [
+        ({ cluster }) => {
+          captured = cluster;
+          return {
+            name: 'none',
+            version: 0,
+            assign: async () => [],
+            protocol: () => ({ name: 'none', metadata: Buffer.alloc(0) }),
+          };
+        },
+      ],
+    });
+    return { client: captured as Cluster, cut: () => sockets.cut() };
+  }
+
+  /** A Kafka() of its own for each: kafkajs keeps a cache of committed offsets there, which transactions would spoil. */
+  private kafka(sockets: Sockets, requestTimeoutMs: number, retry: RetryOptions): Kafkajs.Kafka {
+    const { brokers, clientId, ssl, sasl } = this.options;
+    return new this.kafkajs.Kafka({
+      brokers: [...brokers],
+      clientId,
+      ssl,
+      sasl,
+      retry,
+      connectionTimeout: CONNECT_TIMEOUT_MS,
+      requestTimeout: requestTimeoutMs,
+      enforceRequestTimeout: true,
+      socketFactory: sockets.factory,
+      logLevel: this.kafkajs.logLevel.WARN,
+      logCreator: () => (entry) => this.log(entry),
+    });
+  }
+
+  /** What kafkajs calls an error is usually a retry of its own: whether the call failed is for its caller to say. */
+  private log(entry: Kafkajs.LogEntry): void {
+    const { message, timestamp: _timestamp, logger: _logger, stack: _stack, ...facts } = entry.log;
+    const level = entry.level === this.kafkajs.logLevel.ERROR ? 'warn' : 'debug';
+    this.options.log?.(level, `kafkajs: ${message}`, { namespace: entry.namespace, ...facts });
+  }
+}
+
+/** Loads kafkajs behind its guards, proves that they work, and answers the maker of its objects. Connects to nothing yet. */
+export async function createKafka(options: KafkaOptions): Promise<KafkaClient> {
+  const kafkajs = await loadKafkajs();
+  registerCodecs(kafkajs);
+  return new KafkaClient(kafkajs, options);
+}

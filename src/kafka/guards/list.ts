@@ -1,0 +1,19 @@
+import { abortedRecords } from './aborted-records.ts';
+import { consumerGroup } from './consumer-group.ts';
+import type { Guard } from './guard.ts';
+import { offsetManager } from './offset-manager.ts';
+import { record } from './record.ts';
+import { recordBatch } from './record-batch.ts';
+import { requestQueue } from './request-queue.ts';
+import { transactions } from './transactions.ts';
+
+/** Every repair of kafkajs, leaves first: a module must be replaced before another one that needs it is loaded. */
+export const GUARDS: readonly Guard[] = [
+  requestQueue,
+  record,
+  recordBatch,
+  abortedRecords,
+  offsetManager,
+  consumerGroup,
+  transactions,
+];

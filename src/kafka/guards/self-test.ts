@@ -1,0 +1,72 @@
+import type * as Kafkajs from 'kafkajs';
+import { assert } from '../../domain/error.ts';
+import { markOf } from './guard.ts';
+import { GUARDS } from './list.ts';
+
+type Load = (path: string) => unknown;
+
+interface BatchClass {
+  new (topic: string, fetchedOffset: string, partitionData: object): { readonly messages: readonly unknown[] };
+}
+
+type DecodeMessages = (decoder: unknown) => Promise<readonly { readonly offset: string }[]>;
+
+interface DecoderClass {
+  new (buffer: Buffer): unknown;
+}
+
+/** A record batch of one record with two headers of one name, whose last offset lies two further. */
+function sampleBatch(): Buffer {
+  const recordBytes = Buffer.from([0, 0, 0, 2, 0x6b, 2, 0x76, 4, 2, 0x68, 2, 0x31, 2, 0x68, 2, 0x32]);
+  const head = Buffer.alloc(61);
+  head.writeBigInt64BE(7n, 0);
+  head.writeInt32BE(head.length - 12 + recordBytes.length + 1, 8);
+  head.writeInt8(2, 16);
+  head.writeInt32BE(2, 23);
+  head.writeBigInt64BE(-1n, 43);
+  head.writeInt32BE(1, 57);
+  // The length of a record is a zig-zag number.
+  const body = Buffer.concat([head, Buffer.from([recordBytes.length * 2]), recordBytes]);
+  const size = Buffer.alloc(4);
+  size.writeInt32BE(body.length);
+  return Buffer.concat([size, body]);
+}
+
+/** Two aborted transactions, named in the wrong order, that overlap where the fetch begins. */
+function visibleOfAborted(load: Load): number {
+  const Batch = load('consumer/batch') as BatchClass;
+  const message = (offset: string, producerId: string) => ({
+    offset,
+    key: null,
+    isControlRecord: false,
+    batchContext: { producerId, inTransaction: true, isControlBatch: false },
+  });
+  const abortedTransactions = [
+    { producerId: '2', firstOffset: '4' },
+    { producerId: '1', firstOffset: '3' },
+  ];
+  const messages = [message('5', '1'), message('6', '2')];
+  return new Batch('self-test', '5', { partition: 0, highWatermark: '7', abortedTransactions, messages }).messages
+    .length;
+}
+
+/** Runs the modules of kafkajs that need the guarded ones, and asserts that it was the guards that answered. */
+export async function selfTest(load: Load, kafkajs: typeof Kafkajs): Promise<void> {
+  const marks = GUARDS.map(({ name, path }) => {
+    const mark = markOf(load(path));
+    assert(mark?.name === name, 'a guard of kafkajs is not in place', { name });
+    return { mark, hitsBefore: mark.hits };
+  });
+  assert(visibleOfAborted(load) === 0, 'the guard of aborted records does not work');
+  const decodeMessages = load('protocol/requests/fetch/v4/decodeMessages') as DecodeMessages;
+  const Decoder = load('protocol/decoder') as DecoderClass;
+  const offsets = (await decodeMessages(new Decoder(sampleBatch()))).map((message) => message.offset);
+  assert(offsets.join() === '7,9', 'the guard of record batches does not work', { offsets });
+  // Making a producer, which connects to nothing yet, makes its transaction manager.
+  new kafkajs.Kafka({ brokers: ['127.0.0.1:1'], logLevel: kafkajs.logLevel.NOTHING }).producer({
+    createPartitioner: () => () => 0,
+  });
+  for (const { mark, hitsBefore } of marks) {
+    assert(mark.kind === 'class' || mark.hits > hitsBefore, 'kafkajs does not use a guard', { name: mark.name });
+  }
+}
