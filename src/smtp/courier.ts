@@ -1,0 +1,215 @@
+import type { SiteLimits, Source } from '../domain/policy.ts';
+import type { DeliveryOutcome } from '../domain/reply.ts';
+import type { Millis } from '../domain/time.ts';
+import { Abortable } from './abortable.ts';
+import { Circuits } from './circuits.ts';
+import { SmtpConnection } from './connection.ts';
+import type { Endpoint } from './handshake.ts';
+import type { CircuitState, Courier, Credentials, OutgoingMail, Route } from './mail.ts';
+import { failed } from './outcome.ts';
+import { type Patience, patienceOf } from './patience.ts';
+import { SourcePool } from './source-pool.ts';
+
+export interface CourierOptions {
+  /** Asked for every new connection, so that a rotated password is used at once. Null: the source needs no log-in. */
+  credentials(source: Source): Promise<Credentials | null>;
+  /** The mail exchangers of a site, best first. Asked for direct sources only. */
+  exchangers?(source: Source, site: string): Promise<readonly string[]>;
+  readonly circuit: { readonly failures: number; readonly resetMs: number };
+  /** Multiplies every time-out. 1 in production. */
+  readonly patienceFactor: number;
+  /** An idle connection is closed after it. */
+  readonly idleMs: number;
+  readonly now: () => Millis;
+}
+
+const SWEEPS_PER_IDLE = 2;
+const SWEEP_MS_MAX = 15_000;
+
+/** Makes the courier; it connects to nobody before its first mail. */
+export const createCourier = (options: CourierOptions): Courier => new PooledCourier(options);
+
+class PooledCourier implements Courier {
+  private readonly options: CourierOptions;
+  private readonly patience: Patience;
+  private readonly circuits: Circuits;
+  private readonly pools = new Map<string, SourcePool>();
+  private readonly attempts = new Map<Abortable, number>();
+  private readonly sweeper: NodeJS.Timeout;
+  private closed = false;
+  private drained: (() => void) | null = null;
+
+  constructor(options: CourierOptions) {
+    this.options = options;
+    this.patience = patienceOf(options.patienceFactor);
+    this.circuits = new Circuits({ ...options.circuit, now: options.now });
+    const sweepMs = Math.min(options.idleMs / SWEEPS_PER_IDLE, this.patience.attempt, SWEEP_MS_MAX);
+    this.sweeper = setInterval(() => this.sweep(), Math.max(1, sweepMs));
+    this.sweeper.unref();
+  }
+
+  async deliver(mail: OutgoingMail, route: Route): Promise<DeliveryOutcome> {
+    const pool = this.pool(route.source);
+    if (this.closed) return failed('connect', 'stopped');
+    if (pool.isFull) return failed('connect', 'no-capacity');
+    const abortable = new Abortable();
+    const abort = (): void => abortable.abort();
+    this.attempts.set(abortable, performance.now());
+    route.signal?.addEventListener('abort', abort, { once: true });
+    if (route.signal?.aborted) abort();
+    try {
+      if (!(await this.entered(pool, route, abortable))) return failed('connect', this.closed ? 'stopped' : 'aborted');
+      try {
+        return await this.circuits.run(circuitKey(route.source, route.site), () =>
+          this.attempt(pool, mail, route, abortable),
+        );
+      } finally {
+        pool.leave(route.site);
+      }
+    } finally {
+      route.signal?.removeEventListener('abort', abort);
+      this.attempts.delete(abortable);
+      if (this.attempts.size === 0) this.drained?.();
+    }
+  }
+
+  circuit(source: Source, site: string): CircuitState {
+    return this.circuits.state(circuitKey(source, site));
+  }
+
+  capacity(source: Source, site: string, limits: SiteLimits): number {
+    if (this.closed) return 0;
+    return Math.min(this.pool(source).free(site, limits), this.circuits.room(circuitKey(source, site)));
+  }
+
+  async close({ withinMs }: { readonly withinMs: number }): Promise<void> {
+    this.closed = true;
+    clearInterval(this.sweeper);
+    await this.settled(withinMs);
+    for (const abortable of this.attempts.keys()) abortable.abort();
+    await this.settled(this.patience.quit);
+    for (const pool of this.pools.values()) pool.closeIdle(Number.POSITIVE_INFINITY);
+    this.circuits.close();
+  }
+
+  private pool(source: Source): SourcePool {
+    let pool = this.pools.get(source.name);
+    if (pool === undefined) {
+      pool = new SourcePool(source);
+      this.pools.set(source.name, pool);
+    }
+    pool.source = source;
+    return pool;
+  }
+
+  /** Waits for a slot. False where the attempt was aborted first. */
+  private entered(pool: SourcePool, route: Route, abortable: Abortable): Promise<boolean> {
+    return new Promise((resolve) => {
+      const giveUp = pool.enter(route.site, route.limits, () => {
+        abortable.over();
+        resolve(true);
+      });
+      abortable.during(() => {
+        giveUp();
+        resolve(false);
+      });
+    });
+  }
+
+  private async attempt(
+    pool: SourcePool,
+    mail: OutgoingMail,
+    route: Route,
+    abortable: Abortable,
+  ): Promise<DeliveryOutcome> {
+    const way = wayOf(route.source, route.site);
+    const reused = pool.takeIdle(way);
+    if (reused !== null) {
+      const outcome = await reused.deliver(mail, abortable);
+      this.release(pool, way, reused, route);
+      if (!wasDead(outcome)) return outcome;
+    }
+    pool.makeRoom();
+    const connection = await this.connect(route, abortable);
+    if (!(connection instanceof SmtpConnection)) return connection;
+    const outcome = await connection.deliver(mail, abortable);
+    this.release(pool, way, connection, route);
+    return outcome;
+  }
+
+  private async connect(route: Route, abortable: Abortable): Promise<SmtpConnection | DeliveryOutcome> {
+    const { source, site } = route;
+    let credentials: Credentials | null;
+    let hosts: readonly string[];
+    try {
+      credentials = await this.options.credentials(source);
+    } catch {
+      return failed('auth', 'auth', 'credentials are not available');
+    }
+    try {
+      hosts = source.mode === 'relay' ? [source.host] : ((await this.options.exchangers?.(source, site)) ?? []);
+    } catch {
+      return failed('connect', 'unreachable', 'mail exchangers are not known');
+    }
+    let opened: SmtpConnection | DeliveryOutcome = failed('connect', 'unreachable', 'no mail exchanger');
+    for (const host of hosts) {
+      if (abortable.isAborted) return failed('connect', 'aborted');
+      opened = await SmtpConnection.open(endpointOf(source, host), credentials, this.patience, abortable);
+      if (opened instanceof SmtpConnection) return opened;
+    }
+    return opened;
+  }
+
+  private release(pool: SourcePool, way: string, connection: SmtpConnection, route: Route): void {
+    if (!connection.usable) return;
+    if (this.closed || connection.mails >= mailsMax(route)) connection.quit();
+    else pool.putIdle(way, connection, performance.now());
+  }
+
+  private sweep(): void {
+    const now = performance.now();
+    for (const pool of this.pools.values()) pool.closeIdle(now - this.options.idleMs);
+    for (const [abortable, startedAt] of this.attempts) {
+      if (now - startedAt > this.patience.attempt) abortable.abort();
+    }
+  }
+
+  private async settled(withinMs: number): Promise<void> {
+    if (this.attempts.size === 0) return;
+    let timer: NodeJS.Timeout | undefined;
+    await new Promise<void>((resolve) => {
+      this.drained = resolve;
+      timer = setTimeout(resolve, withinMs);
+    });
+    clearTimeout(timer);
+  }
+}
+
+/** A relay is one thing that can break, whoever the mail is for. */
+const circuitKey = (source: Source, site: string): string =>
+  source.mode === 'relay' ? source.name : `${source.name} ${site}`;
+
+const wayOf = circuitKey;
+
+const mailsMax = ({ source, limits }: Route): number =>
+  source.mode === 'relay'
+    ? source.messagesPerConnectionMax
+    : Math.min(source.messagesPerConnectionMax, limits.messagesPerConnectionMax);
+
+const endpointOf = (source: Source, host: string): Endpoint => ({
+  host,
+  port: source.port,
+  tls: source.tls,
+  tlsVerify: source.tlsVerify,
+  localAddress: source.localAddress,
+  helo: source.helo,
+});
+
+/**
+ * A reused connection that the server had closed, or closes with 421 instead of taking another mail: MAIL got no answer, so
+ * no message byte was sent, and one more try over a fresh connection cannot make a second copy.
+ */
+const wasDead = (outcome: DeliveryOutcome): boolean =>
+  outcome.kind !== 'accepted' &&
+  outcome.stage === 'mail' &&
+  (outcome.kind === 'refused' ? outcome.reply.code === 421 : outcome.reason === 'reset');

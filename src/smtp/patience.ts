@@ -1,0 +1,33 @@
+import type { SmtpStage } from '../domain/reply.ts';
+import { MINUTE_MS, SECOND_MS } from '../domain/time.ts';
+
+/** How long each stage may last, in milliseconds, whole and not per packet: a server that drips bytes gains nothing. */
+export type Patience = Readonly<Record<SmtpStage, number>> & {
+  /** Every stage of one attempt together: the watchdog. */
+  readonly attempt: number;
+};
+
+/**
+ * RFC 5321 section 4.5.3.2, where it says something. The ten minutes after the final dot are the ones that matter: who gives up
+ * earlier sends a second copy of what the server had taken.
+ */
+const PATIENCE: Patience = {
+  connect: 30 * SECOND_MS,
+  greeting: 5 * MINUTE_MS,
+  ehlo: 5 * MINUTE_MS,
+  tls: MINUTE_MS,
+  auth: 2 * MINUTE_MS,
+  mail: 5 * MINUTE_MS,
+  rcpt: 5 * MINUTE_MS,
+  data: 2 * MINUTE_MS,
+  body: 3 * MINUTE_MS, // per block of the message
+  dot: 10 * MINUTE_MS,
+  quit: 5 * SECOND_MS,
+  attempt: 45 * MINUTE_MS,
+};
+
+/** Every time-out multiplied by one factor; tests shrink it. No time-out is less than a millisecond. */
+export function patienceOf(factor: number): Patience {
+  const scaled = Object.entries(PATIENCE).map(([stage, ms]) => [stage, Math.max(1, Math.round(ms * factor))]);
+  return Object.fromEntries(scaled) as Patience;
+}
