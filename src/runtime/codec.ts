@@ -12,6 +12,7 @@ export type UndecodableReason =
   | 'bad-magic' // not the Confluent wire format
   | 'unknown-schema' // the registry does not know the id
   | 'wrong-subject' // the id belongs to another topic's schema
+  | 'unreadable-schema' // the writer's schema is not Avro, is incompatible with ours, or cannot be read within bounds
   | 'malformed'; // the bytes do not fit the schema
 
 /** The port to schemas. Only `prepare` may wait; encode and decode are synchronous and cached. */
