@@ -46,6 +46,6 @@ export const delayDefinition = (): StreamDefinition<EmailJob> => ({
   version: VERSION,
   inputs: DELAY_TIERS.map((tier) => topics.delay(tier)),
   decode: false,
-  stage: NAME,
+  stage: 'decode',
   open: (task) => Promise.resolve(delayFold(task)),
 });

@@ -6,12 +6,18 @@ export const jsonCodec: Codec = {
   decode<V>(_topic: unknown, value: Buffer | null): Decoded<V> {
     if (value === null) return { ok: false, reason: 'null-value', detail: '' };
     try {
-      return { ok: true, value: JSON.parse(value.toString('utf8')) as V };
+      return { ok: true, value: JSON.parse(value.toString('utf8'), revive) as V };
     } catch (error) {
       return { ok: false, reason: 'malformed', detail: String(error) };
     }
   },
   encode: (_topic, value) => Buffer.from(JSON.stringify(value)),
+};
+
+/** Bytes come back as bytes. */
+const revive = (_: string, value: unknown): unknown => {
+  const { type, data } = (value ?? {}) as { type?: unknown; data?: unknown };
+  return type === 'Buffer' && Array.isArray(data) ? Buffer.from(data) : value;
 };
 
 export const json = (value: unknown): Buffer => Buffer.from(JSON.stringify(value));

@@ -1,0 +1,117 @@
+import type { EmailJob, NameValue, Suppression } from '../../src/contracts/generated.ts';
+import type { DelayTier } from '../../src/contracts/topic.ts';
+import type { Envelope } from '../../src/domain/envelope.ts';
+import { expiryOf, type Job, type JobRules } from '../../src/domain/job.ts';
+import { nextTier, SEND_AT_TOLERANCE_MS } from '../../src/domain/ladder.ts';
+import { identitySubject, laneOf } from '../../src/domain/lane.ts';
+import { partitionOf } from '../../src/domain/partitioner.ts';
+import type { Lane, Provider, Queue } from '../../src/domain/policy.ts';
+import type { ProviderOf } from '../../src/domain/provider.ts';
+import { explainSuppression, recipientSubject, suppresses } from '../../src/domain/suppression.ts';
+import type { Millis } from '../../src/domain/time.ts';
+
+/** What the operator decided about routing. */
+export interface RoutingRules {
+  readonly job: JobRules;
+  readonly providerOf: ProviderOf;
+  /** Name of the pool that sends a queue's mail. */
+  readonly poolOf: (queue: Queue) => string;
+  readonly ageMaxMsOf: (queue: Queue) => number;
+  /** A marketing mail whose score is below it goes to the throttled queue. 0 … 1. */
+  readonly throttleScore: number;
+  /** How long an id is remembered. */
+  readonly dedupWindowMs: number;
+}
+
+/** Local copies of the tables that routing looks at. Synchronous: no record waits for the network. */
+export interface RouterViews {
+  /** False while a view has not caught up, or is too old to be trusted: then nothing is let through. */
+  ready(now: Millis): boolean;
+  suppressionOf(subject: string): Suppression | undefined;
+  /** In [0, 1]; undefined where nothing is known: healthy. */
+  scoreOf(subject: string): number | undefined;
+}
+
+/** Where a checked job goes. */
+export type Route =
+  | { readonly kind: 'lane'; readonly lane: Lane; readonly envelope: Envelope }
+  | { readonly kind: 'ladder'; readonly tier: DelayTier; readonly envelope: Envelope }
+  | { readonly kind: 'expired'; readonly reason: string }
+  | { readonly kind: 'suppressed'; readonly reason: string };
+
+/** The worst score that the provider gives any of our identities behind the mail. */
+function scoreOf(job: Job, provider: Provider, views: RouterViews, rules: RoutingRules): number {
+  const pool = views.scoreOf(identitySubject('pool', rules.poolOf(job.type), provider)) ?? 1;
+  if (job.senderDomain === null) return pool;
+  return Math.min(pool, views.scoreOf(identitySubject('domain', job.senderDomain, provider)) ?? 1);
+}
+
+/**
+ * Decides where a job goes: expiry, suppression, waiting, lane; in this order, so that nothing that must not be sent is
+ * kept waiting. `envelope.notBefore` and the job's `sendAt` both hold it back.
+ */
+export function route(job: Job, envelope: Envelope, views: RouterViews, rules: RoutingRules, now: Millis): Route {
+  const startsAt = Math.max(now, job.sendAt ?? 0);
+  if (expiryOf(job, envelope.acceptedAt, rules.ageMaxMsOf(job.type)) <= startsAt) {
+    return { kind: 'expired', reason: job.expiresAt !== null && job.expiresAt <= startsAt ? 'expires-at' : 'max-age' };
+  }
+  const suppression = views.suppressionOf(recipientSubject(job.folded));
+  if (suppression && suppresses(suppression, job.tenant, job.type, now)) {
+    return { kind: 'suppressed', reason: explainSuppression(suppression) };
+  }
+  const held = heldBack(job, envelope, now);
+  const tier = held.notBefore === null ? null : nextTier(held.notBefore - now, held.toleranceMs);
+  if (tier !== null) return { kind: 'ladder', tier, envelope: held };
+  const provider = rules.providerOf(job.recipient.domain);
+  const score = job.type === 'marketing' ? scoreOf(job, provider, views, rules) : 1;
+  return { kind: 'lane', lane: laneOf(job.type, provider, score, rules.throttleScore), envelope: held };
+}
+
+/** The envelope with what still holds the job back; a wait that is over is taken off. */
+function heldBack(job: Job, envelope: Envelope, now: Millis): Envelope {
+  const { notBefore } = envelope;
+  if (job.sendAt !== null && job.sendAt > Math.max(now, notBefore ?? 0)) {
+    return { ...envelope, type: job.type, notBefore: job.sendAt, toleranceMs: SEND_AT_TOLERANCE_MS };
+  }
+  if (notBefore !== null && notBefore > now) return { ...envelope, type: job.type };
+  return { ...envelope, type: job.type, notBefore: null, toleranceMs: 0 };
+}
+
+/** The partition of an ingest topic on which ids are told apart. */
+export const homePartition = (jobId: string, partitions: number): number => partitionOf(jobId, partitions);
+
+/** What a job's identity is made of: hashed, it is what deduplication goes by. */
+export const identityOf = (job: EmailJob): string => JSON.stringify([job.tenant, job.id]);
+
+const flat = (list: readonly NameValue[]): readonly string[] => list.flatMap(({ name, value }) => [name, value]);
+
+/**
+ * Everything that a publisher means by a job, as text and bytes to be hashed. Not the trace context, which is new with
+ * every attempt to publish; not the encoding, which is another one once the schema has grown. The fields are named one by
+ * one: a field that is new must leave the hash of a job without it as it is.
+ */
+export function contentOf(job: EmailJob): readonly (string | Uint8Array)[] {
+  const { payload } = job;
+  const about = [
+    [job.type, job.priority, job.recipient, job.templateId, job.templateVersion, job.campaign, job.region],
+    [job.sendAt, job.expiresAt],
+    flat(job.mergeData),
+    flat(job.metadata),
+    job.tags,
+  ];
+  if (payload === null) return [JSON.stringify(about)];
+  const { attachments, mime } = payload;
+  const mail = [
+    [payload.from, payload.replyTo, payload.subject, payload.html, payload.text],
+    [payload.unsubscribeLink, payload.oneClick, mime === null ? null : mime.length],
+    flat(payload.headers),
+    attachments.map(({ filename, contentType, contentId, content }) => [
+      filename,
+      contentType,
+      contentId,
+      content.length,
+    ]),
+  ];
+  const bytes = attachments.map(({ content }) => content);
+  return [JSON.stringify([about, mail]), ...bytes, ...(mime === null ? [] : [mime])];
+}
