@@ -10,5 +10,5 @@ export function laneOf(type: EmailType, provider: Provider, score: number, throt
 }
 
 /** What a score is about: how one provider sees one of our identities (a pool of sources, a sender domain). */
-export const identitySubject = (kind: 'pool' | 'domain', name: string, provider: Provider): string =>
+export const identitySubject = (kind: 'pool' | 'source' | 'domain', name: string, provider: Provider): string =>
   `identity:${kind}:${name}|${provider}`;

@@ -1,0 +1,277 @@
+import type { SiteLimits, Source } from '../../src/domain/policy.ts';
+import type { Millis } from '../../src/domain/time.ts';
+import { SECOND_MS } from '../../src/domain/time.ts';
+import type { Choice } from '../../src/runtime/effects.ts';
+import type { Demand, RateLimits } from '../../src/runtime/limits-port.ts';
+import type { Output } from '../../src/runtime/processor.ts';
+import { SiteQueue, Timed } from './site-queue.ts';
+import type { Unit } from './unit.ts';
+
+/** A unit that cannot go within this time goes back to the ladder, where its lane holds other sites too. */
+export const WAIT_MS_MAX = 30 * SECOND_MS;
+/** Declared units per connection, while a site answers quickly: they bridge the commits between two sends. */
+const HELD_PER_CONNECTION = 6;
+/** A site whose oldest attempt is older than this is slow: it gets no more units than it has connections. */
+const SLOW_MS = SECOND_MS;
+/** How often what waits is looked through for expired mails while nothing can go. */
+const SWEEP_MS = SECOND_MS;
+
+/** What the dispatcher asks of its surroundings. */
+export interface DispatcherPorts {
+  readonly limits: RateLimits;
+  /** Sources of the queue's pool, in order of preference. */
+  readonly sources: readonly Source[];
+  limitsOf(unit: Unit): SiteLimits;
+  /** Lanes that draw on the limit of (source, provider), over all workers. */
+  sharedBy(source: Source, unit: Unit): readonly string[];
+  /** Until when nothing goes over this source at all, and until when nothing of it goes to this site; null: it may. */
+  circuits(source: Source, site: string): { readonly source: Millis | null; readonly site: Millis | null };
+  /** Per worker and minute, for the whole queue; null for no limit. */
+  readonly queueRatePerMinute: number | null;
+  readonly queueName: string;
+  /** What speaks against sending it at all; null for nothing. */
+  skip(unit: Unit, now: Millis): readonly Output[] | null;
+  postpone(unit: Unit, until: Millis, now: Millis): readonly Output[];
+}
+
+type Way =
+  | { readonly source: Source }
+  | { readonly until: Millis; readonly wholeSource: boolean }
+  | { readonly full: true };
+
+/**
+ * Decides which of the waiting units of one queue go next. Round robin over sites, so that no site waits for another; per
+ * site by priority, then in order. Holds a place of (source, site) for everything it gives out.
+ */
+export class Dispatcher {
+  private readonly sites = new Map<string, SiteQueue>();
+  private readonly timed = new Timed();
+  private readonly heldBySource = new Map<string, number>();
+  private turn = 0;
+  private sweptAt: Millis = 0;
+  private readonly ports: DispatcherPorts;
+
+  constructor(ports: DispatcherPorts) {
+    this.ports = ports;
+  }
+
+  /** Waiting units of a site; for metrics and bounds. */
+  waitingFor(site: string): number {
+    return this.sites.get(site)?.length ?? 0;
+  }
+
+  waiting(): number {
+    let sum = this.timed.length;
+    for (const site of this.sites.values()) sum += site.length;
+    return sum;
+  }
+
+  /** When a unit of this site that came now could go, by the limits alone; in lanes of many sites this decides about the ladder. */
+  expectedWaitMs(unit: Unit, now: Millis): number {
+    const site = this.sites.get(unit.site);
+    const { ratePerMinute } = this.ports.limitsOf(unit);
+    const paced =
+      ratePerMinute === null ? 0 : ((site?.length ?? 0) * 60_000) / (ratePerMinute * this.ports.sources.length);
+    return Math.max(paced, (site?.blockedUntil ?? 0) - now);
+  }
+
+  /** The next free slot of the unit's site: what is postponed comes back paced. */
+  nextSlot(unit: Unit, now: Millis): Millis {
+    const { ratePerMinute } = this.ports.limitsOf(unit);
+    const blockedUntil = this.sites.get(unit.site)?.blockedUntil ?? now;
+    const [source] = this.ports.sources;
+    if (ratePerMinute === null || !source) return Math.max(blockedUntil, now + WAIT_MS_MAX);
+    const limit = { ratePerMinute, sharedBy: this.ports.sharedBy(source, unit) };
+    return Math.max(blockedUntil, this.ports.limits.reserve(`${source.name}|${unit.site}`, limit, now));
+  }
+
+  add(unit: Unit, now: Millis): void {
+    const { notBefore } = unit.envelope;
+    if (notBefore !== null && notBefore > now) {
+      unit.state = 'timed';
+      this.timed.push(notBefore, unit);
+    } else this.siteOf(unit).push(unit);
+  }
+
+  async choose(room: number, now: Millis): Promise<Choice<Unit>> {
+    const attempts: Unit[] = [];
+    const settled: { unit: Unit; outputs: readonly Output[] }[] = [];
+    for (let unit = this.timed.takeDue(now); unit; unit = this.timed.takeDue(now)) {
+      if (unit.state === 'timed') this.siteOf(unit).push(unit);
+    }
+    if (now - this.sweptAt >= SWEEP_MS) this.sweep(settled, now);
+    let left = room;
+    const sites = [...this.sites.values()];
+    for (let n = 0; n < sites.length && left > 0; n++) {
+      const site = sites[(this.turn + n) % sites.length] as SiteQueue;
+      left -= await this.serve(site, Math.min(left, fairShare(room, sites)), attempts, settled, now);
+      if (site.isIdle() && site.blockedUntil <= now) this.sites.delete(site.site);
+    }
+    this.turn++;
+    return { attempts, settled, wakeAt: this.wakeAt(now) };
+  }
+
+  /** An attempt begins; its start time tells a slow site. */
+  started(unit: Unit, now: Millis): void {
+    this.sites.get(unit.site)?.startedAt.set(unit, now);
+  }
+
+  /** Frees what a unit held, wherever it stands; it is never given out again. Idempotent. */
+  release(unit: Unit): void {
+    const site = this.sites.get(unit.site);
+    const { state } = unit;
+    unit.state = 'gone';
+    if (state === 'queued') site?.left(unit);
+    if (state !== 'out' || !unit.source) return;
+    site?.startedAt.delete(unit);
+    site?.release(unit.source.name);
+    this.heldBySource.set(unit.source.name, (this.heldBySource.get(unit.source.name) ?? 1) - 1);
+  }
+
+  private siteOf(unit: Unit): SiteQueue {
+    let site = this.sites.get(unit.site);
+    if (!site) {
+      site = new SiteQueue(unit.site);
+      this.sites.set(unit.site, site);
+    }
+    return site;
+  }
+
+  private async serve(
+    site: SiteQueue,
+    room: number,
+    attempts: Unit[],
+    settled: { unit: Unit; outputs: readonly Output[] }[],
+    now: Millis,
+  ): Promise<number> {
+    let given = 0;
+    while (given < room && site.blockedUntil <= now) {
+      const unit = site.peek();
+      if (!unit) break;
+      const skipped = this.ports.skip(unit, now);
+      if (skipped) {
+        site.take();
+        unit.state = 'gone';
+        settled.push({ unit, outputs: skipped });
+        continue;
+      }
+      const way = this.way(site, unit, now);
+      if ('full' in way) break;
+      if ('until' in way) {
+        this.block(site, unit, way.until, way.wholeSource, settled, now);
+        break;
+      }
+      const refusedForMs = await this.demand(way.source, unit, now);
+      if (refusedForMs > 0) {
+        this.block(site, unit, now + refusedForMs, false, settled, now);
+        break;
+      }
+      // The wait for the limits may have cost us the unit.
+      if (unit.state !== 'queued') continue;
+      site.take();
+      unit.state = 'out';
+      unit.source = way.source;
+      site.hold(way.source.name);
+      this.heldBySource.set(way.source.name, (this.heldBySource.get(way.source.name) ?? 0) + 1);
+      attempts.push(unit);
+      given++;
+    }
+    return given;
+  }
+
+  /** The source to send over: the last one first (a greylisted retry must come from it), then in order of preference. */
+  private way(site: SiteQueue, unit: Unit, now: Millis): Way {
+    const { sources } = this.ports;
+    const last = unit.envelope.lastSource;
+    const ordered =
+      last === null ? sources : [...sources].sort((a, b) => Number(b.name === last) - Number(a.name === last));
+    const { connectionsMax } = this.ports.limitsOf(unit);
+    const [oldest] = site.startedAt.values();
+    const perConnection = oldest !== undefined && now - oldest > SLOW_MS ? 1 : HELD_PER_CONNECTION;
+    let until: Millis | null = null;
+    let everySource = true;
+    for (const source of ordered) {
+      const circuits = this.ports.circuits(source, site.site);
+      const closedAt = circuits.source ?? circuits.site;
+      if (closedAt !== null && closedAt > now) {
+        until = until === null ? closedAt : Math.min(until, closedAt);
+        if (circuits.source === null) everySource = false;
+        continue;
+      }
+      const sourceHeld = this.heldBySource.get(source.name) ?? 0;
+      const siteRoom = Math.min(connectionsMax, source.connectionsMax) * perConnection - site.heldOf(source.name);
+      if (siteRoom > 0 && sourceHeld < source.connectionsMax * HELD_PER_CONNECTION) return { source };
+      return { full: true };
+    }
+    return until === null ? { full: true } : { until, wholeSource: everySource };
+  }
+
+  private async demand(source: Source, unit: Unit, now: Millis): Promise<number> {
+    const { ratePerMinute } = this.ports.limitsOf(unit);
+    const demands: Demand[] = [];
+    if (this.ports.queueRatePerMinute !== null) {
+      const limit = { ratePerMinute: this.ports.queueRatePerMinute, sharedBy: [] };
+      demands.push({ key: `queue|${this.ports.queueName}`, limit });
+    }
+    if (ratePerMinute !== null) {
+      const limit = { ratePerMinute, sharedBy: this.ports.sharedBy(source, unit) };
+      demands.push({ key: `${source.name}|${unit.site}`, limit });
+    }
+    if (demands.length === 0) return 0;
+    const taken = await this.ports.limits.takeAll(demands, now);
+    return taken.granted ? 0 : Math.max(1, taken.retryAfterMs);
+  }
+
+  /**
+   * Nothing goes to this site until then. In a lane of one site the mails wait where they are, and the lane's reading pauses
+   * when enough of them do: Kafka is the buffer. In a lane of many sites they go to the ladder, so that no site holds up
+   * another; but where the whole source is shut, every site waits, and the ladder would only be churned.
+   */
+  private block(
+    site: SiteQueue,
+    head: Unit,
+    until: Millis,
+    wholeSource: boolean,
+    settled: { unit: Unit; outputs: readonly Output[] }[],
+    now: Millis,
+  ): void {
+    site.blockedUntil = until;
+    if (wholeSource || head.lane.provider !== 'other' || until - now <= WAIT_MS_MAX) return;
+    for (let unit = site.peek(); unit; unit = site.peek()) {
+      site.take();
+      unit.state = 'gone';
+      settled.push({ unit, outputs: this.ports.postpone(unit, this.nextSlot(unit, now), now) });
+    }
+  }
+
+  /** Expiry, cancellation and suppression reach also what cannot go now (law 8: nothing declared is raced by it). */
+  private sweep(settled: { unit: Unit; outputs: readonly Output[] }[], now: Millis): void {
+    this.sweptAt = now;
+    for (const site of this.sites.values()) {
+      if (site.blockedUntil <= now) continue;
+      for (const unit of site.units()) {
+        const skipped = this.ports.skip(unit, now);
+        if (!skipped) continue;
+        unit.state = 'gone';
+        site.left(unit);
+        settled.push({ unit, outputs: skipped });
+      }
+    }
+  }
+
+  private wakeAt(now: Millis): Millis | null {
+    let soonest = this.timed.next();
+    for (const site of this.sites.values()) {
+      if (site.length === 0) continue;
+      const at = Math.min(Math.max(site.blockedUntil, now + 1), now + SWEEP_MS);
+      if (site.blockedUntil > now) soonest = soonest === null ? at : Math.min(soonest, at);
+    }
+    return soonest;
+  }
+}
+
+/** While several sites wait, none takes more than half of the room, and more than a few places are always tried. */
+const fairShare = (room: number, sites: readonly SiteQueue[]): number => {
+  const waiting = sites.filter((site) => site.length > 0).length;
+  return waiting <= 1 ? room : Math.max(4, Math.ceil(room / 2));
+};

@@ -1,0 +1,180 @@
+import { topics } from '../../src/contracts/topic.ts';
+import { retryDelayMs } from '../../src/domain/backoff.ts';
+import { type Classification, classify } from '../../src/domain/classification.ts';
+import { identitySubject } from '../../src/domain/lane.ts';
+import type { QueuePolicy } from '../../src/domain/policy.ts';
+import { type DeliveryOutcome, isImpossible, isSiteFailure, SMTP_STAGES, wasNotTried } from '../../src/domain/reply.ts';
+import { type AttemptFacts, attempted, ending, signal } from '../../src/domain/results.ts';
+import { recipientSubject } from '../../src/domain/suppression.ts';
+import { MINUTE_MS, type Millis, SECOND_MS } from '../../src/domain/time.ts';
+import { emit, type Output } from '../../src/runtime/processor.ts';
+import { postponed, returned, unknownOutputs } from './plan.ts';
+import type { Unit } from './unit.ts';
+
+/** What was not tried for want of a connection or a closed circuit comes back after this long. */
+const NOT_TRIED_MS = 15 * SECOND_MS;
+/** RFC 5321 4.5.3.2.6 gives the reply to the final dot ten minutes; before that the first copy may still be on its way. */
+const AFTER_DOT_WAIT_MS = 10 * MINUTE_MS;
+
+export interface Attempt {
+  readonly outcome: DeliveryOutcome;
+  readonly messageId: string;
+}
+
+/** Pure: what is to be written about one attempt. `chance` in [0, 1) is the jitter of the retry. */
+export function settle(
+  unit: Unit,
+  attempt: Attempt,
+  policy: QueuePolicy,
+  chance: number,
+  now: Millis,
+): readonly Output[] {
+  const { outcome } = attempt;
+  if (outcome.kind === 'accepted') return accepted(unit, attempt, now);
+  if (wasNotTried(outcome)) return [postponed(unit, now + NOT_TRIED_MS, {}, now)];
+  if (outcome.kind === 'failed') {
+    if (outcome.afterDot) return afterDot(unit, attempt, policy, now);
+    if (outcome.reason === 'aborted') return [returned(unit, {})];
+    if (isImpossible(outcome)) return impossible(unit, attempt, now);
+  }
+  const refusal = outcome.kind === 'refused' ? outcome.reply : null;
+  const found = classify({
+    smtpCode: refusal?.code ?? null,
+    enhancedCode: refusal?.enhancedCode ?? null,
+    text: refusal?.text ?? '',
+    stage: outcome.stage,
+  });
+  if (refusal && found.permanent && !isSiteFailure(outcome)) return bounced(unit, attempt, found, now);
+  return deferred(unit, attempt, found, policy, chance, now);
+}
+
+const facts = (unit: Unit, { outcome, messageId }: Attempt): AttemptFacts => {
+  const reply = outcome.kind === 'failed' ? null : outcome.reply;
+  return {
+    source: unit.source?.name ?? null,
+    site: unit.site,
+    smtpCode: reply?.code ?? null,
+    enhancedCode: reply?.enhancedCode ?? null,
+    reply: reply?.text ?? null,
+    messageId,
+    uncertain: unit.envelope.uncertainCount > 0,
+  };
+};
+
+function accepted(unit: Unit, attempt: Attempt, now: Millis): readonly Output[] {
+  const { job, envelope } = unit;
+  const sent = ending(job.content, 'sent', envelope.attempts + 1, now, facts(unit, attempt));
+  return [emit(topics.results(job.type), job.id, sent)];
+}
+
+function bounced(unit: Unit, attempt: Attempt, found: Classification, now: Millis): readonly Output[] {
+  const { job, envelope } = unit;
+  const known = { ...facts(unit, attempt), class: found.class, reason: `${found.ruleId}: ${found.why}` };
+  const end = ending(job.content, 'bounced', envelope.attempts + 1, now, known);
+  return [emit(topics.results(job.type), job.id, end), ...signals(unit, attempt, found, 'bounced', now)];
+}
+
+/** One signal per subject, with the reply: a replay with other rules has to judge it again. */
+function signals(
+  unit: Unit,
+  { outcome }: Attempt,
+  found: Classification,
+  kind: 'bounced' | 'deferred',
+  now: Millis,
+): readonly Output[] {
+  const { job, source, lane } = unit;
+  const reply = outcome.kind === 'failed' ? null : outcome.reply;
+  const about = (subject: string) =>
+    emit(
+      topics.reputation,
+      subject,
+      signal({
+        eventId: `${kind}:${unit.place}`,
+        subject,
+        kind,
+        at: now,
+        tenant: job.tenant,
+        type: job.type,
+        jobId: job.id,
+        source: source?.name ?? null,
+        provider: lane.provider,
+        smtpCode: reply?.code ?? null,
+        enhancedCode: reply?.enhancedCode ?? null,
+        reply: reply?.text ?? null,
+        class: found.class,
+        ruleVersion: found.ruleVersion,
+      }),
+    );
+  const identity = about(identitySubject('source', source?.name ?? 'none', lane.provider));
+  return kind === 'bounced' ? [about(recipientSubject(job.folded)), identity] : [identity];
+}
+
+function impossible(unit: Unit, attempt: Attempt, now: Millis): readonly Output[] {
+  const { job, envelope } = unit;
+  const reason = attempt.outcome.kind === 'failed' ? attempt.outcome.reason : '';
+  const found = reason === 'too-big' ? 'too-large' : 'unsupported';
+  const known = { ...facts(unit, attempt), class: found, reason: IMPOSSIBLE[reason] ?? reason };
+  return [emit(topics.results(job.type), job.id, ending(job.content, 'bounced', envelope.attempts + 1, now, known))];
+}
+
+const IMPOSSIBLE: Readonly<Record<string, string>> = {
+  'no-smtputf8': 'the address needs SMTPUTF8 (RFC 6531), which the server does not offer',
+  'no-8bitmime': 'the message holds 8-bit data, and the server does not offer 8BITMIME (RFC 6152)',
+  'too-big': 'the message is larger than the server takes (RFC 1870)',
+};
+
+/** The final dot may have gone out and no reply came: what happens is the policy's to say. */
+function afterDot(unit: Unit, attempt: Attempt, policy: QueuePolicy, now: Millis): readonly Output[] {
+  const { job, envelope } = unit;
+  const number = envelope.attempts + 1;
+  const reason = 'no reply came to the final dot; a copy may have been taken';
+  if (policy.onUncertain !== 'resend' || envelope.uncertainCount > 0) {
+    return unknownOutputs(unit, policy.onUncertain, reason, number, now);
+  }
+  const known = { ...facts(unit, attempt), class: 'uncertain', reason, uncertain: true };
+  const change = { attempts: number, uncertainCount: 1, lastSource: unit.source?.name ?? null };
+  return [
+    emit(topics.results(job.type), job.id, attempted(job.content, number, now, known)),
+    postponed(unit, now + AFTER_DOT_WAIT_MS, change, now),
+  ];
+}
+
+/** Did the conversation get as far as this mail? What failed before says nothing about it, and uses up no attempt. */
+const reachedMail = (outcome: DeliveryOutcome): boolean =>
+  outcome.kind !== 'accepted' && SMTP_STAGES.indexOf(outcome.stage) >= SMTP_STAGES.indexOf('mail');
+
+function deferred(
+  unit: Unit,
+  attempt: Attempt,
+  found: Classification,
+  policy: QueuePolicy,
+  chance: number,
+  now: Millis,
+): readonly Output[] {
+  const { job, envelope } = unit;
+  const { outcome } = attempt;
+  const counts =
+    reachedMail(outcome) &&
+    found.class !== 'rate-limited' &&
+    !(outcome.kind === 'refused' && outcome.reply.code === 421);
+  const attempts = envelope.attempts + (counts ? 1 : 0);
+  const text = outcome.kind === 'failed' ? `${outcome.stage}: ${outcome.reason}` : `${found.ruleId}: ${found.why}`;
+  const known = { ...facts(unit, attempt), class: found.class, reason: text };
+  const results = topics.results(job.type);
+  // Waiting without an attempt backs off by how often it has come back, within the same schedule.
+  const turn = counts ? attempts : Math.min(envelope.postponements + 1, Math.max(1, policy.retry.retriesMax));
+  const waitMs = retryDelayMs(policy.retry, turn, chance);
+  if (waitMs === null && counts) {
+    const end = { ...known, class: 'retries-exhausted', reason: `attempts used up; last: ${text}` };
+    return [
+      emit(results, job.id, ending(job.content, 'bounced', attempts, now, end)),
+      ...signals(unit, attempt, found, 'deferred', now),
+    ];
+  }
+  const change = { attempts, lastSource: unit.source?.name ?? null };
+  return [
+    emit(results, job.id, attempted(job.content, envelope.attempts + 1, now, known)),
+    ...signals(unit, attempt, found, 'deferred', now),
+    postponed(unit, now + (waitMs ?? MINUTE_MS), change, now),
+  ];
+}
