@@ -30,3 +30,36 @@ export const burstOf = (ratePerMinute: number, workers = 1): number =>
 /** The slot after `last` for a rate: a virtual clock per key that never runs behind `now`. */
 export const nextSlot = (last: Millis, ratePerMinute: number, now: Millis): Millis =>
   Math.max(now, last) + MINUTE_MS / ratePerMinute;
+
+/** How often a key may be granted, and no more than `points` of them at once. */
+export interface Pace {
+  readonly points: number;
+  /** Between two grants, evened out. */
+  readonly intervalMs: number;
+}
+
+/** The pace of this worker's part of a rate; the parts of all workers add up to the whole. */
+export function paceOf(ratePerMinute: number, share: number): Pace {
+  const rate = ratePerMinute * share;
+  return { points: windowOf(rate).points, intervalMs: MINUTE_MS / rate };
+}
+
+export interface Admission {
+  readonly granted: boolean;
+  /** When the next one would be due if they came evenly: the state to keep per key. */
+  readonly due: Millis;
+  /** 0 where granted. */
+  readonly retryAfterMs: number;
+}
+
+/**
+ * The generic cell rate algorithm (ITU-T I.371): one number per key. `due` is what the call before answered, 0 for none.
+ * A clock that was set back costs at most one grant: `due` is never believed to lie further ahead than it can.
+ */
+export function admit(due: Millis, pace: Pace, now: Millis): Admission {
+  const toleranceMs = (pace.points - 1) * pace.intervalMs;
+  const believed = Math.min(due, now + toleranceMs + pace.intervalMs);
+  const earlyMs = believed - toleranceMs - now;
+  if (earlyMs > 0) return { granted: false, due: believed, retryAfterMs: Math.max(1, Math.ceil(earlyMs)) };
+  return { granted: true, due: Math.max(believed, now) + pace.intervalMs, retryAfterMs: 0 };
+}

@@ -34,7 +34,7 @@ export type LimitsMode = 'redis' | 'share';
  * `burstOf(limit)` (`src/domain/slots.ts`), and once more that burst at each change of mode.
  */
 export interface RateLimits {
-  /** Takes one token. Settles within the command time-out whatever the store does; never rejects. */
+  /** Takes one token. Settles within twice the command time-out whatever the store does; never rejects. */
   take(key: string, limit: RateLimit, now: Millis): Promise<Taken>;
   /** Takes one token of each, or none at all: what was taken before a refusal is given back. */
   takeAll(demands: readonly Demand[], now: Millis): Promise<Taken>;
