@@ -178,11 +178,14 @@ export class KafkaClient {
     });
   }
 
-  /** What kafkajs calls an error is usually a retry of its own: whether the call failed is for its caller to say. */
+  /**
+   * What kafkajs calls an error is usually a retry of its own: whether the call failed is for its caller to say. Least of
+   * all a single answer of a broker, such as "the transaction before is not finished yet".
+   */
   private log(entry: Kafkajs.LogEntry): void {
     const { message, timestamp: _timestamp, logger: _logger, stack: _stack, ...facts } = entry.log;
-    const level = entry.level === this.kafkajs.logLevel.ERROR ? 'warn' : 'debug';
-    this.options.log?.(level, `kafkajs: ${message}`, { namespace: entry.namespace, ...facts });
+    const isTrouble = entry.level === this.kafkajs.logLevel.ERROR && entry.namespace !== 'Connection';
+    this.options.log?.(isTrouble ? 'warn' : 'debug', `kafkajs: ${message}`, { namespace: entry.namespace, ...facts });
   }
 }
 

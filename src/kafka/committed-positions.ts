@@ -1,0 +1,82 @@
+import type { Broker, Cluster } from 'kafkajs';
+import { PostlaneError } from '../domain/error.ts';
+import type { Position, Task } from '../runtime/ports.ts';
+import { taskId } from '../runtime/ports.ts';
+import type { Connection, KafkaClient } from './client.ts';
+import { withDeadline } from './deadline.ts';
+
+const ANSWER_MS_MAX = 5_000;
+const RETRY_MS = 50;
+
+interface OffsetFetchResponse {
+  readonly responses: readonly {
+    readonly topic: string;
+    readonly partitions: readonly {
+      readonly partition: number;
+      readonly offset: string;
+      readonly metadata?: string | null;
+    }[];
+  }[];
+}
+
+/** Reads what groups have committed, one partition at a time: kafkajs's admin reads those of the whole topic. */
+export class CommittedPositions {
+  private readonly kafka: KafkaClient;
+  private connection: Connection<Cluster> | null = null;
+  private connecting: Promise<void> | null = null;
+  private readonly coordinators = new Map<string, Broker>();
+
+  constructor(kafka: KafkaClient) {
+    this.kafka = kafka;
+  }
+
+  /** What is committed for the task. Tries again for `withinMs`, then throws KAFKA_UNAVAILABLE. */
+  async read(task: Task, withinMs: number): Promise<Position> {
+    const until = Date.now() + withinMs;
+    for (;;) {
+      try {
+        return await withDeadline(this.readOnce(task), ANSWER_MS_MAX, 'reading a committed position');
+      } catch (cause) {
+        this.close();
+        if (Date.now() > until) throw new PostlaneError('KAFKA_UNAVAILABLE', { task: taskId(task) }, { cause });
+        await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+      }
+    }
+  }
+
+  /** Idempotent; a later read connects again. */
+  close(): void {
+    const { connection } = this;
+    this.connection = null;
+    this.connecting = null;
+    this.coordinators.clear();
+    connection?.cut();
+    void connection?.client.disconnect().catch(() => undefined);
+  }
+
+  private async readOnce({ group, topic, partition }: Task): Promise<Position> {
+    const coordinator = await this.coordinator(group);
+    const answer = (await coordinator.offsetFetch({
+      groupId: group,
+      topics: [{ topic, partitions: [{ partition } as never] }],
+    })) as OffsetFetchResponse;
+    const found = answer.responses
+      .find((each) => each.topic === topic)
+      ?.partitions.find((each) => each.partition === partition);
+    if (!found)
+      throw new PostlaneError('KAFKA_UNAVAILABLE', { what: 'no committed position in the answer', topic, partition });
+    return { nextOffset: Number(found.offset), metadata: found.metadata ?? '' };
+  }
+
+  private async coordinator(group: string): Promise<Broker> {
+    const known = this.coordinators.get(group);
+    if (known?.isConnected()) return known;
+    this.connection ??= this.kafka.cluster();
+    const { client } = this.connection;
+    this.connecting ??= client.connect().then(() => client.refreshMetadata());
+    await this.connecting;
+    const coordinator = await client.findGroupCoordinator({ groupId: group });
+    this.coordinators.set(group, coordinator);
+    return coordinator;
+  }
+}
