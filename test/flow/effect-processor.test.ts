@@ -1,12 +1,10 @@
 import fc from 'fast-check';
 import type { Topic } from '../../src/contracts/topic.ts';
-import { EffectProcessor } from '../../src/runtime/effect-processor.ts';
-import { CommitBudget, type EffectDefinition, InFlight } from '../../src/runtime/effects.ts';
-import type { Log, Task } from '../../src/runtime/ports.ts';
+import type { EffectDefinition } from '../../src/runtime/effects.ts';
 import { emit } from '../../src/runtime/processor.ts';
-import { type CommitFault, MemoryCluster, MemoryLog } from '../../src/testing/memory-log.ts';
-import { RecordingTelemetry } from '../../src/testing/recording-telemetry.ts';
-import { settled, VirtualClock } from '../../src/testing/virtual-clock.ts';
+import { driveEffects } from '../../src/testing/effect-driver.ts';
+import { type CommitFault, MemoryCluster } from '../../src/testing/memory-log.ts';
+import { VirtualClock } from '../../src/testing/virtual-clock.ts';
 import { json, jsonCodec } from '../support/json-codec.ts';
 
 interface Job {
@@ -22,7 +20,6 @@ const lane: Topic<Job> = { name: 'lane', schema: 'Job' };
 const results: Topic<Ending> = { name: 'results', schema: 'Ending' };
 const PARTITIONS = 2;
 const IN_FLIGHT_MAX = 4;
-const TASKS: Task[] = [0, 1].map((partition) => ({ group: 'g', topic: 'lane', partition }));
 
 type Policy = 'resend' | 'hold';
 
@@ -95,90 +92,18 @@ async function tell(story: Story) {
   const ids = Array.from({ length: story.ids }, (_, n) => `job-${'x'.repeat(n % 3)}${n}`);
   for (const id of ids) cluster.append({ topic: 'lane', key: id, value: json({ id, copies: 0 }) });
   cluster.partitions('results');
-  const faults = [...story.commits];
-  const deaths = [...story.deathsAfterMs];
-  let generation = 0;
-  for (let life = 0; life < 200; life++) {
-    const graceful = story.graceful[life] ?? false;
-    const diesAt = deaths.length > 0 ? clock.now() + (deaths.shift() as number) : null;
-    generation++;
-    const ended = await live({ clock, cluster, world, story, faults, diesAt, graceful, generation });
-    if (ended === 'finished') break;
-  }
-  return { cluster, world, ids, clock };
-}
-
-async function live(p: {
-  clock: VirtualClock;
-  cluster: MemoryCluster;
-  world: World;
-  story: Story;
-  faults: CommitFault[];
-  diesAt: number | null;
-  graceful: boolean;
-  generation: number;
-}): Promise<'died' | 'finished'> {
-  const { clock, cluster } = p;
-  let alive = true;
-  const paused = new Set<number>();
-  const memory = new MemoryLog(cluster, () => p.faults.shift() ?? 'none');
-  // A dead process says nothing more to the log; its code here goes on, so it must hang there.
-  const ifAlive = <T>(work: () => Promise<T>): Promise<T> => (alive ? work() : new Promise<T>(() => undefined));
-  const log: Log = {
-    open: (task) => ifAlive(() => memory.open(task)),
-    restore: (...given) => ifAlive(() => memory.restore(...given)),
-    commit: (task, commit) => ifAlive(() => memory.commit(task, commit)),
-    retire: (task) => ifAlive(() => memory.retire(task)),
-  };
-  const fatal: unknown[] = [];
-  const processor = new EffectProcessor({
-    definition: definition(p.world, clock, p.story.policy, () => alive),
-    log,
-    codec: jsonCodec,
+  await driveEffects({
+    cluster,
     clock,
-    telemetry: new RecordingTelemetry(),
-    intake: { pause: (t) => paused.add(t.partition), resume: (t) => paused.delete(t.partition), seek: () => undefined },
-    inFlight: new InFlight(IN_FLIGHT_MAX),
-    budget: new CommitBudget(2),
-    tickMs: 5,
-    readAheadMax: 20,
-    readAheadBytesMax: 1_000,
-    onFatal: (error) => fatal.push(error),
+    codec: jsonCodec,
+    group: 'g',
+    define: (isAlive) => definition(world, clock, story.policy, isAlive),
+    batchSize: story.batchSize,
+    inFlightMax: IN_FLIGHT_MAX,
+    faults: story.commits,
+    lives: story.deathsAfterMs.map((endsAfterMs, n) => ({ endsAfterMs, graceful: story.graceful[n] ?? false })),
   });
-  await processor.assigned(TASKS, p.generation);
-  const positions = [0, 0];
-  for (let quiet = 0; quiet < 400; ) {
-    if (fatal.length > 0) throw fatal[0];
-    if (p.diesAt !== null && clock.now() >= p.diesAt) {
-      if (p.graceful) await drained(processor, clock);
-      alive = false;
-      return 'died';
-    }
-    let moved = false;
-    for (const task of TASKS) {
-      if (paused.has(task.partition)) continue;
-      const records = cluster.read('lane', task.partition, positions[task.partition] ?? 0, p.story.batchSize);
-      if (records.length === 0) continue;
-      positions[task.partition] = await processor.batch(task, records);
-      moved = true;
-    }
-    await clock.advance(1);
-    cluster.now = clock.now();
-    quiet = moved ? 0 : quiet + 1;
-  }
-  await drained(processor, clock);
-  return 'finished';
-}
-
-async function drained(processor: { stop(deadlineMs: number): Promise<void> }, clock: VirtualClock): Promise<void> {
-  let done = false;
-  void processor.stop(5_000).then(() => {
-    done = true;
-  });
-  while (!done) {
-    await clock.advance(1);
-    await settled();
-  }
+  return { cluster, world, ids };
 }
 
 const endingsOf = (cluster: MemoryCluster) =>

@@ -1,0 +1,137 @@
+import { assert } from '../domain/error.ts';
+import type { Codec } from '../runtime/codec.ts';
+import { EffectProcessor } from '../runtime/effect-processor.ts';
+import { CommitBudget, type EffectDefinition, InFlight } from '../runtime/effects.ts';
+import type { Log, Task } from '../runtime/ports.ts';
+import { taskId } from '../runtime/ports.ts';
+import { type CommitFault, type MemoryCluster, MemoryLog } from './memory-log.ts';
+import { RecordingTelemetry } from './recording-telemetry.ts';
+import { settled, type VirtualClock } from './virtual-clock.ts';
+
+/** How one incarnation of a process ends: it dies or drains after so long, or runs until nothing moves any more. */
+export interface Life {
+  readonly endsAfterMs: number | null;
+  readonly graceful: boolean;
+}
+
+export interface EffectDriveOptions<V, U extends object, R> {
+  readonly cluster: MemoryCluster;
+  /** Made anew for every incarnation. A dead process tells the world nothing: `isAlive` says when. */
+  readonly define: (isAlive: () => boolean) => EffectDefinition<V, U, R>;
+  readonly codec: Codec;
+  readonly clock: VirtualClock;
+  readonly group: string;
+  readonly batchSize?: number;
+  readonly inFlightMax?: number;
+  readonly tickMs?: number;
+  /** Met by the commits in turn; after the last one there are none. */
+  readonly faults?: readonly CommitFault[];
+  /** After the last one a life without end follows. */
+  readonly lives?: readonly Life[];
+  /** A life without end is over once nothing was read and nothing was due for so long. */
+  readonly quietMs?: number;
+}
+
+const POLL_MS = 1;
+const READ_AHEAD_MAX = 20;
+
+/** Runs the real `EffectProcessor` over a `MemoryLog`, with crashes, drains and failing commits as inputs. */
+export async function driveEffects<V, U extends object, R>(
+  options: EffectDriveOptions<V, U, R>,
+): Promise<RecordingTelemetry> {
+  const telemetry = new RecordingTelemetry();
+  const faults = [...(options.faults ?? [])];
+  const lives = [...(options.lives ?? []), { endsAfterMs: null, graceful: true }];
+  for (const [n, life] of lives.entries()) {
+    if ((await live(options, telemetry, faults, life, n + 1)) === 'finished') break;
+  }
+  return telemetry;
+}
+
+async function live<V, U extends object, R>(
+  options: EffectDriveOptions<V, U, R>,
+  telemetry: RecordingTelemetry,
+  faults: CommitFault[],
+  life: Life,
+  generation: number,
+): Promise<'ended' | 'finished'> {
+  const { cluster, clock, codec } = options;
+  let alive = true;
+  const fatal: unknown[] = [];
+  const paused = new Set<string>();
+  const definition = options.define(() => alive);
+  const processor = new EffectProcessor<V, U, R>({
+    definition,
+    log: mortal(new MemoryLog(cluster, () => faults.shift() ?? 'none'), () => alive),
+    codec,
+    clock,
+    telemetry,
+    intake: {
+      pause: (task) => paused.add(taskId(task)),
+      resume: (task) => paused.delete(taskId(task)),
+      seek: () => assert(false, 'an effect processor answers where to go on; it does not seek'),
+    },
+    inFlight: new InFlight(options.inFlightMax ?? 4),
+    budget: new CommitBudget(2),
+    tickMs: options.tickMs ?? 5,
+    readAheadMax: READ_AHEAD_MAX,
+    readAheadBytesMax: 1_000_000,
+    onFatal: (error) => fatal.push(error),
+  });
+  const tasks: Task[] = definition.inputs.flatMap((topic) =>
+    cluster.partitions(topic.name).map((_, partition) => ({ group: options.group, topic: topic.name, partition })),
+  );
+  await processor.assigned(tasks, generation);
+  const positions = new Map<string, number>();
+  const endsAt = life.endsAfterMs === null ? null : clock.now() + life.endsAfterMs;
+  let quietSince = clock.now();
+  while (clock.now() - quietSince < (options.quietMs ?? 400)) {
+    if (fatal.length > 0) throw fatal[0];
+    if (endsAt !== null && clock.now() >= endsAt) {
+      if (life.graceful) await untilDone(processor.stop(5_000), clock);
+      alive = false;
+      return 'ended';
+    }
+    for (const task of tasks) {
+      if (paused.has(taskId(task))) continue;
+      const records = cluster.read(
+        task.topic,
+        task.partition,
+        positions.get(taskId(task)) ?? 0,
+        options.batchSize ?? 5,
+      );
+      if (records.length === 0) continue;
+      positions.set(taskId(task), await processor.batch(task, records));
+      quietSince = clock.now();
+    }
+    await clock.advance(POLL_MS);
+    cluster.now = clock.now();
+  }
+  await untilDone(processor.stop(5_000), clock);
+  return 'finished';
+}
+
+/** A dead process says nothing more to the log; its code here goes on, so it must hang there. */
+function mortal(log: Log, isAlive: () => boolean): Log {
+  const ifAlive = <T>(work: () => Promise<T>): Promise<T> => (isAlive() ? work() : new Promise<T>(() => undefined));
+  return {
+    open: (task) => ifAlive(() => log.open(task)),
+    restore: (...given) => ifAlive(() => log.restore(...given)),
+    commit: (task, commit) => ifAlive(() => log.commit(task, commit)),
+    retire: (task) => ifAlive(() => log.retire(task)),
+  };
+}
+
+/** Moves the clock until a promise settles. */
+export async function untilDone(work: Promise<unknown>, clock: VirtualClock): Promise<void> {
+  let done = false;
+  const finish = () => {
+    done = true;
+  };
+  work.then(finish, finish);
+  while (!done) {
+    await clock.advance(POLL_MS);
+    await settled();
+  }
+  await work;
+}

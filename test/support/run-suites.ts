@@ -1,0 +1,118 @@
+import { spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+
+/**
+ * The test commands: `fast` needs no services and takes under a minute; `all` starts broker, registry and Redis once,
+ * and runs everything over them. Ends with one line `N passed, N failed, N skipped`; a step that is no Jest suite
+ * (lint, types) counts as one test. A suite that cannot run fails: nothing is skipped for want of a service.
+ */
+interface Counts {
+  passed: number;
+  failed: number;
+  skipped: number;
+}
+
+interface Step {
+  readonly name: string;
+  readonly command: readonly string[];
+  readonly jest: boolean;
+}
+
+const root = path.resolve(import.meta.dirname, '../..');
+const node = process.execPath;
+
+const tool = (name: string, ...command: string[]): Step => ({ name, command, jest: false });
+const suite = (name: string, workers: number, ...folders: string[]): Step => ({
+  name,
+  jest: true,
+  command: [
+    node,
+    '--experimental-vm-modules',
+    '--disable-warning=ExperimentalWarning',
+    'node_modules/jest/bin/jest.js',
+    ...folders.map((folder) => `<rootDir>/test/${folder}/`.replace('<rootDir>/', '')),
+    `--maxWorkers=${workers}`,
+    '--passWithNoTests=false',
+  ],
+});
+
+const STATIC: readonly Step[] = [
+  tool('lint', 'node_modules/.bin/biome', 'check', '.'),
+  tool('import law', node, 'test/support/import-law.ts'),
+  tool('types', node, 'node_modules/typescript/bin/tsc', '--noEmit'),
+  tool('contracts are current', node, 'src/contracts/generate.ts', '--check'),
+];
+const FAST: readonly Step[] = [...STATIC, suite('unit and flow', 2, 'unit', 'flow', 'issues')];
+const SERVICES: readonly Step[] = [suite('contract', 1, 'contract'), suite('integration', 1, 'integration')];
+const CHAOS: readonly Step[] = [suite('faults', 1, 'chaos')];
+
+/** No step may hang the run. */
+const STEP_MS_MAX = 15 * 60_000;
+
+async function run(step: Step, environment: Readonly<Record<string, string>>): Promise<Counts> {
+  console.log(`\n== ${step.name}`);
+  const scratch = mkdtempSync(path.join(os.tmpdir(), 'postlane-suites-'));
+  const report = path.join(scratch, 'report.json');
+  const [command = '', ...given] = step.command;
+  const args = step.jest ? [...given, '--json', `--outputFile=${report}`, ...process.argv.slice(3)] : given;
+  const child = spawn(command, args, {
+    cwd: root,
+    stdio: 'inherit',
+    env: { ...process.env, NODE_ENV: 'test', ...environment },
+  });
+  const timer = setTimeout(() => child.kill('SIGKILL'), STEP_MS_MAX);
+  const code = await new Promise<number>((resolve) => child.once('exit', (status) => resolve(status ?? 1)));
+  clearTimeout(timer);
+  const counts = step.jest ? countsIn(report) : { passed: 0, failed: 0, skipped: 0 };
+  rmSync(scratch, { recursive: true, force: true });
+  if (!step.jest) counts[code === 0 ? 'passed' : 'failed']++;
+  // A suite that died, or failed outside of any test, has failed all the same.
+  else if (code !== 0 && counts.failed === 0) counts.failed++;
+  return counts;
+}
+
+function countsIn(report: string): Counts {
+  try {
+    const read = JSON.parse(readFileSync(report, 'utf8'));
+    return {
+      passed: read.numPassedTests,
+      failed: read.numFailedTests,
+      skipped: read.numPendingTests + read.numTodoTests,
+    };
+  } catch {
+    return { passed: 0, failed: 1, skipped: 0 };
+  }
+}
+
+async function withServices(steps: readonly Step[], sum: Counts): Promise<void> {
+  const { startTestInfra } = await import('./infra.ts');
+  const infra = await startTestInfra({});
+  const environment = {
+    KAFKA_BROKERS: infra.brokers.join(','),
+    SCHEMA_REGISTRY_URL: infra.schemaRegistryUrl,
+    ...(infra.redisUrl === null ? {} : { REDIS_URL: infra.redisUrl }),
+  };
+  try {
+    for (const step of steps) add(sum, await run(step, environment));
+  } finally {
+    await infra.stop();
+  }
+}
+
+function add(sum: Counts, counts: Counts): void {
+  sum.passed += counts.passed;
+  sum.failed += counts.failed;
+  sum.skipped += counts.skipped;
+}
+
+const which = process.argv[2] ?? 'all';
+const sum: Counts = { passed: 0, failed: 0, skipped: 0 };
+const startedAt = Date.now();
+if (which === 'fast' || which === 'all') for (const step of FAST) add(sum, await run(step, {}));
+if (which === 'all') await withServices([...SERVICES, ...CHAOS], sum);
+if (which === 'chaos') await withServices(CHAOS, sum);
+console.log(`\n${which}: ${Math.round((Date.now() - startedAt) / 1000)} s`);
+console.log(`${sum.passed} passed, ${sum.failed} failed${sum.skipped > 0 ? `, ${sum.skipped} skipped` : ''}`);
+process.exitCode = sum.failed > 0 ? 1 : 0;
