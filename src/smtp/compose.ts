@@ -1,0 +1,225 @@
+import { hash } from 'node:crypto';
+import type { EmailJob, Payload } from '../contracts/generated.ts';
+import {
+  hasControlCharacter,
+  type Mailbox,
+  type NamedMailbox,
+  needsSmtputf8,
+  parseMailbox,
+  parseNamedMailbox,
+} from '../domain/address.ts';
+import { toBase32 } from '../domain/base32.ts';
+import { messageIdInput, messageIdOf } from '../domain/message-id.ts';
+import type { Millis } from '../domain/time.ts';
+import { contentOf } from './content.ts';
+import { dateValue, type HeaderField, headerField, isTooLong, mailboxField, textField } from './header-fields.ts';
+import { type MessageFault, readMessage, unfolded } from './whole-message.ts';
+
+/** Why a job cannot become a mail. It is the job's fault: another try would end the same. */
+export type ComposeFault =
+  | 'no-payload'
+  | 'bad-recipient'
+  | 'bad-from'
+  | 'bad-reply-to'
+  | 'bad-subject'
+  | 'bad-job-id'
+  | 'bad-header'
+  | 'bad-unsubscribe-link'
+  | 'bad-attachment'
+  | 'header-too-long'
+  | 'duplicate-header'
+  | MessageFault;
+
+/** A message before it is signed. The same job gives the same bytes, so that a second copy is byte-identical to the first. */
+export interface Composed {
+  readonly ok: true;
+  readonly fields: readonly HeaderField[];
+  readonly body: Buffer;
+  readonly from: Mailbox;
+  readonly to: Mailbox;
+  /** With its angle brackets. */
+  readonly messageId: string;
+  readonly smtputf8: boolean;
+  readonly eightBit: boolean;
+}
+
+export interface ComposeOptions {
+  /** Last field of Feedback-ID: 5 to 15 characters, always the same. */
+  readonly feedbackSenderId: string;
+  /** Links that begin with it are ours, so one click is honoured. */
+  readonly unsubscribeBaseUrl: string | null;
+}
+
+type Refusal = { readonly ok: false; readonly fault: ComposeFault };
+const refuse = (fault: ComposeFault): Refusal => ({ ok: false, fault });
+
+/** Further fields that a payload may bring. Everything else is ours, or the mail system's. */
+const ALLOWED =
+  /^(?:x-[a-z0-9-]{1,80}|list-(?:id|help|owner|archive|subscribe)|in-reply-to|references|auto-submitted|precedence|importance|priority|sensitivity|organization|content-language|comments|keywords|thread-(?:topic|index))$/i;
+/** Fields of a whole message that never go out as they came: trace, signatures, hidden recipients, and what we write. */
+const WITHHELD =
+  /^(?:bcc|sender|received|return-path|delivered-to|x-original-to|message-id|date|mime-version|dkim-.*|domainkey-.*|arc-.*|authentication-results|received-spf|resent-.*|x-entity-ref-id|feedback-id)$/i;
+/** Fields that a message may have once (RFC 5322 section 3.6): with two of them, readers disagree on which one counts. */
+const ONCE = new Set([
+  'from',
+  'reply-to',
+  'to',
+  'cc',
+  'subject',
+  'in-reply-to',
+  'references',
+  'content-type',
+  'content-transfer-encoding',
+  'list-unsubscribe',
+  'list-unsubscribe-post',
+]);
+const ONE_CLICK = headerField('List-Unsubscribe-Post', 'List-Unsubscribe=One-Click');
+const MIME_VERSION = headerField('MIME-Version', '1.0');
+const LINK = /^(?:https?:\/\/|mailto:)[!-;=?-~]+$/i;
+const ASCII_ONLY = /^[ -~\t\r\n]*$/;
+
+/** Makes the message of a job. Date comes from `acceptedAt`, everything else from the job: same job, same bytes. */
+export async function compose(job: EmailJob, acceptedAt: Millis, options: ComposeOptions): Promise<Composed | Refusal> {
+  if (job.payload === null) return refuse('no-payload');
+  const to = parseMailbox(job.recipient);
+  if (!to.ok) return refuse('bad-recipient');
+  if (hasControlCharacter(job.id) || hasControlCharacter(job.tenant)) return refuse('bad-job-id');
+  const made =
+    job.payload.mime === null
+      ? await fromParts(job, job.payload, to.value, acceptedAt, options)
+      : fromWhole(job, job.payload.mime, to.value, acceptedAt, options);
+  return made.ok && made.fields.some(isTooLong) ? refuse('header-too-long') : made;
+}
+
+async function fromParts(
+  job: EmailJob,
+  payload: Payload,
+  to: Mailbox,
+  acceptedAt: Millis,
+  options: ComposeOptions,
+): Promise<Composed | Refusal> {
+  const from = parseNamedMailbox(payload.from);
+  if (!from.ok) return refuse('bad-from');
+  const replyTo = payload.replyTo === null ? null : parseNamedMailbox(payload.replyTo);
+  if (replyTo !== null && !replyTo.ok) return refuse('bad-reply-to');
+  if (hasControlCharacter(payload.subject)) return refuse('bad-subject');
+  const unsubscribe = unsubscribeFields(payload, options);
+  if (unsubscribe === null) return refuse('bad-unsubscribe-link');
+  if (payload.headers.some(({ value }) => hasControlCharacter(value))) return refuse('bad-header');
+  const content = await contentOf(payload, () => boundaryOf(job, payload));
+  if (content === null) return refuse('bad-attachment');
+  const messageId = messageIdFor(job, from.value.mailbox.domain);
+  return {
+    ok: true,
+    fields: [
+      mailboxField('From', from.value),
+      mailboxField('To', { name: '', mailbox: to }),
+      ...(replyTo === null ? [] : [mailboxField('Reply-To', replyTo.value)]),
+      textField('Subject', payload.subject),
+      headerField('Date', dateValue(acceptedAt)),
+      headerField('Message-ID', messageId),
+      MIME_VERSION,
+      ...content.fields,
+      ...unsubscribe,
+      ...identityFields(job, options),
+      ...payload.headers
+        .filter(({ name }) => ALLOWED.test(name) && !WITHHELD.test(name))
+        .map(({ name, value }) => textField(name, value.trim())),
+    ],
+    body: content.body,
+    from: from.value.mailbox,
+    to,
+    messageId,
+    smtputf8: [to, from.value.mailbox, replyTo?.value.mailbox].some(isInternational),
+    eightBit: false,
+  };
+}
+
+const isInternational = (mailbox: Mailbox | undefined): boolean => mailbox !== undefined && needsSmtputf8(mailbox);
+
+function fromWhole(
+  job: EmailJob,
+  mime: Buffer,
+  to: Mailbox,
+  acceptedAt: Millis,
+  options: ComposeOptions,
+): Composed | Refusal {
+  const read = readMessage(mime);
+  if (!read.ok) return read;
+  const names = read.fields.map(({ name }) => name.toLowerCase());
+  if (names.some((name, index) => ONCE.has(name) && names.indexOf(name) !== index)) return refuse('duplicate-header');
+  const written = read.fields.find((field) => field.name.toLowerCase() === 'from');
+  const from = written === undefined ? null : parseNamedMailbox(unfolded(written));
+  if (from === null || !from.ok) return refuse('bad-from');
+  const kept = read.fields.filter((field) => !WITHHELD.test(field.name) && field !== written).map(inEncodedWords);
+  const link = kept.find(({ name }) => name.toLowerCase() === 'list-unsubscribe');
+  const isOurs = link !== undefined && isOurLink(unfolded(link).replace(/^<|>.*$/g, ''), options);
+  const hasPost = kept.some(({ name }) => name.toLowerCase() === 'list-unsubscribe-post');
+  const messageId = messageIdFor(job, from.value.mailbox.domain);
+  const fields = [
+    // Written from what was read: no other reader may see another sender in it than the one that is signed for.
+    writtenFrom(from.value),
+    headerField('Date', dateValue(acceptedAt)),
+    headerField('Message-ID', messageId),
+    MIME_VERSION,
+    ...kept,
+    ...(isOurs && !hasPost ? [ONE_CLICK] : []),
+    ...identityFields(job, options),
+  ];
+  return {
+    ok: true,
+    fields,
+    body: read.body,
+    from: from.value.mailbox,
+    to,
+    messageId,
+    smtputf8: isInternational(to) || fields.some(({ line }) => !ASCII_ONLY.test(line)),
+    eightBit: !ASCII_ONLY.test(read.body.toString('latin1')),
+  };
+}
+
+/** A name that came in encoded words goes out in them. */
+const writtenFrom = ({ name, mailbox }: NamedMailbox): HeaderField =>
+  name.includes('=?')
+    ? headerField('From', `${name} <${mailbox.local}@${mailbox.domain}>`)
+    : mailboxField('From', { name, mailbox });
+
+/** Old software writes UTF-8 into the subject as it is; that needs no SMTPUTF8 once it is encoded. */
+const inEncodedWords = (field: HeaderField): HeaderField =>
+  field.name.toLowerCase() === 'subject' && !ASCII_ONLY.test(field.line)
+    ? textField('Subject', unfolded(field))
+    : field;
+
+const isOurLink = (link: string, { unsubscribeBaseUrl }: ComposeOptions): boolean =>
+  unsubscribeBaseUrl !== null && link.startsWith(unsubscribeBaseUrl);
+
+/** RFC 2369, and RFC 8058 where a POST is honoured: by us, or by who gave the link. Null: it is no link. */
+function unsubscribeFields(payload: Payload, options: ComposeOptions): readonly HeaderField[] | null {
+  const link = payload.unsubscribeLink;
+  if (link === null || link === '') return [];
+  if (!LINK.test(link)) return null;
+  const list = headerField('List-Unsubscribe', `<${link}>`);
+  const takesPost = isOurLink(link, options) || (payload.oneClick && /^https:/i.test(link));
+  return takesPost ? [list, ONE_CLICK] : [list];
+}
+
+/** X-Entity-Ref-ID keeps mail clients from threading different mails of one subject; Feedback-ID is Gmail's key for complaints. */
+const identityFields = (job: EmailJob, { feedbackSenderId }: ComposeOptions): readonly HeaderField[] => [
+  textField('X-Entity-Ref-ID', job.id),
+  headerField(
+    'Feedback-ID',
+    `${feedbackPart(job.campaign)}:${feedbackPart(job.type)}:${feedbackPart(job.tenant)}:${feedbackSenderId}`,
+  ),
+];
+
+const feedbackPart = (text: string | null): string =>
+  (text ?? '').replace(/[^A-Za-z0-9._-]/g, '_').slice(0, 64) || 'none';
+
+const digestOf = (input: string): string => toBase32(hash('sha256', input, 'buffer'));
+
+const messageIdFor = (job: EmailJob, domain: string): string =>
+  messageIdOf(digestOf(messageIdInput(job.tenant, job.id)), domain);
+
+/** Hashes what stands between the boundaries too: nobody can put a boundary into a part that decides what it is. */
+const boundaryOf = (job: EmailJob, payload: Payload): string =>
+  `=_${digestOf(`boundary\u0000${job.tenant}\u0000${job.id}\u0000${payload.text}\u0000${payload.html}`).slice(0, 32)}`;

@@ -1,0 +1,104 @@
+import type { EmailJob } from '../contracts/generated.ts';
+import { type Mailbox, parseMailbox } from '../domain/address.ts';
+import { assert } from '../domain/error.ts';
+import type { Sender } from '../domain/policy.ts';
+import type { Millis } from '../domain/time.ts';
+import { RETURN_PATH_MAILBOX } from '../domain/verp.ts';
+import { type Composed, type ComposeFault, type ComposeOptions, compose } from './compose.ts';
+import { DkimSigner, signingKey } from './dkim.ts';
+import type { OutgoingMail } from './mail.ts';
+import { VerpSigner } from './verp-signer.ts';
+
+export interface MailMakerOptions extends ComposeOptions {
+  readonly senders: {
+    /** `lenient`: mail from another domain goes unsigned, under its own From as return path. `strict`: it is refused. */
+    readonly mode: 'lenient' | 'strict';
+    readonly list: readonly Sender[];
+  };
+  /** Keys of return paths, the one that signs first. None: return paths carry no token. */
+  readonly verpKeys: readonly Uint8Array[];
+  /** Resolves a reference to a secret. Asked once per key, at creation. */
+  secret(reference: string): Promise<string>;
+}
+
+export type MadeMail =
+  | {
+      readonly ok: true;
+      readonly mail: OutgoingMail;
+      readonly messageId: string;
+      /** False where the sender's domain is not configured, or has no keys. */
+      readonly signed: boolean;
+    }
+  | { readonly ok: false; readonly fault: ComposeFault | 'unknown-sender' };
+
+/** Turns jobs into mails that are ready to go. */
+export interface MailMaker {
+  /** Same job and `acceptedAt`, same bytes. Never throws for what a job holds. */
+  make(job: EmailJob, acceptedAt: Millis): Promise<MadeMail>;
+}
+
+interface KnownSender {
+  readonly returnPathDomain: string;
+  readonly signer: DkimSigner | null;
+}
+
+/** Loads every key. Throws CONFIG_INVALID for a key that cannot sign; what `secret` throws is passed on. */
+export async function createMailMaker(options: MailMakerOptions): Promise<MailMaker> {
+  const senders = new Map<string, KnownSender>();
+  for (const { domain, returnPathDomain, dkim } of options.senders.list) {
+    const keys = await Promise.all(
+      dkim.map(async ({ selector, algorithm, privateKey }) =>
+        signingKey(selector, algorithm, await options.secret(privateKey)),
+      ),
+    );
+    senders.set(domain, { returnPathDomain, signer: keys.length > 0 ? new DkimSigner(domain, keys) : null });
+  }
+  return new SigningMailMaker(options, senders);
+}
+
+class SigningMailMaker implements MailMaker {
+  private readonly options: MailMakerOptions;
+  private readonly senders: ReadonlyMap<string, KnownSender>;
+  private readonly verp: VerpSigner | null;
+
+  constructor(options: MailMakerOptions, senders: ReadonlyMap<string, KnownSender>) {
+    this.options = options;
+    this.senders = senders;
+    this.verp = options.verpKeys.length > 0 ? new VerpSigner(options.verpKeys) : null;
+  }
+
+  async make(job: EmailJob, acceptedAt: Millis): Promise<MadeMail> {
+    const composed = await compose(job, acceptedAt, this.options);
+    if (!composed.ok) return composed;
+    const sender = this.senders.get(composed.from.domain);
+    if (sender === undefined && this.options.senders.mode === 'strict') return { ok: false, fault: 'unknown-sender' };
+    const signature = (await sender?.signer?.sign(composed.fields, composed.body, acceptedAt)) ?? '';
+    return {
+      ok: true,
+      mail: {
+        from: this.returnPath(job, composed, sender),
+        to: composed.to,
+        message: assembled(signature, composed),
+        smtputf8: composed.smtputf8,
+        eightBit: composed.eightBit,
+      },
+      messageId: composed.messageId,
+      signed: signature !== '',
+    };
+  }
+
+  /** Bounces come to us only at domains that are configured; others get theirs at the address that they write from. */
+  private returnPath(job: EmailJob, composed: Composed, sender: KnownSender | undefined): Mailbox {
+    if (sender === undefined) return composed.from;
+    if (this.verp !== null) return this.verp.returnPath(job.tenant, job.id, sender.returnPathDomain);
+    const plain = parseMailbox(`${RETURN_PATH_MAILBOX}@${sender.returnPathDomain}`);
+    assert(plain.ok, 'a return path is no address', { domain: sender.returnPathDomain });
+    return plain.value;
+  }
+}
+
+function assembled(signature: string, { fields, body }: Composed): Buffer {
+  let header = signature;
+  for (const { line } of fields) header += `${line}\r\n`;
+  return Buffer.concat([Buffer.from(`${header}\r\n`, 'utf8'), body]);
+}
