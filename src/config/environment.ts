@@ -1,4 +1,6 @@
-export type Environment = Readonly<Record<string, string | undefined>>;
+import type { Environment } from './document.ts';
+
+export type { Environment } from './document.ts';
 
 /** A copy of the process's environment: the one place that reads it. */
 export const environment = (): Environment => ({ ...process.env });

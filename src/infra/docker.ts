@@ -97,6 +97,7 @@ function infraOf(compose: Compose, ports: Readonly<Record<ServiceName, number>>,
     brokers: [`127.0.0.1:${ports.kafka}`],
     schemaRegistryUrl: `http://127.0.0.1:${ports.registry}${CONFLUENT_API_PATH}`,
     redisUrl: `redis://127.0.0.1:${ports.redis}`,
+    processes: () => [],
     killBroker: async (signal, broker = 1) => {
       onlyBroker(broker);
       await compose.signal('kafka', signal);

@@ -61,6 +61,7 @@ function parseGiven(addresses: GivenAddresses): Infra {
     brokers,
     schemaRegistryUrl: schemaRegistryUrl.replace(/\/+$/, ''),
     redisUrl: addresses.redisUrl || null,
+    processes: () => [],
     killBroker: notOurs,
     startBroker: notOurs,
     killRegistry: notOurs,

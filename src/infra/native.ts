@@ -65,7 +65,7 @@ async function startServices(
   const portNames = ids.flatMap((id) => [`broker-${id}`, `controller-${id}`]);
   const ports = await rememberedPorts(join(dataDirectory, 'ports.json'), [...portNames, 'registry', 'redis']);
   const port = (name: string) => ports[name] ?? 0;
-  const common = { environment, records, logDirectory: join(dataDirectory, 'logs') };
+  const common = { environment, records, progress, logDirectory: join(dataDirectory, 'logs') };
   const begin = async (service: ServiceOptions) => {
     const started = new Service(service);
     services.push(started);
@@ -114,6 +114,7 @@ async function startServices(
     brokers: ids.map((id) => `127.0.0.1:${port(`broker-${id}`)}`),
     schemaRegistryUrl,
     redisUrl: redis === null ? null : `redis://127.0.0.1:${port('redis')}`,
+    processes: () => services.flatMap(({ name, pid }) => (pid === null ? [] : [{ role: name, pid }])),
     killBroker: async (signal, id = 1) => broker(id).signal(signal),
     startBroker: async (id = 1) => broker(id).start(),
     killRegistry: async (signal) => registry.signal(signal),

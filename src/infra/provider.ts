@@ -11,6 +11,11 @@ export type Progress = (line: string) => void;
  */
 export type NodeSignal = 'SIGKILL' | 'SIGTERM' | 'SIGSTOP' | 'SIGCONT';
 
+export interface RunningProcess {
+  readonly role: string;
+  readonly pid: number;
+}
+
 /** Addresses that are ready to be used, and the handles with which a test makes them fail. */
 export interface Infra {
   readonly provider: ProviderName;
@@ -20,6 +25,8 @@ export interface Infra {
   readonly schemaRegistryUrl: string;
   /** `null`: there is no Redis; limits are kept by each process for its own share. */
   readonly redisUrl: string | null;
+  /** What runs now as a process that was started here; none where addresses were given, or in containers. */
+  processes(): readonly RunningProcess[];
   /** Signals a broker; they count from 1. Throws INFRA_UNAVAILABLE where the addresses were given: it is not ours. */
   killBroker(signal: NodeSignal, broker?: number): Promise<void>;
   /** Starts a broker that is gone on the same port and data, and returns when it answers. */

@@ -1,0 +1,66 @@
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { PostlaneError } from '../../domain/error.ts';
+import { PROVIDER_NAMES, type ProviderName } from '../../infra/provider.ts';
+import type { CliContext } from '../context.ts';
+import { DATA_DIRECTORY } from '../data-directory.ts';
+import { startStack } from '../up.ts';
+import { statusTable } from './status.ts';
+
+/** Mails that the demo sends unless told otherwise. */
+const DEMO_COUNT = 200;
+const DEMO_COUNT_MAX = 1_000_000;
+
+interface UpCommandOptions {
+  readonly data: string;
+  /** `false`: `--no-demo`. */
+  readonly demo: number | false;
+  readonly exit?: true;
+  readonly json?: true;
+  readonly infra?: ProviderName;
+}
+
+/** `postlane up`: everything on this machine, until Ctrl-C. */
+export function register(program: Command, context: CliContext): void {
+  program
+    .command('up')
+    .summary('start everything on this machine')
+    .description(
+      'Finds or starts broker, registry and Redis (addresses given in KAFKA_BROKERS, SCHEMA_REGISTRY_URL and REDIS_URL; else ' +
+        'Docker; else processes of this machine), applies topics and schemas, starts every role, sends a demo load, and ' +
+        'stays up until Ctrl-C.',
+    )
+    .option('--demo <mails>', 'size of the demo load', parseCount, DEMO_COUNT)
+    .option('--no-demo', 'send no demo load')
+    .option('--exit', 'end when the demo load has ended; status 1 if a mail was lost')
+    .option('--json', 'print the summary as one JSON object on the last line')
+    .addOption(new Option('--infra <provider>', 'where the infrastructure comes from').choices(PROVIDER_NAMES))
+    .option('--data <dir>', 'where to keep data and logs', DATA_DIRECTORY)
+    .action((options: UpCommandOptions) => up(context, options));
+}
+
+async function up(context: CliContext, options: UpCommandOptions): Promise<void> {
+  const starting = startStack(context, { dataDirectory: options.data, provider: options.infra });
+  const stack = await Promise.race([starting, untilAborted(context.interrupted)]);
+  // Started halfway: what there is ends with this process, which its guards see to.
+  if (stack === undefined) throw new PostlaneError('STOPPED', { what: 'interrupted while it started' });
+  try {
+    if (!options.json) context.print(statusTable(stack.status()));
+    if (!options.exit) await untilAborted(context.interrupted);
+  } finally {
+    context.tell('stopping');
+    await stack.stop();
+  }
+}
+
+function untilAborted(signal: AbortSignal): Promise<undefined> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve(undefined);
+    else signal.addEventListener('abort', () => resolve(undefined), { once: true });
+  });
+}
+
+function parseCount(text: string): number {
+  const count = Number(text);
+  if (Number.isInteger(count) && count >= 0 && count <= DEMO_COUNT_MAX) return count;
+  throw new InvalidArgumentError(`a whole number from 0 to ${DEMO_COUNT_MAX} is expected`);
+}

@@ -1,0 +1,30 @@
+import { fileURLToPath } from 'node:url';
+import { environment } from '../config/environment.ts';
+import { runProgram } from './program.ts';
+import { roles } from './roles.ts';
+
+/** Status of a process that was ended by Ctrl-C, as shells have it. */
+const EXIT_INTERRUPTED = 130;
+/** A command is done when its promise settles; a handle that a library forgot must not keep the process. */
+const FORGOTTEN_HANDLES_MS = 1_000;
+
+const interruption = new AbortController();
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.on(signal, () => {
+    if (interruption.signal.aborted) process.exit(EXIT_INTERRUPTED); // asked twice: at once; guards end what we started
+    interruption.abort();
+  });
+}
+// A reader that has seen enough, such as `head`, closes the pipe: that is no error of ours.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
+
+process.exitCode = await runProgram(process.argv.slice(2), {
+  environment: environment(),
+  workingDirectory: process.cwd(),
+  self: [process.execPath, fileURLToPath(import.meta.url)],
+  print: (text) => process.stdout.write(text),
+  tell: (line) => process.stderr.write(`${line}\n`),
+  roles,
+  interrupted: interruption.signal,
+});
+setTimeout(() => process.exit(), FORGOTTEN_HANDLES_MS).unref();

@@ -1,0 +1,51 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Command, CommanderError } from 'commander';
+import { packageRoot } from '../infra/package-root.ts';
+import * as run from './commands/run.ts';
+import * as status from './commands/status.ts';
+import * as up from './commands/up.ts';
+import type { CliContext, ProcessContext } from './context.ts';
+import { describeError } from './report-error.ts';
+
+/** In the order of `--help`. */
+const COMMANDS = [up, status, run];
+
+/** The whole command line. Its actions settle when the command is done. */
+export function createProgram(context: CliContext): Command {
+  const program = new Command('postlane')
+    .description('Email delivery as a Kafka stream-processing pipeline')
+    .version(packageVersion())
+    .option('--verbose', 'show where errors come from')
+    .configureOutput({ writeOut: context.print, writeErr: (text) => context.tell(text.trimEnd()) })
+    .showHelpAfterError('(--help shows what there is)')
+    .exitOverride();
+  for (const command of COMMANDS) command.register(program, context);
+  for (const command of program.commands) inheritSettings(command, program);
+  return program;
+}
+
+/** Commands made by `command()` have the settings of their parent; those of deeper levels do not see later changes. */
+function inheritSettings(command: Command, parent: Command): void {
+  command.copyInheritedSettings(parent);
+  for (const child of command.commands) inheritSettings(child, command);
+}
+
+/** Runs a command line and answers the status to end with. Errors are told; none is thrown. */
+export async function runProgram(args: readonly string[], context: ProcessContext): Promise<number> {
+  let status = 0;
+  const program = createProgram({ ...context, setExitStatus: (value) => (status = value) });
+  try {
+    await program.parseAsync([...args], { from: 'user' });
+    return status;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode; // commander has told it
+    context.tell(describeError(error, program.opts<{ verbose?: boolean }>().verbose === true));
+    return 1;
+  }
+}
+
+function packageVersion(): string {
+  const text = readFileSync(join(packageRoot(), 'package.json'), 'utf8');
+  return (JSON.parse(text) as { version: string }).version;
+}
