@@ -1,0 +1,171 @@
+import { PostlaneError } from '../domain/error.ts';
+import type { Clock, StoredRecord, Telemetry, View } from '../runtime/ports.ts';
+import type { KafkaClient } from './client.ts';
+import { type Fetched, PartitionFetcher } from './partition-fetcher.ts';
+import { isBarrier } from './records.ts';
+
+/** Where a view keeps what it read. Both calls may be repeated after a failure: applying twice must do no harm. */
+export interface ViewStore {
+  /** Where to go on reading the partition: what was last passed as `nextOffset`, or 0. */
+  checkpoint(partition: number): number;
+  /** Records in order, without barriers; keeps them and the offset to go on from together. */
+  apply(partition: number, records: readonly StoredRecord[], nextOffset: number): void | Promise<void>;
+  /** The log no longer has what the checkpoint says (topic made anew, log truncated): forget all of the partition. */
+  reset(partition: number): void | Promise<void>;
+}
+
+export interface ViewFollowerOptions {
+  readonly kafka: KafkaClient;
+  readonly topic: string;
+  readonly store: ViewStore;
+  readonly clock: Clock;
+  readonly telemetry: Pick<Telemetry, 'log' | 'count'>;
+  /** How long the broker may wait for the first record; a quiet view is at least this stale. Default 250 ms. */
+  readonly fetchWaitMs?: number;
+}
+
+/** What is known of one followed partition. */
+interface Followed {
+  nextOffset: number;
+  /** Everything written before this time has been applied; null before the first catch-up. */
+  currentAt: number | null;
+  /** The end of the log as it was when last looked at, and when that was: reaching it makes us current as of then. */
+  target: { readonly offset: number; readonly at: number } | null;
+}
+
+const FETCH_WAIT_MS = 250;
+const RETRY_MS_MIN = 200;
+const RETRY_MS_MAX = 5_000;
+
+/**
+ * Follows a compacted topic into a store, for ever. It knows that it is current by the end of the log that comes with
+ * every fetch: once a position passes an end seen at some time, everything written until then has been applied. That holds
+ * for a quiet topic as well, and needs nothing to be written. An open transaction of somebody keeps the position, and
+ * with it the truth, back.
+ *
+ * A failure never ends it: it starts over from the store's checkpoints, with back-off, and grows stale meanwhile.
+ */
+export class ViewFollower implements View {
+  private readonly options: ViewFollowerOptions;
+  private readonly stopping = new AbortController();
+  private readonly followed = new Map<number, Followed>();
+  private running: Promise<void> | null = null;
+  private caughtUp: () => void = () => undefined;
+  private gaveUp: (error: Error) => void = () => undefined;
+  private readonly firstCatchUp: Promise<void>;
+
+  constructor(options: ViewFollowerOptions) {
+    this.options = options;
+    this.firstCatchUp = new Promise((resolve, reject) => {
+      this.caughtUp = resolve;
+      this.gaveUp = reject;
+    });
+    this.firstCatchUp.catch(() => undefined);
+  }
+
+  /** Settles when first caught up; rejects with STOPPED when stopped before. A broker that is away is waited for. */
+  start(): Promise<void> {
+    this.running ??= this.followForEver();
+    return this.firstCatchUp;
+  }
+
+  stalenessMs(): number {
+    let oldest = this.followed.size === 0 ? null : Infinity;
+    for (const { currentAt } of this.followed.values()) {
+      if (currentAt === null) return Infinity;
+      oldest = Math.min(oldest ?? Infinity, currentAt);
+    }
+    return oldest === null ? Infinity : Math.max(0, this.options.clock.now() - oldest);
+  }
+
+  async stop(): Promise<void> {
+    this.stopping.abort();
+    this.gaveUp(new PostlaneError('STOPPED', { view: this.options.topic }));
+    await this.running;
+  }
+
+  private async followForEver(): Promise<void> {
+    const { clock, telemetry, topic } = this.options;
+    let delayMs = RETRY_MS_MIN;
+    while (!this.stopping.signal.aborted) {
+      try {
+        await this.follow(() => {
+          delayMs = RETRY_MS_MIN;
+        });
+      } catch (error) {
+        if (this.stopping.signal.aborted) return;
+        telemetry.count('postlane_view_restarts_total', { topic });
+        telemetry.log('warn', 'a view is interrupted and starts over from its checkpoints', { topic, error });
+        await clock.sleep(delayMs, this.stopping.signal);
+        delayMs = Math.min(delayMs * 2, RETRY_MS_MAX);
+      }
+    }
+  }
+
+  private async follow(progressed: () => void): Promise<void> {
+    const { kafka, topic, fetchWaitMs = FETCH_WAIT_MS } = this.options;
+    const fetcher = new PartitionFetcher(kafka, { waitMs: fetchWaitMs });
+    // A stop does not wait for a fetch that is under way.
+    const close = () => fetcher.close();
+    this.stopping.signal.addEventListener('abort', close);
+    try {
+      await fetcher.connect(topic);
+      for (const followed of this.followed.values()) followed.target = null;
+      const begun = new Set<number>();
+      while (!this.stopping.signal.aborted) {
+        // Looked up each time: partitions may be added.
+        const places = fetcher.partitions(topic).map((partition) => {
+          const followed = this.followedOf(partition, begun);
+          return { topic, partition, offset: followed.nextOffset };
+        });
+        const askedAt = this.options.clock.now();
+        for (const fetched of await fetcher.fetch(places)) await this.take(fetched, askedAt);
+        progressed();
+        if (this.stalenessMs() !== Infinity) this.caughtUp();
+      }
+    } finally {
+      this.stopping.signal.removeEventListener('abort', close);
+      fetcher.close();
+    }
+  }
+
+  /** A partition as it stands in the store, where this connection sees it for the first time. */
+  private followedOf(partition: number, begun: Set<number>): Followed {
+    const followed = this.followed.get(partition) ?? { nextOffset: 0, currentAt: null, target: null };
+    if (!begun.has(partition)) {
+      begun.add(partition);
+      followed.nextOffset = this.options.store.checkpoint(partition);
+      this.followed.set(partition, followed);
+    }
+    return followed;
+  }
+
+  private async take(fetched: Fetched, askedAt: number): Promise<void> {
+    const { store, telemetry, topic } = this.options;
+    const { partition, nextOffset, highWatermark } = fetched;
+    const followed = this.followed.get(partition) as Followed;
+    if (fetched.outOfRange) {
+      telemetry.count('postlane_offsets_out_of_range_total', { topic });
+      telemetry.log('warn', 'a view is read anew: the log no longer has what it had read', {
+        topic,
+        partition,
+        nextOffset,
+      });
+      await store.reset(partition);
+      followed.currentAt = null;
+      followed.target = null;
+    }
+    if (nextOffset !== followed.nextOffset) {
+      const shown = fetched.records.filter((record) => !isBarrier(record));
+      await store.apply(partition, shown, nextOffset);
+      followed.nextOffset = nextOffset;
+    }
+    if (followed.target !== null && followed.nextOffset >= followed.target.offset) {
+      followed.currentAt = followed.target.at;
+      followed.target = null;
+    }
+    // The end that came with this answer was true when the broker read, which was after we asked.
+    if (followed.nextOffset >= highWatermark) followed.currentAt = Math.max(followed.currentAt ?? 0, askedAt);
+    else followed.target ??= { offset: highWatermark, at: askedAt };
+  }
+}
