@@ -1,4 +1,4 @@
-import { createHmac, hash, timingSafeEqual } from 'node:crypto';
+import { hash, timingSafeEqual } from 'node:crypto';
 import { type Mailbox, parseMailbox } from '../domain/address.ts';
 import { assert } from '../domain/error.ts';
 import {
@@ -16,18 +16,18 @@ export const VERP_KEY_BYTES_MIN = 16;
 
 /** Makes return paths that name their job, and recognises its own: a forged bounce cannot suppress anybody. */
 export class VerpSigner {
-  private readonly keys: readonly Uint8Array[];
+  private readonly keys: readonly HmacKey[];
 
   /** The first key signs; all of them verify, so that bounces survive a rotation. */
   constructor(keys: readonly Uint8Array[]) {
     assert(keys.length > 0, 'no key for return paths');
     for (const key of keys) assert(key.length >= VERP_KEY_BYTES_MIN, 'a key for return paths is too short');
-    this.keys = keys;
+    this.keys = keys.map(hmacKey);
   }
 
   returnPath(tenant: string, jobId: string, domain: string): Mailbox {
     const identity = packJob(tenant, jobId, () => hash('sha256', digestInput(tenant, jobId), 'buffer'));
-    const local = returnPathLocal(identity, this.signature(this.keys[0] as Uint8Array, identity));
+    const local = returnPathLocal(identity, signature(this.keys[0] as HmacKey, identity));
     const parsed = parseMailbox(`${local}@${domain}`);
     assert(parsed.ok, 'a return path is no address', { domain });
     return parsed.value;
@@ -37,15 +37,30 @@ export class VerpSigner {
   verify(local: string): JobReference | null {
     const read = readReturnPathLocal(local);
     if (read === null) return null;
-    const ours = this.keys.some((key) => timingSafeEqual(this.signature(key, read.identity), read.signature));
+    const ours = this.keys.some((key) => timingSafeEqual(signature(key, read.identity), read.signature));
     return ours ? unpackJob(read.identity) : null;
   }
+}
 
-  private signature(key: Uint8Array, identity: Uint8Array): Uint8Array {
-    return createHmac('sha256', key)
-      .update('postlane return path\0')
-      .update(identity)
-      .digest()
-      .subarray(0, SIGNATURE_BYTES);
-  }
+/** The two keyed prefixes of HMAC (RFC 2104). Made once: `createHmac` per mail costs more than composing its header. */
+interface HmacKey {
+  readonly inner: Buffer;
+  readonly outer: Buffer;
+}
+
+const BLOCK_BYTES = 64;
+const PURPOSE = Buffer.from('postlane return path\0');
+
+function hmacKey(key: Uint8Array): HmacKey {
+  const block = Buffer.alloc(BLOCK_BYTES);
+  block.set(key.length > BLOCK_BYTES ? hash('sha256', key, 'buffer') : key);
+  return {
+    inner: Buffer.concat([block.map((byte) => byte ^ 0x36), PURPOSE]),
+    outer: block.map((byte) => byte ^ 0x5c) as Buffer,
+  };
+}
+
+function signature({ inner, outer }: HmacKey, identity: Uint8Array): Uint8Array {
+  const digest = hash('sha256', Buffer.concat([inner, identity]), 'buffer');
+  return hash('sha256', Buffer.concat([outer, digest]), 'buffer').subarray(0, SIGNATURE_BYTES);
 }
