@@ -11,6 +11,7 @@ export type ErrorCode =
   | 'STORE_UNAVAILABLE'
   | 'SECRET_UNAVAILABLE'
   | 'LIMIT_EXCEEDED'
+  | 'JOB_REFUSED' // a producer will not take this job: facts.problem is one of a closed list
   | 'STOPPED'
   | 'BUG'; // a broken invariant: crash, wrong state is worse than a restart
 
