@@ -25,7 +25,10 @@ export interface DispatcherPorts {
   /** Lanes that draw on the limit of (source, provider), over all workers. */
   sharedBy(source: Source, unit: Unit): readonly string[];
   /** Until when nothing goes over this source at all, and until when nothing of it goes to this site; null: it may. */
-  circuits(source: Source, site: string): { readonly source: Millis | null; readonly site: Millis | null };
+  circuits(
+    source: Source,
+    site: string,
+  ): { readonly source: Millis | null; readonly site: Millis | null; readonly trial: boolean };
   /** Per worker and minute, for the whole queue; null for no limit. */
   readonly queueRatePerMinute: number | null;
   readonly queueName: string;
@@ -198,6 +201,8 @@ export class Dispatcher {
         if (circuits.source === null) everySource = false;
         continue;
       }
+      // One mail tries whether it works again; the others wait for what it says.
+      if (circuits.trial && site.heldOf(source.name) > 0) return { full: true };
       const sourceHeld = this.heldBySource.get(source.name) ?? 0;
       const siteRoom = Math.min(connectionsMax, source.connectionsMax) * perConnection - site.heldOf(source.name);
       if (siteRoom > 0 && sourceHeld < source.connectionsMax * HELD_PER_CONNECTION) return { source };

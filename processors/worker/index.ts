@@ -34,7 +34,10 @@ export interface WorkerPorts {
   readonly rules: JobRules;
   limitsOf(unit: Unit): SiteLimits;
   sharedBy(source: Source, unit: Unit): readonly string[];
-  circuits(source: Source, site: string): { readonly source: Millis | null; readonly site: Millis | null };
+  circuits(
+    source: Source,
+    site: string,
+  ): { readonly source: Millis | null; readonly site: Millis | null; readonly trial: boolean };
   /** Composes, signs and hands over. Never throws. */
   send(unit: Unit, signal: AbortSignal): Promise<Exclude<SendResult, { kind: 'skipped' }>>;
   now(): Millis;

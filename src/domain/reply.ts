@@ -80,6 +80,12 @@ export function isSiteFailure(outcome: DeliveryOutcome): boolean {
   return !wasNotTried(outcome) && !isImpossible(outcome) && outcome.reason !== 'aborted';
 }
 
+/** True where it speaks against the server as a whole: there was no conversation in which a mail could be offered. */
+export const isServerFailure = (outcome: DeliveryOutcome): boolean =>
+  isSiteFailure(outcome) &&
+  outcome.kind !== 'accepted' &&
+  SMTP_STAGES.indexOf(outcome.stage) < SMTP_STAGES.indexOf('mail');
+
 const ENHANCED = /^([245])\.([0-9]{1,3})\.([0-9]{1,3})(?:\s+|$)/;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it replaces
 const UNPRINTABLE = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\ufffd]+/g;

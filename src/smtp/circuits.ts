@@ -1,7 +1,6 @@
 import CircuitBreaker from 'opossum';
-import { type DeliveryOutcome, isSiteFailure } from '../domain/reply.ts';
+import type { DeliveryOutcome } from '../domain/reply.ts';
 import type { Millis } from '../domain/time.ts';
-import type { CircuitState } from './mail.ts';
 import { failed } from './outcome.ts';
 
 export interface CircuitOptions {
@@ -10,8 +9,12 @@ export interface CircuitOptions {
   /** How long nothing is let through then; after it one attempt is the trial. */
   readonly resetMs: number;
   readonly now: () => Millis;
+  /** What speaks against that which the circuit protects. */
+  readonly isFailure: (outcome: DeliveryOutcome) => boolean;
 }
 
+/** While one attempt tries whether a circuit may close, the others look again this often. */
+const TRIAL_POLL_MS = 250;
 /** More sites than any worker talks to at once: circuits that are closed are forgotten beyond it. */
 const CIRCUITS_MAX = 10_000;
 
@@ -41,10 +44,12 @@ export class Circuits {
     this.options = options;
   }
 
-  state(key: string): CircuitState {
-    const circuit = this.circuits.get(key);
-    if (circuit === undefined || circuit.until === null) return { open: false, until: null };
-    return { open: circuit.breaker.opened, until: circuit.until };
+  /** Until when nothing is let through; null where something is. `trial`: exactly one attempt. */
+  state(key: string): { readonly until: Millis | null; readonly trial: boolean } {
+    const room = this.room(key);
+    if (room > 0) return { until: null, trial: room === 1 };
+    // A trial under way ends before long; nobody knows when.
+    return { until: Math.max(this.circuits.get(key)?.until ?? 0, this.options.now() + TRIAL_POLL_MS), trial: false };
   }
 
   /** How many attempts it lets through now. */
@@ -99,7 +104,7 @@ export class Circuits {
       const outcome = await attempt();
       // A trial that was broken off has shown nothing: the circuit stays open.
       const inconclusive = trial && outcome.kind === 'failed' && outcome.reason === 'aborted';
-      if (isSiteFailure(outcome) || inconclusive) throw new SiteFailure(outcome);
+      if (this.options.isFailure(outcome) || inconclusive) throw new SiteFailure(outcome);
       return outcome;
     };
     return new CircuitBreaker<[Attempt], DeliveryOutcome>(judge, {

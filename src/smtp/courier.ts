@@ -1,5 +1,5 @@
 import type { SiteLimits, Source } from '../domain/policy.ts';
-import type { DeliveryOutcome } from '../domain/reply.ts';
+import { type DeliveryOutcome, isServerFailure, isSiteFailure } from '../domain/reply.ts';
 import type { Millis } from '../domain/time.ts';
 import { Abortable } from './abortable.ts';
 import { Circuits } from './circuits.ts';
@@ -32,7 +32,10 @@ export const createCourier = (options: CourierOptions): Courier => new PooledCou
 class PooledCourier implements Courier {
   private readonly options: CourierOptions;
   private readonly patience: Patience;
-  private readonly circuits: Circuits;
+  /** Per relay: failures before a mail could be offered. */
+  private readonly relays: Circuits;
+  /** Per source and site: every other failure. */
+  private readonly sites: Circuits;
   private readonly pools = new Map<string, SourcePool>();
   private readonly attempts = new Map<Abortable, number>();
   private readonly sweeper: NodeJS.Timeout;
@@ -42,7 +45,8 @@ class PooledCourier implements Courier {
   constructor(options: CourierOptions) {
     this.options = options;
     this.patience = patienceOf(options.patienceFactor);
-    this.circuits = new Circuits({ ...options.circuit, now: options.now });
+    this.relays = new Circuits({ ...options.circuit, now: options.now, isFailure: isServerFailure });
+    this.sites = new Circuits({ ...options.circuit, now: options.now, isFailure: isSiteFailure });
     const sweepMs = Math.min(options.idleMs / SWEEPS_PER_IDLE, this.patience.attempt, SWEEP_MS_MAX);
     this.sweeper = setInterval(() => this.sweep(), Math.max(1, sweepMs));
     this.sweeper.unref();
@@ -60,9 +64,7 @@ class PooledCourier implements Courier {
     try {
       if (!(await this.entered(pool, route, abortable))) return failed('connect', this.closed ? 'stopped' : 'aborted');
       try {
-        return await this.circuits.run(circuitKey(route.source, route.site), () =>
-          this.attempt(pool, mail, route, abortable),
-        );
+        return await this.guarded(route, () => this.attempt(pool, mail, route, abortable));
       } finally {
         pool.leave(route.site);
       }
@@ -73,13 +75,30 @@ class PooledCourier implements Courier {
     }
   }
 
-  circuit(source: Source, site: string): CircuitState {
-    return this.circuits.state(circuitKey(source, site));
+  circuits(source: Source, site: string): CircuitState {
+    const relay = source.mode === 'relay' ? this.relays.state(source.name) : CLOSED;
+    const own = this.sites.state(siteKey(source, site));
+    return { source: relay.until, site: own.until, trial: relay.trial || own.trial };
   }
 
   capacity(source: Source, site: string, limits: SiteLimits): number {
     if (this.closed) return 0;
-    return Math.min(this.pool(source).free(site, limits), this.circuits.room(circuitKey(source, site)));
+    const relayRoom = source.mode === 'relay' ? this.relays.room(source.name) : Number.POSITIVE_INFINITY;
+    return Math.min(this.pool(source).free(site, limits), relayRoom, this.sites.room(siteKey(source, site)));
+  }
+
+  /** Through the circuits of the way. In relay mode a failure is either the relay's or the site's, never both. */
+  private guarded(route: Route, attempt: () => Promise<DeliveryOutcome>): Promise<DeliveryOutcome> {
+    const { source, site } = route;
+    if (source.mode !== 'relay') return this.sites.run(siteKey(source, site), attempt);
+    return this.relays.run(source.name, async () => {
+      let outcome: DeliveryOutcome | null = null;
+      const judged = await this.sites.run(siteKey(source, site), async () => {
+        outcome = await attempt();
+        return isServerFailure(outcome) ? failed('connect', 'aborted') : outcome;
+      });
+      return outcome ?? judged;
+    });
   }
 
   async close({ withinMs }: { readonly withinMs: number }): Promise<void> {
@@ -89,7 +108,8 @@ class PooledCourier implements Courier {
     for (const abortable of this.attempts.keys()) abortable.abort();
     await this.settled(this.patience.quit);
     for (const pool of this.pools.values()) pool.closeIdle(Number.POSITIVE_INFINITY);
-    this.circuits.close();
+    this.relays.close();
+    this.sites.close();
   }
 
   private pool(source: Source): SourcePool {
@@ -185,11 +205,12 @@ class PooledCourier implements Courier {
   }
 }
 
-/** A relay is one thing that can break, whoever the mail is for. */
-const circuitKey = (source: Source, site: string): string =>
-  source.mode === 'relay' ? source.name : `${source.name} ${site}`;
+const CLOSED = { until: null, trial: false };
 
-const wayOf = circuitKey;
+const siteKey = (source: Source, site: string): string => `${source.name} ${site}`;
+
+/** Connections to a relay serve every site. */
+const wayOf = (source: Source, site: string): string => (source.mode === 'relay' ? source.name : siteKey(source, site));
 
 const mailsMax = ({ source, limits }: Route): number =>
   source.mode === 'relay'

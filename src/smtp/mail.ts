@@ -26,11 +26,14 @@ export interface Route {
   readonly signal?: AbortSignal;
 }
 
+/** What keeps mails from going; null: nothing. */
 export interface CircuitState {
-  /** True while nothing is let through. */
-  readonly open: boolean;
-  /** When a trial is let through; null while the circuit is closed. */
-  readonly until: Millis | null;
+  /** Nothing goes over this source at all before then. */
+  readonly source: Millis | null;
+  /** Nothing goes from this source to this site before then. */
+  readonly site: Millis | null;
+  /** One attempt is let through, to try whether it works again. */
+  readonly trial: boolean;
 }
 
 /** Hands mails over to mail servers, one attempt each. */
@@ -41,8 +44,11 @@ export interface Courier {
    * byte can have gone out, does it go on over a fresh one.
    */
   deliver(mail: OutgoingMail, route: Route): Promise<DeliveryOutcome>;
-  /** The circuit of (source, site); of the relay alone where the source is one. */
-  circuit(source: Source, site: string): CircuitState;
+  /**
+   * The circuits of a way. What fails before a mail can be offered speaks against the relay, or the site in direct mode;
+   * what fails later, such as 421 to a recipient, speaks against the site alone, also behind a relay.
+   */
+  circuits(source: Source, site: string): CircuitState;
   /** How many more mails could start at once. */
   capacity(source: Source, site: string, limits: SiteLimits): number;
   /** Lets what is under way settle for `withinMs`, then aborts it; closes every connection. Idempotent. */

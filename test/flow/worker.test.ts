@@ -145,7 +145,7 @@ async function tell(story: Story) {
         },
         limitsOf: () => UNLIMITED,
         sharedBy: () => [],
-        circuits: () => ({ source: null, site: null }),
+        circuits: () => ({ source: null, site: null, trial: false }),
         async send(unit) {
           const behaviour = unit.job.recipient.local.split('.')[0] as Behaviour;
           await clock.sleep(behaviour === 'slow' ? 40 : 3);

@@ -1,0 +1,66 @@
+import { createHash } from 'node:crypto';
+import { join } from 'node:path';
+import { topics } from '../../src/contracts/topic.ts';
+import { EMAIL_TYPES, type Queue } from '../../src/domain/policy.ts';
+import { providerIndex } from '../../src/domain/provider.ts';
+import type { Host, Hosted } from '../../src/host/host.ts';
+import { claimInstanceDirectory } from '../../src/host/instance-directory.ts';
+import { jobRulesOf } from '../../src/host/job-rules.ts';
+import { hostStream } from '../../src/host/stream-host.ts';
+import { openViews } from '../../src/host/views.ts';
+import { SEEN_HASH_BYTES } from '../../src/runtime/seen-port.ts';
+import { openSeenStores } from '../../src/store/seen-store.ts';
+import { ROUTER_GROUP, routerDefinition } from './index.ts';
+
+/** Starts a router in this process. */
+export async function startRouter(host: Host): Promise<Hosted> {
+  const { config, clock } = host;
+  const queueOf = (queue: Queue) => config.queues.find((candidate) => candidate.queue === queue);
+  const directory = await claimInstanceDirectory(config.stateDir, 'router');
+  const seen = await openSeenStores(join(directory.path, 'seen'));
+  const views = await openViews(host);
+  const partitions = new Map<string, number>();
+  for (const type of EMAIL_TYPES)
+    partitions.set(topics.ingest(type).name, await host.partitionsOf(topics.ingest(type).name));
+  const definition = routerDefinition({
+    rules: {
+      job: jobRulesOf(config),
+      providerOf: providerIndex(config.providers),
+      poolOf: (queue) => queueOf(queue)?.pool ?? queue,
+      ageMaxMsOf: (queue) => queueOf(queue)?.ageMaxMs ?? config.router.ageMaxMs,
+      throttleScore: config.router.throttleScore,
+      dedupWindowMs: config.router.dedupWindowMs,
+    },
+    views,
+    hash: hashOf,
+    partitionsOf: (topic) => partitions.get(topic) as number,
+    openSeen: (type, partition, restore, nextOffset) =>
+      seen.open(type, partition, {
+        restore,
+        nextOffset,
+        windowMs: config.router.dedupWindowMs,
+        codec: host.codec,
+        clock,
+      }),
+  });
+  const hosted = await hostStream(host, ROUTER_GROUP, definition, { batchMax: config.router.batchMax });
+  return {
+    ...hosted,
+    async stop() {
+      await hosted.stop();
+      await views.stop();
+      await seen.close();
+      await directory.release();
+    },
+  };
+}
+
+/** 16 bytes that stand for the parts; each is preceded by its length, so that no two lists of parts look alike. */
+function hashOf(parts: readonly (string | Uint8Array)[]): Buffer {
+  const hash = createHash('sha256');
+  for (const part of parts) {
+    const bytes = Buffer.from(part as string);
+    hash.update(`${bytes.length}:`).update(bytes);
+  }
+  return hash.digest().subarray(0, SEEN_HASH_BYTES);
+}

@@ -1,0 +1,138 @@
+import { assert } from '../../src/domain/error.ts';
+import { type ProviderRule, QUEUES, type Queue, type SiteLimits, type Source } from '../../src/domain/policy.ts';
+import { hostEffects } from '../../src/host/effect-host.ts';
+import type { Host, Hosted } from '../../src/host/host.ts';
+import { jobRulesOf } from '../../src/host/job-rules.ts';
+import { openViews, type Views } from '../../src/host/views.ts';
+import { startLimits } from '../../src/limits/start.ts';
+import { CommitBudget, InFlight } from '../../src/runtime/effects.ts';
+import type { RateLimits } from '../../src/runtime/limits-port.ts';
+import { resolveSecret } from '../../src/secrets/resolve.ts';
+import { createCourier } from '../../src/smtp/courier.ts';
+import type { Courier } from '../../src/smtp/mail.ts';
+import { createMailMaker, type MailMaker } from '../../src/smtp/mail-maker.ts';
+import { lanesOf, workerDefinition } from './index.ts';
+import { sender } from './send.ts';
+import type { Unit } from './unit.ts';
+
+/** Transactions of one process that run at once: enough to keep every lane moving, few enough not to drown the broker. */
+const COMMITS_AT_ONCE = 12;
+/** An idle connection is given back after this long; most servers close it after five minutes. */
+const CONNECTION_IDLE_MS = 30_000;
+
+/** Group of the workers of one queue. */
+export const workerGroup = (queue: Queue): string => `postlane.worker.${queue}`;
+
+/** Starts the workers of the given queues in this process: one consumer group each, one courier and one in-flight cap for all. */
+export async function startWorkers(host: Host, queues: readonly Queue[] = QUEUES): Promise<Hosted> {
+  const { config, clock, telemetry } = host;
+  const limits = await startLimits({ redis: config.redis, clock, telemetry });
+  const views = await openViews(host);
+  const mails = await createMailMaker(await mailOptions(host));
+  const courier = createCourier({
+    credentials: async ({ user, password }) =>
+      user === null
+        ? null
+        : { user: await resolveSecret(user), pass: password === null ? '' : await resolveSecret(password) },
+    circuit: config.circuit,
+    patienceFactor: config.worker.patienceFactor,
+    idleMs: CONNECTION_IDLE_MS,
+    now: clock.now,
+  });
+  const inFlight = new InFlight(config.worker.inFlightMax);
+  const budget = new CommitBudget(COMMITS_AT_ONCE);
+  const hosted = await Promise.all(
+    queues.map((queue) => startQueue({ host, queue, limits, views, mails, courier, inFlight, budget })),
+  );
+  return {
+    name: 'worker',
+    dead: Promise.race(hosted.map(({ dead }) => dead)),
+    idleMs: () => Math.max(...hosted.map((one) => one.idleMs())),
+    async stop() {
+      await Promise.all(hosted.map((one) => one.stop()));
+      await courier.close({ withinMs: 1_000 });
+      await views.stop();
+      await limits.stop();
+    },
+  };
+}
+
+interface QueueParts {
+  readonly host: Host;
+  readonly queue: Queue;
+  readonly limits: RateLimits;
+  readonly views: Views;
+  readonly mails: MailMaker;
+  readonly courier: Courier;
+  readonly inFlight: InFlight;
+  readonly budget: CommitBudget;
+}
+
+async function startQueue(parts: QueueParts): Promise<Hosted> {
+  const { host, queue, limits, views, courier } = parts;
+  const { config, clock, telemetry } = host;
+  const policy = config.queues.find((candidate) => candidate.queue === queue);
+  assert(policy !== undefined, 'the configuration has every queue', { queue });
+  const sources = sourcesOf(host, queue);
+  const rules = new Map(config.providers.map((rule) => [rule.provider, rule]));
+  const limitsOf = (unit: Unit): SiteLimits => (rules.get(unit.lane.provider) as ProviderRule).limits;
+  const partitions = await partitionCounts(host, queue);
+  const definition = workerDefinition({
+    policy,
+    sources,
+    views: { suppressionOf: views.suppressionOfAddress, cancellationOf: views.cancellationOf },
+    limits,
+    rules: jobRulesOf(config),
+    limitsOf,
+    sharedBy: (source, unit) => lanesSharing(host, source).map((shared) => `${shared}.${unit.lane.provider}`),
+    circuits: (source, site) => courier.circuits(source, site),
+    send: sender(parts.mails, courier, limitsOf, telemetry),
+    now: clock.now,
+    chance: Math.random,
+    tell: (unit, what) => telemetry.count('postlane_units_total', { queue, provider: unit.lane.provider, what }),
+  });
+  return hostEffects(host, workerGroup(queue), definition, {
+    policy,
+    inFlight: parts.inFlight,
+    budget: parts.budget,
+    readAheadMax: config.worker.siteQueue.unitsMax,
+    readAheadBytesMax: config.worker.siteQueue.bytesMax,
+    onAssigned(tasks) {
+      for (const { provider } of lanesOf(policy)) {
+        const owned = tasks.filter(({ topic }) => topic.endsWith(`.${queue}.${provider}`)).length;
+        limits.setShare(`${queue}.${provider}`, owned / (partitions.get(provider) ?? 1));
+      }
+    },
+  });
+}
+
+function sourcesOf({ config }: Host, queue: Queue): readonly Source[] {
+  const { pool } = config.queues.find((candidate) => candidate.queue === queue) as { pool: string };
+  const names = config.pools.find(({ name }) => name === pool)?.sources ?? [];
+  return names.map((name) => config.sources.find((source) => source.name === name) as Source);
+}
+
+/** Queues whose pool holds the source: all of them draw on its limits. */
+const lanesSharing = (host: Host, source: Source): readonly Queue[] =>
+  QUEUES.filter((queue) => sourcesOf(host, queue).some(({ name }) => name === source.name));
+
+async function partitionCounts(host: Host, queue: Queue): Promise<ReadonlyMap<string, number>> {
+  const lanes = lanesOf({ queue } as Parameters<typeof lanesOf>[0]);
+  const counts = await Promise.all(
+    lanes.map(
+      async (lane) => [lane.provider, await host.partitionsOf(`email.send.${lane.queue}.${lane.provider}`)] as const,
+    ),
+  );
+  return new Map(counts);
+}
+
+async function mailOptions({ config }: Host): Promise<Parameters<typeof createMailMaker>[0]> {
+  const verpKeys = config.verp.key === null ? [] : [Buffer.from(await resolveSecret(config.verp.key))];
+  return {
+    senders: config.senders,
+    verpKeys,
+    secret: resolveSecret,
+    feedbackSenderId: config.feedbackId.senderId,
+    unsubscribeBaseUrl: config.unsubscribe.baseUrl,
+  };
+}

@@ -1,0 +1,29 @@
+import type { SiteLimits } from '../../src/domain/policy.ts';
+import type { Telemetry } from '../../src/runtime/ports.ts';
+import type { Courier } from '../../src/smtp/mail.ts';
+import type { MailMaker } from '../../src/smtp/mail-maker.ts';
+import type { WorkerPorts } from './index.ts';
+import type { Unit } from './unit.ts';
+
+/** One attempt: makes the message, signs it, hands it over. */
+export const sender =
+  (
+    mails: MailMaker,
+    courier: Courier,
+    limitsOf: (unit: Unit) => SiteLimits,
+    telemetry: Telemetry,
+  ): WorkerPorts['send'] =>
+  async (unit, signal) => {
+    const { job, envelope, source, lane } = unit;
+    const made = await mails.make(job.content, envelope.acceptedAt);
+    if (!made.ok) return { kind: 'invalid', reason: made.fault, detail: FAULTS[made.fault] ?? null };
+    if (!made.signed) telemetry.count('postlane_unsigned_mails_total', { queue: lane.queue });
+    if (source === null) throw new TypeError('a unit that was chosen has a source');
+    const outcome = await courier.deliver(made.mail, { source, site: unit.site, limits: limitsOf(unit), signal });
+    return { kind: 'attempted', attempt: { outcome, messageId: made.messageId } };
+  };
+
+/** What a person reads in the ending; other faults speak for themselves. */
+const FAULTS: Readonly<Record<string, string>> = {
+  'unknown-sender': 'the sender’s domain is not configured, and senders.mode is strict',
+};

@@ -1,0 +1,79 @@
+import type { QueuePolicy } from '../domain/policy.ts';
+import { KafkaIntake } from '../kafka/intake.ts';
+import { EffectProcessor } from '../runtime/effect-processor.ts';
+import type { CommitBudget, EffectDefinition, InFlight } from '../runtime/effects.ts';
+import type { IntakeHandler, Task } from '../runtime/ports.ts';
+import { failpoint } from './failpoints.ts';
+import type { Host, Hosted } from './host.ts';
+
+/** Of a drain's time, what the group's own leaving may take. */
+const DRAIN_SHARE = 0.9;
+
+export interface EffectHostOptions {
+  readonly policy: QueuePolicy;
+  readonly inFlight: InFlight;
+  readonly budget: CommitBudget;
+  readonly readAheadMax: number;
+  readonly readAheadBytesMax: number;
+  /** Told at every assignment which tasks are ours. */
+  readonly onAssigned: (tasks: readonly Task[]) => void;
+}
+
+/** Runs an effect definition as a member of a consumer group. */
+export async function hostEffects<V, U extends object, R>(
+  host: Host,
+  group: string,
+  definition: EffectDefinition<V, U, R>,
+  options: EffectHostOptions,
+): Promise<Hosted & { poke(): void }> {
+  const { kafka, log, codec, clock, telemetry, config } = host;
+  const drainMs = Math.min(config.worker.drainMs, config.kafka.rebalanceTimeoutMs / 2);
+  const intake = new KafkaIntake({
+    kafka,
+    group,
+    topics: definition.inputs.map(({ name }) => name),
+    telemetry,
+    sessionTimeoutMs: config.kafka.sessionTimeoutMs,
+    rebalanceTimeoutMs: config.kafka.rebalanceTimeoutMs,
+    heartbeatMs: config.kafka.heartbeatIntervalMs,
+    drainMs,
+  });
+  let fail: (error: Error) => void = () => undefined;
+  const fatal = new Promise<Error>((resolve) => {
+    fail = resolve;
+  });
+  const processor = new EffectProcessor<V, U, R>({
+    definition,
+    log,
+    codec,
+    clock,
+    telemetry,
+    intake,
+    inFlight: options.inFlight,
+    budget: options.budget,
+    tickMs: options.policy.tickMs,
+    readAheadMax: options.readAheadMax,
+    readAheadBytesMax: options.readAheadBytesMax,
+    onFatal: (error) => fail(error instanceof Error ? error : new Error(String(error))),
+    failpoint,
+  });
+  const handler: IntakeHandler = {
+    async assigned(tasks, generation) {
+      options.onAssigned(tasks);
+      await processor.assigned(tasks, generation);
+    },
+    revoking: (deadlineMs) => processor.revoking(deadlineMs),
+    batch: (task, records) => processor.batch(task, records),
+  };
+  await intake.start(handler);
+  return {
+    name: `${definition.name}.${options.policy.queue}`,
+    dead: Promise.race([intake.dead, fatal]),
+    idleMs: () => intake.idleMs(),
+    poke: () => processor.poke(),
+    async stop() {
+      await intake.stop();
+      await processor.stop(drainMs * DRAIN_SHARE);
+    },
+  };
+}

@@ -1,0 +1,20 @@
+import { DELAY_TIERS, type Topic, topics } from '../contracts/topic.ts';
+import { EMAIL_TYPES, PROVIDERS, QUEUES } from '../domain/policy.ts';
+
+/** Every topic of the pipeline, as a value. */
+export const everyTopic = (): readonly Topic<unknown>[] => [
+  ...EMAIL_TYPES.flatMap((type) => [
+    topics.ingest(type),
+    topics.routerSeen(type),
+    topics.due(type),
+    topics.results(type),
+  ]),
+  ...QUEUES.flatMap((queue) => PROVIDERS.map((provider) => topics.send({ queue, provider }))),
+  ...DELAY_TIERS.map((tier) => topics.delay(tier)),
+  topics.cancellations,
+  topics.reputation,
+  topics.suppressions,
+  topics.scores,
+  topics.domains,
+  topics.deadLetters,
+];

@@ -1,0 +1,60 @@
+import type { Config } from '../config/types.ts';
+import { createKafka, type KafkaClient } from '../kafka/client.ts';
+import { KafkaLog } from '../kafka/kafka-log.ts';
+import { openRegistryCodec } from '../registry/codec.ts';
+import type { Codec } from '../runtime/codec.ts';
+import type { Clock, Stoppable, Telemetry } from '../runtime/ports.ts';
+import { systemClock } from './clock.ts';
+import { everyTopic } from './every-topic.ts';
+import { PartitionCounts } from './partition-counts.ts';
+
+/** What every role of a process shares: one connection to each thing, opened once. */
+export interface Host {
+  readonly config: Config;
+  readonly clock: Clock;
+  readonly telemetry: Telemetry;
+  readonly kafka: KafkaClient;
+  readonly log: KafkaLog;
+  readonly codec: Codec;
+  /** Partitions of a topic, as the cluster had them when this process first asked. */
+  partitionsOf(topic: string): Promise<number>;
+  close(): Promise<void>;
+}
+
+/** A group member that runs in a process. */
+export interface Hosted extends Stoppable {
+  readonly name: string;
+  /** Settles when it cannot go on. */
+  readonly dead: Promise<Error>;
+  /** Milliseconds since its last sign of life towards the broker. */
+  idleMs(): number;
+}
+
+/** Opens what every role needs. The broker need not be there yet; the schema registry must. */
+export async function openHost(config: Config, telemetry: Telemetry): Promise<Host> {
+  const kafka = await createKafka({
+    brokers: config.kafka.brokers,
+    clientId: config.kafka.clientId,
+    log: (level, message, facts) => telemetry.log(level, message, facts),
+  });
+  const codec = await openRegistryCodec({
+    url: config.registry.url,
+    encodes: everyTopic(),
+    jobBytesMax: config.job.bytesMax,
+  });
+  const counts = new PartitionCounts(kafka);
+  const log = new KafkaLog({ kafka, telemetry });
+  return {
+    config,
+    clock: systemClock,
+    telemetry,
+    kafka,
+    log,
+    codec,
+    partitionsOf: (topic) => counts.of(topic),
+    async close() {
+      await counts.close();
+      await log.close();
+    },
+  };
+}

@@ -1,0 +1,35 @@
+import { KafkaIntake } from '../kafka/intake.ts';
+import type { StreamDefinition } from '../runtime/processor.ts';
+import { StreamProcessor } from '../runtime/stream-processor.ts';
+import type { Host, Hosted } from './host.ts';
+
+/** Runs a stream definition as a member of a consumer group. */
+export async function hostStream<V>(
+  host: Host,
+  group: string,
+  definition: StreamDefinition<V>,
+  options: { readonly batchMax: number },
+): Promise<Hosted> {
+  const { kafka, log, codec, clock, telemetry, config } = host;
+  const intake = new KafkaIntake({
+    kafka,
+    group,
+    topics: definition.inputs.map(({ name }) => name),
+    telemetry,
+    sessionTimeoutMs: config.kafka.sessionTimeoutMs,
+    rebalanceTimeoutMs: config.kafka.rebalanceTimeoutMs,
+    heartbeatMs: config.kafka.heartbeatIntervalMs,
+    batchRecordsMax: options.batchMax,
+  });
+  const processor = new StreamProcessor<V>({ definition, log, codec, clock, telemetry, intake });
+  await intake.start(processor);
+  return {
+    name: definition.name,
+    dead: intake.dead,
+    idleMs: () => intake.idleMs(),
+    async stop() {
+      await intake.stop();
+      await processor.stop();
+    },
+  };
+}

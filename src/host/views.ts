@@ -1,0 +1,49 @@
+import type { Cancellation, Suppression } from '../contracts/generated.ts';
+import { topics } from '../contracts/topic.ts';
+import { recipientSubject } from '../domain/suppression.ts';
+import { type Millis, SECOND_MS } from '../domain/time.ts';
+import { ViewFollower, type ViewStore } from '../kafka/view-follower.ts';
+import type { Stoppable } from '../runtime/ports.ts';
+import type { Host } from './host.ts';
+import { MemoryTable } from './memory-table.ts';
+
+/** A view that knew itself to be current longer ago than this is not trusted: nothing is routed past it. */
+export const STALENESS_MS_MAX = 30 * SECOND_MS;
+
+/** The tables that router and worker look things up in, followed record by record. */
+export interface Views extends Stoppable {
+  ready(now: Millis): boolean;
+  /** By the recipient's subject. */
+  suppressionOf(subject: string): Suppression | undefined;
+  /** By the recipient's folded address. */
+  suppressionOfAddress(folded: string): Suppression | undefined;
+  scoreOf(subject: string): number | undefined;
+  cancellationOf(jobId: string): Cancellation | undefined;
+}
+
+/** Opens the views and waits until they have caught up: before that nothing can be judged. */
+export async function openViews(host: Host): Promise<Views> {
+  const { codec, telemetry } = host;
+  const suppressions = new MemoryTable(topics.suppressions, codec, telemetry);
+  const scores = new MemoryTable(topics.scores, codec, telemetry);
+  const cancellations = new MemoryTable(topics.cancellations, codec, telemetry);
+  const followers = [
+    follow(host, topics.suppressions.name, suppressions),
+    follow(host, topics.scores.name, scores),
+    follow(host, topics.cancellations.name, cancellations),
+  ];
+  await Promise.all(followers.map((follower) => follower.start()));
+  return {
+    ready: () => followers.every((follower) => follower.stalenessMs() <= STALENESS_MS_MAX),
+    suppressionOf: (subject) => suppressions.get(subject),
+    suppressionOfAddress: (folded) => suppressions.get(recipientSubject(folded)),
+    scoreOf: (subject) => scores.get(subject)?.score,
+    cancellationOf: (jobId) => cancellations.get(jobId),
+    async stop() {
+      await Promise.all(followers.map((follower) => follower.stop()));
+    },
+  };
+}
+
+const follow = ({ kafka, clock, telemetry }: Host, topic: string, store: ViewStore): ViewFollower =>
+  new ViewFollower({ kafka, topic, store, clock, telemetry });
