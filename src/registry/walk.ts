@@ -27,7 +27,7 @@ type Skip = (cursor: Cursor) => boolean;
  * to JavaScript.
  */
 export function compileWalk(type: Type): Walk {
-  const skip = compile(type, { above: [], done: new Map() });
+  const skip = compile(type, 1, new Map());
   const cursor = new Cursor();
   return (bytes, from) => {
     cursor.reset(bytes, from);
@@ -90,19 +90,12 @@ class Cursor {
   }
 }
 
-interface Compiling {
-  /** The types around the one that is compiled. */
-  readonly above: readonly Type[];
-  readonly done: Map<Type, Skip>;
-}
-
-function compile(type: Type, { above, done }: Compiling): Skip {
-  if (above.includes(type)) throw new Error(`recursive: ${type.name}`);
-  if (above.length >= DEPTH_MAX) throw new Error(`more than ${DEPTH_MAX} types inside each other`);
+function compile(type: Type, depth: number, done: Map<Type, Skip>): Skip {
+  if (depth > DEPTH_MAX) throw new Error(`recursive, or more than ${DEPTH_MAX} types inside each other`);
   const known = done.get(type);
   if (known !== undefined) return known;
   if (done.size >= TYPES_MAX) throw new Error(`more than ${TYPES_MAX} types`);
-  const skip = compileNew(type, (held) => compile(held, { above: [...above, type], done }));
+  const skip = compileNew(type, (held) => compile(held, depth + 1, done));
   done.set(type, skip);
   return skip;
 }
