@@ -1,5 +1,8 @@
-import type { Environment } from '../config/environment.ts';
 import type { Config } from '../config/types.ts';
+import type { Environment } from '../config/environment.ts';
+import { QUEUES, type Queue } from '../domain/policy.ts';
+import { PostlaneError } from '../domain/error.ts';
+import type { Host } from '../host/host.ts';
 import type { Stoppable } from '../runtime/ports.ts';
 
 /** What a role is started with. Its options of the command line come with the command's name, e.g. `queues`. */
@@ -7,6 +10,8 @@ export interface RoleContext {
   readonly config: Config;
   readonly environment: Environment;
   readonly queues: readonly string[] | null;
+  /** What the roles of a process share; opened before the first of them. */
+  readonly host: Host;
 }
 
 /** A role that runs. */
@@ -22,4 +27,31 @@ export interface RoleDefinition {
 }
 
 /** Every role by name. A role's code is loaded when it is started, so that no other command pays for it. */
-export const roles: Readonly<Record<string, RoleDefinition>> = {};
+export const roles: Readonly<Record<string, RoleDefinition>> = {
+  router: {
+    summary: 'ingest → lanes: checks, deduplicates, suppresses, schedules',
+    start: async ({ host }) => (await import('../../processors/router/main.ts')).startRouter(host),
+  },
+  worker: {
+    summary: 'lanes → mail servers → results; --queues narrows it',
+    start: async ({ host, queues }) =>
+      (await import('../../processors/worker/main.ts')).startWorkers(host, queuesOf(queues)),
+  },
+  delay: {
+    summary: 'the ladder of scheduled and deferred mail',
+    start: async ({ host }) => (await import('../../processors/delay/main.ts')).startDelay(host),
+  },
+  reputation: {
+    summary: 'signals → suppressions',
+    start: async ({ host }) => (await import('../../processors/reputation/main.ts')).startReputation(host),
+  },
+};
+
+function queuesOf(names: readonly string[] | null): readonly Queue[] {
+  if (names === null) return QUEUES;
+  const unknown = names.filter((name) => !QUEUES.includes(name as Queue));
+  if (unknown.length > 0) {
+    throw new PostlaneError('CONFIG_INVALID', { what: `there is no queue ${unknown.join(', ')}`, queues: QUEUES.join(', ') });
+  }
+  return names as readonly Queue[];
+}
