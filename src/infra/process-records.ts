@@ -6,16 +6,17 @@ import { replaceFile } from './replace-file.ts';
 import { waitFor } from './wait.ts';
 
 const LEFTOVER_DEADLINE_MS = 10_000;
-const OWNER_FILE = 'owner';
 
 /**
  * The memory of one data directory: who owns it, and which processes its owner started. An owner that was killed leaves
  * its records; the next one ends what they still name.
  */
 export class ProcessRecords {
+  readonly #ownerPath: string;
   readonly #directory: string;
 
-  private constructor(directory: string) {
+  private constructor(dataDirectory: string, directory: string) {
+    this.#ownerPath = ownerPath(dataDirectory);
     this.#directory = directory;
   }
 
@@ -26,7 +27,7 @@ export class ProcessRecords {
   static async claim(dataDirectory: string): Promise<ProcessRecords> {
     const directory = join(dataDirectory, 'processes');
     await mkdir(directory, { recursive: true });
-    const owner = await claim(join(directory, OWNER_FILE));
+    const owner = await claim(ownerPath(dataDirectory));
     if (owner !== undefined) {
       throw new PostlaneError('INFRA_UNAVAILABLE', {
         what: 'the data directory: a running process uses it',
@@ -35,7 +36,7 @@ export class ProcessRecords {
         hint: 'stop that process, or name another directory with --data',
       });
     }
-    const records = new ProcessRecords(directory);
+    const records = new ProcessRecords(dataDirectory, directory);
     await records.#endLeftovers();
     return records;
   }
@@ -52,7 +53,7 @@ export class ProcessRecords {
 
   /** Gives the directory up. */
   async release(): Promise<void> {
-    await rm(join(this.#directory, OWNER_FILE), { force: true });
+    await rm(this.#ownerPath, { force: true });
   }
 
   #path(name: string): string {
@@ -60,7 +61,7 @@ export class ProcessRecords {
   }
 
   async #endLeftovers(): Promise<void> {
-    const files = (await readdir(this.#directory)).filter((file) => file !== OWNER_FILE);
+    const files = await readdir(this.#directory);
     await Promise.all(
       files.map(async (file) => {
         const record = await readRecord(join(this.#directory, file));
@@ -70,6 +71,8 @@ export class ProcessRecords {
     );
   }
 }
+
+const ownerPath = (dataDirectory: string): string => join(dataDirectory, 'owner');
 
 async function endProcess(record: ProcessRecord): Promise<void> {
   if (!(await lives(record))) return;
