@@ -12,6 +12,7 @@ export interface RedisWindowOptions {
 }
 
 const CONNECT_TIMEOUT_MS = 2_000;
+const DISCONNECT_TIMEOUT_MS = 100;
 const RECONNECT_MS_MAX = 500;
 /** A limiter per distinct rate; configurations hold few. */
 const LIMITERS_MAX = 1_000;
@@ -46,6 +47,8 @@ export class RedisWindows implements WindowStore {
       autoResendUnfulfilledCommands: false,
       commandTimeout: options.commandTimeoutMs,
       connectTimeout: CONNECT_TIMEOUT_MS,
+      // The library waits it out even where the connection is closed already.
+      disconnectTimeout: DISCONNECT_TIMEOUT_MS,
       retryStrategy: (attempt) => Math.min(RECONNECT_MS_MAX, attempt * 100),
     });
     // Every failure reaches us through the command that it failed; without a listener the process would die of it.

@@ -133,9 +133,9 @@ it('goes on by share when Redis fails, and comes back when it has answered twice
   await clock.advance(5_000);
   expect(worker.mode()).toBe('share');
   store.down = false;
-  await clock.advance(400);
+  await clock.advance(600);
   expect(worker.mode()).toBe('share');
-  await clock.advance(700);
+  await clock.advance(500);
   await settled();
   expect(worker.mode()).toBe('redis');
   expect(telemetry.sum('postlane_limiter_mode_changes_total')).toBe(3);
