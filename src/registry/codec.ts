@@ -3,6 +3,7 @@ import type { Topic } from '../contracts/topic.ts';
 import { assert, PostlaneError } from '../domain/error.ts';
 import type { Codec, Decoded } from '../runtime/codec.ts';
 import type { StoredRecord } from '../runtime/ports.ts';
+import { eachOf } from './each-of.ts';
 import type { Reader } from './format.ts';
 import { compileReader, encodeValue, schemaOf, undecodable } from './format.ts';
 import { valueBytesMax } from './limits.ts';
@@ -15,9 +16,6 @@ import { schemaIdOf } from './wire.ts';
 const REFUSAL_MS = 30_000;
 /** Refusals that are kept at least; beyond, those go that have been stale for as long again. */
 const REFUSALS_MAX = 10_000;
-/** Questions to the registry at a time. */
-const QUESTIONS_MAX = 8;
-
 export interface CodecOptions {
   readonly source: SchemaSource;
   /** Topics that will be written to: their schema ids are looked up once, here. A role names those it writes to, or all. */
@@ -169,13 +167,4 @@ function detailOf(found: Found & { ok: false }, subject: string, id: number): st
 function forget(known: Map<number, Verdict>, now: number): void {
   if (known.size <= REFUSALS_MAX) return;
   for (const [id, verdict] of known) if (!verdict.ok && verdict.staleAt + REFUSAL_MS <= now) known.delete(id);
-}
-
-/** Runs the work for each item, a few at a time. The first error ends it; what was begun is awaited before it is thrown. */
-async function eachOf<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
-  for (let first = 0; first < items.length; first += QUESTIONS_MAX) {
-    const results = await Promise.allSettled(items.slice(first, first + QUESTIONS_MAX).map(work));
-    const failed = results.find((result) => result.status === 'rejected');
-    if (failed) throw failed.reason;
-  }
 }

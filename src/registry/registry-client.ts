@@ -99,17 +99,19 @@ export class RegistryClient implements SchemaSource {
       throw new PostlaneError('REGISTRY_UNAVAILABLE', { what: 'compatibility', subject, status, body });
   }
 
-  /** Whether the schema may follow all versions of the subject; true where it has none. */
-  async isCompatible(subject: string, schema: string): Promise<boolean> {
-    const path = `/compatibility/subjects/${encodeURIComponent(subject)}/versions`;
-    const { status, body } = await this.http.request('POST', path, { schema });
-    return status === 404 || (body as { is_compatible?: unknown } | null)?.is_compatible === true;
+  /** Numbers of the versions of a subject, in order; none where there is no such subject. */
+  async versionsOf(subject: string): Promise<readonly number[]> {
+    const { body } = await this.http.request('GET', `/subjects/${encodeURIComponent(subject)}/versions`);
+    return Array.isArray(body) ? body.map(Number).sort((one, other) => one - other) : [];
   }
 
-  /** Every subject of the registry. */
-  async subjects(): Promise<readonly string[]> {
-    const { body } = await this.http.request('GET', '/subjects');
-    return Array.isArray(body) ? body.filter((name): name is string => typeof name === 'string') : [];
+  /** Text of one version's schema. */
+  async schemaOf(subject: string, version: number): Promise<string> {
+    const path = `/subjects/${encodeURIComponent(subject)}/versions/${version}`;
+    const { status, body } = await this.http.request('GET', path);
+    const schema = (body as { schema?: unknown } | null)?.schema;
+    if (typeof schema === 'string') return schema;
+    throw new PostlaneError('REGISTRY_UNAVAILABLE', { what: 'version', subject, version, status });
   }
 
   /** Subjects under which an id is registered; null where the id is unknown. */
