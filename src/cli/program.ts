@@ -2,16 +2,14 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command, CommanderError } from 'commander';
 import { packageRoot } from '../infra/package-root.ts';
+import * as config from './commands/config.ts';
 import * as run from './commands/run.ts';
 import * as status from './commands/status.ts';
 import * as up from './commands/up.ts';
 import type { CliContext, ProcessContext } from './context.ts';
 import { describeError } from './report-error.ts';
 
-/** In the order of `--help`. */
-const COMMANDS = [up, status, run];
-
-/** The whole command line. Its actions settle when the command is done. */
+/** The whole command line, its commands in the order of `--help`. Its actions settle when the command is done. */
 export function createProgram(context: CliContext): Command {
   const program = new Command('postlane')
     .description('Email delivery as a Kafka stream-processing pipeline')
@@ -20,15 +18,17 @@ export function createProgram(context: CliContext): Command {
     .configureOutput({ writeOut: context.print, writeErr: (text) => context.tell(text.trimEnd()) })
     .showHelpAfterError('(--help shows what there is)')
     .exitOverride();
-  for (const command of COMMANDS) command.register(program, context);
-  for (const command of program.commands) inheritSettings(command, program);
+  up.register(program, context);
+  status.register(program, context);
+  run.register(program, context);
+  config.register(program, {
+    env: context.environment,
+    workingDirectory: context.workingDirectory,
+    print: (line) => context.print(`${line}\n`),
+    complain: context.tell,
+    exitWith: context.setExitStatus,
+  });
   return program;
-}
-
-/** Commands made by `command()` have the settings of their parent; those of deeper levels do not see later changes. */
-function inheritSettings(command: Command, parent: Command): void {
-  command.copyInheritedSettings(parent);
-  for (const child of command.commands) inheritSettings(child, command);
 }
 
 /** Runs a command line and answers the status to end with. Errors are told; none is thrown. */

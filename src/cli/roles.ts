@@ -1,7 +1,7 @@
-import type { Config } from '../config/types.ts';
 import type { Environment } from '../config/environment.ts';
-import { QUEUES, type Queue } from '../domain/policy.ts';
+import type { Config } from '../config/types.ts';
 import { PostlaneError } from '../domain/error.ts';
+import { QUEUES, type Queue } from '../domain/policy.ts';
 import type { Host } from '../host/host.ts';
 import type { Stoppable } from '../runtime/ports.ts';
 
@@ -18,6 +18,8 @@ export interface RoleContext {
 export interface RunningRole extends Stoppable {
   /** Settles when it cannot go on (its consumer died for good): the process drains and ends with a failure. */
   readonly dead?: Promise<Error>;
+  /** Milliseconds since its last sign of life towards the broker. */
+  readonly idleMs?: () => number;
 }
 
 export interface RoleDefinition {
@@ -51,7 +53,10 @@ function queuesOf(names: readonly string[] | null): readonly Queue[] {
   if (names === null) return QUEUES;
   const unknown = names.filter((name) => !QUEUES.includes(name as Queue));
   if (unknown.length > 0) {
-    throw new PostlaneError('CONFIG_INVALID', { what: `there is no queue ${unknown.join(', ')}`, queues: QUEUES.join(', ') });
+    throw new PostlaneError('CONFIG_INVALID', {
+      what: `there is no queue ${unknown.join(', ')}`,
+      queues: QUEUES.join(', '),
+    });
   }
   return names as readonly Queue[];
 }

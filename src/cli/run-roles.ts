@@ -7,11 +7,15 @@ export interface RunRolesOptions {
   readonly roleContext: RoleContext;
   /** How long a drain may take; what is in flight then is given up. */
   readonly drainMs: number;
+  /** Told where it stands, for /healthz and /readyz. */
+  readonly progress: RunProgress;
 }
 
-interface Named {
-  readonly name: string;
-  readonly role: RunningRole;
+/** Where a process stands with its roles. */
+export class RunProgress {
+  readonly running = new Map<string, RunningRole>();
+  phase: 'starting' | 'running' | 'stopping' = 'starting';
+  death: unknown;
 }
 
 /**
@@ -20,21 +24,22 @@ interface Named {
  */
 export async function runRoles(context: CliContext, options: RunRolesOptions): Promise<void> {
   const definitions = options.names.map((name) => [name, definitionOf(context, name)] as const);
-  const running: Named[] = [];
-  let death: unknown;
+  const { progress } = options;
   try {
     for (const [name, definition] of definitions) {
       if (context.interrupted.aborted) break;
-      running.push({ name, role: await definition.start(options.roleContext) });
+      progress.running.set(name, await definition.start(options.roleContext));
       context.tell(`${name} runs`);
     }
-    death = await firstDeath(running, context.interrupted);
+    progress.phase = 'running';
+    progress.death = await firstDeath(progress.running, context.interrupted);
   } catch (error) {
-    death = error;
+    progress.death = error;
   }
-  if (death !== undefined) context.tell(`draining, because a role ended: ${String(death)}`);
-  const failures = await stopAll(running, options.drainMs);
-  if (death !== undefined) throw death;
+  progress.phase = 'stopping';
+  if (progress.death !== undefined) context.tell(`draining, because a role ended: ${String(progress.death)}`);
+  const failures = await stopAll(progress.running, options.drainMs);
+  if (progress.death !== undefined) throw progress.death;
   if (failures.length > 0) throw failures[0];
 }
 
@@ -46,19 +51,19 @@ function definitionOf(context: CliContext, name: string): RoleDefinition {
 }
 
 /** What a role died of; `undefined` when the process is asked to end. */
-function firstDeath(running: readonly Named[], interrupted: AbortSignal): Promise<unknown> {
+function firstDeath(running: ReadonlyMap<string, RunningRole>, interrupted: AbortSignal): Promise<unknown> {
   return new Promise((resolve) => {
     if (interrupted.aborted) resolve(undefined);
     interrupted.addEventListener('abort', () => resolve(undefined), { once: true });
-    for (const { name, role } of running) {
+    for (const [name, role] of running) {
       void role.dead?.then((cause) => resolve(new PostlaneError('STOPPED', { what: `role ${name} died` }, { cause })));
     }
   });
 }
 
-async function stopAll(running: readonly Named[], drainMs: number): Promise<readonly unknown[]> {
+async function stopAll(running: ReadonlyMap<string, RunningRole>, drainMs: number): Promise<readonly unknown[]> {
   const failures: unknown[] = [];
-  for (const { name, role } of running.toReversed()) {
+  for (const [name, role] of [...running].toReversed()) {
     try {
       await withDeadline(role.stop({ withinMs: drainMs }), drainMs + GRACE_MS, name);
     } catch (error) {

@@ -3,8 +3,8 @@ import { once } from 'node:events';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { identityOf } from '../../src/infra/process-identity.ts';
 import { countBrokers, listens, parseAddress } from '../../src/infra/probes.ts';
+import { identityOf } from '../../src/infra/process-identity.ts';
 import type { Infra } from '../../src/infra/provider.ts';
 import { waitFor } from '../../src/infra/wait.ts';
 import { startTestInfra } from '../support/infra.ts';
@@ -83,6 +83,18 @@ describe('native infrastructure', () => {
     expect(await listens(address)).toBe(false);
     await infra.startRedis();
     expect(await listens(address)).toBe(true);
+  }, 30_000);
+
+  it('starts a service again that somebody else killed', async () => {
+    const address = addressOf(String(infra.redisUrl));
+    const pidOfRedis = () => infra.processes().find(({ role }) => role === 'redis')?.pid;
+    const before = Number(pidOfRedis());
+    process.kill(before, 'SIGKILL');
+    const successor = async () => {
+      const pid = pidOfRedis();
+      return pid !== undefined && pid !== before && (await listens(address)) ? pid : undefined;
+    };
+    expect(await waitFor('another Redis', successor, { deadlineMs: 15_000 })).not.toBe(before);
   }, 30_000);
 
   it('uses the same ports, and keeps what it knows, when it is started again', async () => {

@@ -2,7 +2,9 @@ import { type Command, InvalidArgumentError } from 'commander';
 import { loadConfig } from '../../config/load.ts';
 import { locateConfig } from '../../config/locate.ts';
 import type { CliContext } from '../context.ts';
-import { runRoles } from '../run-roles.ts';
+import { type Health, serveHealth } from '../health-server.ts';
+import { RunProgress, runRoles } from '../run-roles.ts';
+import { lineTelemetry } from '../telemetry.ts';
 
 interface RunOptions {
   readonly config?: string;
@@ -22,13 +24,41 @@ export function register(program: Command, context: CliContext): void {
     .option('--config <file>', 'configuration (default: postlane.yaml)')
     .option('--queues <names>', 'only these queues, separated by commas (workers)', parseList)
     .addHelpText('after', () => roleHelp(context))
-    .action(async (names: string[], options: RunOptions) => {
-      const { environment, workingDirectory } = context;
-      const path = locateConfig(options.config, environment, workingDirectory);
-      const config = loadConfig({ env: environment, path });
-      const roleContext = { config, environment, queues: options.queues ?? null };
-      await runRoles(context, { names, roleContext, drainMs: config.worker.drainMs });
-    });
+    .action((names: string[], options: RunOptions) => run(context, names, options));
+}
+
+async function run(context: CliContext, names: readonly string[], options: RunOptions): Promise<void> {
+  const { environment, workingDirectory } = context;
+  const config = loadConfig({ env: environment, path: locateConfig(options.config, environment, workingDirectory) });
+  const telemetry = lineTelemetry(config.logs, context.tell);
+  const progress = new RunProgress();
+  // First of all, so that a process that waits for the broker or the registry can say so.
+  const health = await serveHealth(healthOf(progress, config.kafka.sessionTimeoutMs), config.http);
+  try {
+    const { openHost } = await import('../../host/host.ts');
+    const host = await openHost(config, telemetry);
+    try {
+      const roleContext = { config, environment, queues: options.queues ?? null, host };
+      await runRoles(context, { names, roleContext, drainMs: config.worker.drainMs, progress });
+    } finally {
+      await host.close();
+    }
+  } finally {
+    await health.close();
+  }
+}
+
+/** Ready when every role runs and has had a sign of life from the broker within a session. */
+function healthOf(progress: RunProgress, sessionTimeoutMs: number): Health {
+  return {
+    failure: () => (progress.death === undefined ? null : String(progress.death)),
+    waitingFor: () => {
+      if (progress.phase !== 'running') return progress.phase;
+      const silent = [...progress.running].filter(([, role]) => (role.idleMs?.() ?? 0) > sessionTimeoutMs);
+      return silent.length === 0 ? null : `no sign of life from the broker: ${silent.map(([name]) => name).join(', ')}`;
+    },
+    metrics: async () => '',
+  };
 }
 
 const roleNames = (context: CliContext): string => Object.keys(context.roles).join(', ') || '(none)';

@@ -1,6 +1,6 @@
 import type { CliContext } from '../../../src/cli/context.ts';
 import type { RoleContext, RoleDefinition, RunningRole } from '../../../src/cli/roles.ts';
-import { runRoles } from '../../../src/cli/run-roles.ts';
+import { RunProgress, runRoles } from '../../../src/cli/run-roles.ts';
 
 const DRAIN_MS = 1_000;
 
@@ -21,7 +21,8 @@ function stage(definitions: Readonly<Record<string, (events: string[]) => Runnin
     interrupted: interruption.signal,
     setExitStatus: () => undefined,
   };
-  const run = (...names: string[]) => runRoles(context, { names, roleContext: {} as RoleContext, drainMs: DRAIN_MS });
+  const run = (...names: string[]) =>
+    runRoles(context, { names, roleContext: {} as RoleContext, drainMs: DRAIN_MS, progress: new RunProgress() });
   return { events, interruption, run };
 }
 
