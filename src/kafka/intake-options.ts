@@ -12,7 +12,7 @@ export interface KafkaIntakeOptions {
   readonly sessionTimeoutMs?: number;
   /** How long a rebalance waits for all members; it must leave room for a drain. Default 60 s. */
   readonly rebalanceTimeoutMs?: number;
-  /** Default a tenth of the session. */
+  /** A member learns of a rebalance by it, so it also says how long one takes at least. Default 1 s, or a tenth of a short session. */
   readonly heartbeatMs?: number;
   /** How long what is in flight may take to settle before a rebalance or a stop. Default 20 s. */
   readonly drainMs?: number;
@@ -26,6 +26,7 @@ export interface KafkaIntakeOptions {
   readonly partitionBytesMax?: number;
 }
 
+const HEARTBEAT_MS = 1_000;
 const DEFAULTS = {
   sessionTimeoutMs: 30_000,
   rebalanceTimeoutMs: 60_000,
@@ -43,7 +44,7 @@ export function withDefaults(options: KafkaIntakeOptions): Required<KafkaIntakeO
   const filled = {
     ...options,
     sessionTimeoutMs,
-    heartbeatMs: options.heartbeatMs ?? Math.round(sessionTimeoutMs / 10),
+    heartbeatMs: options.heartbeatMs ?? Math.min(HEARTBEAT_MS, sessionTimeoutMs / 10),
     rebalanceTimeoutMs: options.rebalanceTimeoutMs ?? DEFAULTS.rebalanceTimeoutMs,
     drainMs: options.drainMs ?? DEFAULTS.drainMs,
     fetchWaitMs: options.fetchWaitMs ?? DEFAULTS.fetchWaitMs,

@@ -7,6 +7,7 @@ import type { Connection } from './client.ts';
 import { settlesWithin, withDeadline } from './deadline.ts';
 import { type GroupMemory, groupAssigner } from './group-assigner.ts';
 import type { GroupHooks, GroupMembership } from './guards/consumer-group.ts';
+import { whileBeating } from './heartbeats.ts';
 import { type KafkaIntakeOptions, withDefaults } from './intake-options.ts';
 import { toStored } from './records.ts';
 
@@ -46,7 +47,9 @@ export class KafkaIntake implements Intake {
   private feeds = new Map<string, Feed>();
   private handler: IntakeHandler | null = null;
   private mode: 'idle' | 'consuming' | 'draining' | 'stopped' = 'idle';
-  private starting: Promise<void> = Promise.resolve();
+  private running: Promise<void> = Promise.resolve();
+  private readonly firstAssignment: Promise<void>;
+  private assignedFirst: () => void = () => undefined;
   private stopping: Promise<void> | null = null;
   private rejoinWanted = false;
   private aliveAt = Date.now();
@@ -57,6 +60,9 @@ export class KafkaIntake implements Intake {
     this.dead = new Promise((resolve) => {
       this.die = resolve;
     });
+    this.firstAssignment = new Promise((resolve) => {
+      this.assignedFirst = resolve;
+    });
     this.connection = options.kafka.consumer({
       ...this.options,
       assigner: groupAssigner(this.memory, this.hooks()),
@@ -64,12 +70,17 @@ export class KafkaIntake implements Intake {
     });
   }
 
-  /** Joins; settles after the first assignment, or when the first attempt failed and others follow. */
-  start(handler: IntakeHandler): Promise<void> {
+  /** Joins; settles after the first assignment. A broker that is away is waited for. */
+  async start(handler: IntakeHandler): Promise<void> {
     assert(this.handler === null, 'an intake is started once');
     this.handler = handler;
-    this.starting = this.join();
-    return this.starting;
+    this.running = this.join();
+    await this.running;
+    // A first attempt that fails does not end `join`: kafkajs goes on trying.
+    const died = this.dead.then((cause) => {
+      throw new PostlaneError('KAFKA_UNAVAILABLE', { group: this.options.group, what: 'joining' }, { cause });
+    });
+    await Promise.race([this.firstAssignment, died]);
   }
 
   private async join(): Promise<void> {
@@ -129,7 +140,7 @@ export class KafkaIntake implements Intake {
   private async leave(): Promise<void> {
     const { client } = this.connection;
     // kafkajs does not stop a consumer that is still joining for the first time.
-    await settlesWithin(this.starting, LEAVE_MS_MAX);
+    await settlesWithin(this.running, LEAVE_MS_MAX);
     const withinMs = this.options.drainMs + LEAVE_MS_MAX;
     // Leaving drains first: the guarded consumer group calls `beforeLeave`.
     await withDeadline(client.disconnect(), withinMs, 'leaving a group').catch((error) => {
@@ -138,6 +149,7 @@ export class KafkaIntake implements Intake {
     // A member that had crashed leaves nothing, and has not drained.
     await this.drain(null);
     this.mode = 'stopped';
+    this.assignedFirst();
     this.connection.cut();
   }
 
@@ -160,9 +172,9 @@ export class KafkaIntake implements Intake {
   private async drain(group: GroupMembership | null): Promise<void> {
     if (this.mode !== 'consuming') return;
     this.mode = 'draining';
-    const { drainMs, telemetry } = this.options;
+    const { drainMs, heartbeatMs, telemetry } = this.options;
     const draining = (this.handler as IntakeHandler).revoking(drainMs).catch((error: unknown) => this.fail(error));
-    const settled = await this.beating(group, settlesWithin(draining, drainMs));
+    const settled = await whileBeating(group, heartbeatMs, settlesWithin(draining, drainMs));
     if (!settled) telemetry.log('warn', 'a drain did not end in time', { group: this.options.group, drainMs });
     this.feeds.clear();
     this.mode = 'idle';
@@ -183,26 +195,11 @@ export class KafkaIntake implements Intake {
     for (const feed of this.feeds.values()) this.applyPause(feed);
     try {
       const handler = this.handler as IntakeHandler;
-      await this.beating(group, handler.assigned(tasks, this.memory.generation));
+      await whileBeating(group, this.options.heartbeatMs, handler.assigned(tasks, this.memory.generation));
       this.mode = 'consuming';
+      this.assignedFirst();
     } catch (error) {
       this.fail(error);
-    }
-  }
-
-  /** Keeps the membership alive while the fetch loop, which otherwise does it, stands still. */
-  private async beating<T>(group: GroupMembership | null, work: Promise<T>): Promise<T> {
-    const beat = () => {
-      if (!group?.coordinator || group.memberId === null || group.generationId === null) return;
-      const { groupId, memberId, generationId } = group;
-      // While the group rebalances the answer is an error that says so; it counts as a sign of life all the same.
-      void group.coordinator.heartbeat({ groupId, memberId, groupGenerationId: generationId }).catch(() => undefined);
-    };
-    const timer = setInterval(beat, this.options.heartbeatMs);
-    try {
-      return await work;
-    } finally {
-      clearInterval(timer);
     }
   }
 
