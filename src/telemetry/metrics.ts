@@ -1,0 +1,171 @@
+/**
+ * Every metric there is. Counting under a name that is not here is a bug and crashes, so a graph cannot be silently empty.
+ * The help says what it counts and when to worry. Label values come from closed sets or the configuration: never an
+ * address, a recipient's domain or an id.
+ */
+export interface MetricDeclaration {
+  readonly name: string;
+  readonly type: 'counter' | 'gauge' | 'histogram';
+  readonly help: string;
+  readonly labels: readonly string[];
+  /** Upper bounds, of histograms only. */
+  readonly buckets?: readonly number[];
+}
+
+const DURATION_BUCKETS_MS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 30_000];
+const LEDGER_BUCKETS_BYTES = [16, 64, 256, 512, 1_024, 2_048, 3_072, 4_096];
+
+const counter = (name: string, labels: readonly string[], help: string): MetricDeclaration => ({
+  name,
+  type: 'counter',
+  help,
+  labels,
+});
+const gauge = (name: string, labels: readonly string[], help: string): MetricDeclaration => ({
+  name,
+  type: 'gauge',
+  help,
+  labels,
+});
+const histogram = (
+  name: string,
+  labels: readonly string[],
+  buckets: readonly number[],
+  help: string,
+): MetricDeclaration => ({ name, type: 'histogram', help, labels, buckets });
+
+const PIPELINE = [
+  counter(
+    'postlane_records_in_total',
+    ['processor'],
+    'Records taken in and committed. Worry when it stands still while the lag of the group grows.',
+  ),
+  counter(
+    'postlane_records_out_total',
+    ['processor'],
+    'Records written in committed transactions. Worry when it stands still and records_in does not.',
+  ),
+  counter(
+    'postlane_decisions_total',
+    ['processor', 'decision'],
+    'What a processor decided, per committed record: the router by lane or refusal. Worry when refusals grow against the rest.',
+  ),
+  histogram(
+    'postlane_commit_duration_ms',
+    ['processor'],
+    DURATION_BUCKETS_MS,
+    'From the fold to the committed transaction. Worry when the 99th percentile passes a second: the broker is slow or short of disk.',
+  ),
+  counter(
+    'postlane_commit_failures_total',
+    ['processor'],
+    'Transactions whose end is unknown or that were refused; each is tried again from the log. Worry when it keeps growing.',
+  ),
+  counter(
+    'postlane_dead_letters_total',
+    ['processor', 'reason'],
+    'Records that could not be read or processed. Worry about any: `postlane dead-letters list` shows them.',
+  ),
+  counter(
+    'postlane_tasks_opened_total',
+    ['processor'],
+    'Partitions taken over. Worry when it grows without a deployment: members are being thrown out of their group.',
+  ),
+  counter(
+    'postlane_tasks_migrated_total',
+    ['processor'],
+    'Partitions lost to another owner while we believed to own them. Worry when it grows without a deployment.',
+  ),
+  counter(
+    'postlane_consumer_crashes_total',
+    ['group', 'restarts'],
+    'Crashes of the consumer. Worry about restarts="false": that process ends and must be started anew.',
+  ),
+  counter(
+    'postlane_offsets_out_of_range_total',
+    ['topic'],
+    'Positions that the log no longer holds. Worry about any: records may have been deleted unread.',
+  ),
+  counter(
+    'postlane_view_restarts_total',
+    ['topic'],
+    'Local views that had to be read again from the beginning. Worry when it keeps growing.',
+  ),
+  counter(
+    'postlane_view_rows_skipped_total',
+    ['topic', 'reason'],
+    'Rows of a table that a view could not read. Worry about any: the view does not know what they say.',
+  ),
+  gauge(
+    'postlane_view_staleness_ms',
+    ['topic'],
+    'Time since a local view last knew itself to be current. Worry above 10000: marketing mail is then held back.',
+  ),
+];
+
+const WORKER = [
+  counter(
+    'postlane_units_total',
+    ['queue', 'provider', 'what'],
+    'What became of the units of a lane: sent, deferred, bounced and so on. Worry when bounced or deferred grow against sent.',
+  ),
+  gauge(
+    'postlane_units_in_flight',
+    ['queue'],
+    'Mails declared and not yet settled. Worry when it stays at worker.in_flight_max: sites are slow.',
+  ),
+  gauge(
+    'postlane_units_queued',
+    ['queue', 'provider'],
+    'Mails waiting in the site queues of this process. Worry when it stays at worker.all_queues.max_mails.',
+  ),
+  gauge(
+    'postlane_lanes_paused',
+    ['queue'],
+    'Lanes of which nothing is read because every source is spent for the provider. Worry when a lane stays paused for hours.',
+  ),
+  gauge(
+    'postlane_circuits_open',
+    ['source', 'provider'],
+    'Sites that are left alone after repeated failures. Worry when a provider stays open for many resets.',
+  ),
+  counter(
+    'postlane_uncertain_units_total',
+    ['processor'],
+    'Mails of a crashed predecessor of which a copy may have gone out; each is named in the results. Worry when it grows without a crash.',
+  ),
+  histogram(
+    'postlane_ledger_bytes',
+    ['processor'],
+    LEDGER_BUCKETS_BYTES,
+    'Length of the committed ledger. Worry above 3000: the lane declares nothing until it shrinks.',
+  ),
+  counter(
+    'postlane_unsigned_mails_total',
+    ['queue'],
+    'Mails sent without a DKIM signature, since their domain has no key. Worry about any in production.',
+  ),
+];
+
+const LIMITS = [
+  gauge(
+    'postlane_limiter_mode',
+    ['mode'],
+    '1 for where limits are counted: redis, or share where each worker keeps to its part. Worry when share stays 1 although Redis is configured.',
+  ),
+  counter(
+    'postlane_limiter_mode_changes_total',
+    ['mode'],
+    'Changes to that mode. Worry when it keeps growing: every change may cost one burst.',
+  ),
+];
+
+const PROCESS = [
+  gauge(
+    'postlane_event_loop_delay_ms',
+    ['quantile'],
+    'How late the event loop ran since the last look. Worry when the 0.99 quantile passes 200: heartbeats and time-outs become unreliable.',
+  ),
+];
+
+export const METRICS: readonly MetricDeclaration[] = [...PIPELINE, ...WORKER, ...LIMITS, ...PROCESS];
