@@ -13,19 +13,19 @@ export interface GivenAddresses {
   readonly redisUrl?: string;
 }
 
-/** Infrastructure that somebody else runs. It is only looked at: whether it can be reached. */
-export function givenProvider(addresses: GivenAddresses): InfraProvider {
+/** Infrastructure that somebody else runs. It is only looked at: whether it can be reached within `reachMs`. */
+export function givenProvider(addresses: GivenAddresses, reachMs = REACH_DEADLINE_MS): InfraProvider {
   return {
     name: 'given',
     async start(progress) {
       const infra = parseGiven(addresses);
       progress(`using the broker at ${infra.brokers.join(', ')} and the registry at ${infra.schemaRegistryUrl}`);
       await Promise.all([
-        ...infra.brokers.map((broker) => reach('KAFKA_BROKERS', broker)),
+        ...infra.brokers.map((broker) => reach('KAFKA_BROKERS', broker, reachMs)),
         waitFor(`an answer from SCHEMA_REGISTRY_URL ${infra.schemaRegistryUrl}`, answering(infra.schemaRegistryUrl), {
-          deadlineMs: REACH_DEADLINE_MS,
+          deadlineMs: reachMs,
         }),
-        infra.redisUrl === null ? undefined : reach('REDIS_URL', redisAddress(infra.redisUrl)),
+        infra.redisUrl === null ? undefined : reach('REDIS_URL', redisAddress(infra.redisUrl), reachMs),
       ]);
       return infra;
     },
@@ -34,11 +34,11 @@ export function givenProvider(addresses: GivenAddresses): InfraProvider {
 
 const answering = (url: string) => async () => ((await answersSubjects(url)) ? true : undefined);
 
-async function reach(variable: string, text: string): Promise<void> {
+async function reach(variable: string, text: string, deadlineMs: number): Promise<void> {
   const address = parseAddress(text);
   if (address === undefined) throw new PostlaneError('CONFIG_INVALID', { what: `${variable}: not host:port`, text });
   const listening = async () => ((await listens(address)) ? true : undefined);
-  await waitFor(`an answer from ${variable} ${text}`, listening, { deadlineMs: REACH_DEADLINE_MS });
+  await waitFor(`an answer from ${variable} ${text}`, listening, { deadlineMs });
 }
 
 function parseGiven(addresses: GivenAddresses): Infra {
