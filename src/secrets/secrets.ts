@@ -1,7 +1,8 @@
-import { open } from 'node:fs/promises';
+import type { Environment } from '../config/environment.ts';
 import { PostlaneError } from '../domain/error.ts';
 import { MINUTE_MS, type Millis } from '../domain/time.ts';
 import type { Clock, Telemetry } from '../runtime/ports.ts';
+import { resolveSecret } from './resolve.ts';
 
 /** Resolves references to secrets. Whoever needs one asks for it every time, and so notices that it was rotated. */
 export interface Secrets {
@@ -13,15 +14,13 @@ export interface Secrets {
 }
 
 export interface SecretsOptions {
-  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly env: Environment;
   readonly clock: Clock;
   readonly telemetry: Telemetry;
   /** How long an answer is believed. Default: one minute. */
   readonly refreshMs?: number;
 }
 
-/** A private key is a few kilobytes; a secret that is longer is some other file. */
-export const SECRET_BYTES_MAX = 65_536;
 /** References that one configuration can hold; beyond it something makes them up. */
 const REFERENCES_MAX = 10_000;
 
@@ -60,7 +59,7 @@ export class CachedSecrets implements Secrets {
 
   private async refresh(reference: string, known: Known | undefined): Promise<string> {
     try {
-      const value = await read(reference, this.options.env);
+      const value = await resolveSecret(reference, this.options.env);
       this.keep(reference, value);
       return value;
     } catch (error) {
@@ -77,39 +76,4 @@ export class CachedSecrets implements Secrets {
     }
     this.known.set(reference, { value, until: this.options.clock.now() + this.refreshMs });
   }
-}
-
-async function read(reference: string, env: SecretsOptions['env']): Promise<string> {
-  const [, scheme, name] = /^(file|env):(.+)$/s.exec(reference) ?? [];
-  if (name === undefined) throw unavailable(reference, 'not a reference of the form file:… or env:…');
-  const value = scheme === 'env' ? env[name] : await readSecretFile(reference, name);
-  if (value === undefined) throw unavailable(reference, 'the variable is not set');
-  const secret = value.replace(/\r?\n$/, '');
-  if (secret === '') throw unavailable(reference, 'it is empty');
-  return secret;
-}
-
-async function readSecretFile(reference: string, path: string): Promise<string> {
-  try {
-    const file = await open(path, 'r');
-    try {
-      const stat = await file.stat();
-      if (!stat.isFile()) throw unavailable(reference, 'not a file');
-      if (stat.size > SECRET_BYTES_MAX) throw unavailable(reference, `longer than ${SECRET_BYTES_MAX} bytes`);
-      const buffer = Buffer.alloc(stat.size);
-      const { bytesRead } = await file.read(buffer, 0, stat.size, 0);
-      return buffer.toString('utf8', 0, bytesRead);
-    } finally {
-      await file.close();
-    }
-  } catch (cause) {
-    if (cause instanceof PostlaneError) throw cause;
-    throw unavailable(reference, (cause as NodeJS.ErrnoException).code ?? 'cannot be read', cause);
-  }
-}
-
-/** A reference that is none may be the secret itself, written where a reference belongs: only its scheme is told. */
-function unavailable(reference: string, reason: string, cause?: unknown): PostlaneError {
-  const shown = /^(file|env):/.test(reference) ? reference.slice(0, 1_000) : '(not shown)';
-  return new PostlaneError('SECRET_UNAVAILABLE', { reference: shown, reason }, { cause });
 }

@@ -1,7 +1,9 @@
+import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { CachedSecrets, SECRET_BYTES_MAX } from '../../../src/secrets/secrets.ts';
+import { SECRET_BYTES_MAX } from '../../../src/secrets/resolve.ts';
+import { CachedSecrets } from '../../../src/secrets/secrets.ts';
 import { RecordingTelemetry } from '../../../src/testing/recording-telemetry.ts';
 import { VirtualClock } from '../../../src/testing/virtual-clock.ts';
 
@@ -80,6 +82,12 @@ it('reads no more than a secret can be', async () => {
   writeFileSync(path, 'x'.repeat(SECRET_BYTES_MAX + 1));
   const { secrets } = start();
   expect(await failure(secrets.resolve(`file:${path}`))).toMatchObject({ code: 'SECRET_UNAVAILABLE' });
+});
+
+it('does not wait for the writer of a pipe', async () => {
+  const pipe = join(directory, 'pipe');
+  spawnSync('mkfifo', [pipe]);
+  expect(await failure(start().secrets.resolve(`file:${pipe}`))).toMatchObject({ facts: { reason: 'not a file' } });
 });
 
 it('never repeats what was given instead of a reference', async () => {
