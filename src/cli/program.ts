@@ -4,7 +4,10 @@ import { Command, CommanderError } from 'commander';
 import { packageRoot } from '../infra/package-root.ts';
 import * as config from './commands/config.ts';
 import * as run from './commands/run.ts';
+import * as schemas from './commands/schemas.ts';
+import * as simulator from './commands/simulator.ts';
 import * as status from './commands/status.ts';
+import * as topics from './commands/topics.ts';
 import * as up from './commands/up.ts';
 import type { CliContext, ProcessContext } from './context.ts';
 import { describeError } from './report-error.ts';
@@ -21,6 +24,9 @@ export function createProgram(context: CliContext): Command {
   up.register(program, context);
   status.register(program, context);
   run.register(program, context);
+  simulator.register(program, context);
+  topics.register(program, context);
+  schemas.register(program, context);
   config.register(program, {
     env: context.environment,
     workingDirectory: context.workingDirectory,

@@ -1,4 +1,5 @@
 import { PostlaneError } from '../domain/error.ts';
+import type { Telemetry } from '../runtime/ports.ts';
 import type { CliContext } from './context.ts';
 import type { RoleContext, RoleDefinition, RunningRole } from './roles.ts';
 
@@ -9,6 +10,7 @@ export interface RunRolesOptions {
   readonly drainMs: number;
   /** Told where it stands, for /healthz and /readyz. */
   readonly progress: RunProgress;
+  readonly telemetry: Pick<Telemetry, 'log'>;
 }
 
 /** Where a process stands with its roles. */
@@ -24,12 +26,12 @@ export class RunProgress {
  */
 export async function runRoles(context: CliContext, options: RunRolesOptions): Promise<void> {
   const definitions = options.names.map((name) => [name, definitionOf(context, name)] as const);
-  const { progress } = options;
+  const { progress, telemetry } = options;
   try {
     for (const [name, definition] of definitions) {
       if (context.interrupted.aborted) break;
       progress.running.set(name, await definition.start(options.roleContext));
-      context.tell(`${name} runs`);
+      telemetry.log('info', `${name} runs`);
     }
     progress.phase = 'running';
     progress.death = await firstDeath(progress.running, context.interrupted);
@@ -37,7 +39,8 @@ export async function runRoles(context: CliContext, options: RunRolesOptions): P
     progress.death = error;
   }
   progress.phase = 'stopping';
-  if (progress.death !== undefined) context.tell(`draining, because a role ended: ${String(progress.death)}`);
+  if (progress.death === undefined) telemetry.log('info', 'draining');
+  else telemetry.log('error', 'draining, because a role ended', { cause: String(progress.death) });
   const failures = await stopAll(progress.running, options.drainMs);
   if (progress.death !== undefined) throw progress.death;
   if (failures.length > 0) throw failures[0];

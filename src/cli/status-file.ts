@@ -12,7 +12,8 @@ export interface Status {
   readonly schemaRegistry: string;
   readonly redis: string | null;
   readonly api: string | null;
-  readonly metrics: string | null;
+  /** One per process of ours. */
+  readonly metrics: readonly string[] | null;
   readonly console: string | null;
   /** `host:port` at which the mailbox simulator takes mail. */
   readonly simulatorSmtp: string | null;
@@ -31,6 +32,43 @@ interface StatusFile {
 
 const pathIn = (dataDirectory: string): string => join(dataDirectory, 'status.json');
 
+/** Keeps the file current while we run: one writing after the other, however often things change, and none after the end. */
+export class StatusPublisher {
+  readonly #dataDirectory: string;
+  readonly #status: () => Status;
+  readonly #tell: (line: string) => void;
+  #writing: Promise<void> = Promise.resolve();
+  #pending = false;
+  #ended = false;
+
+  constructor(dataDirectory: string, status: () => Status, tell: (line: string) => void) {
+    this.#dataDirectory = dataDirectory;
+    this.#status = status;
+    this.#tell = tell;
+  }
+
+  /** Something started or ended. */
+  changed(): void {
+    if (this.#pending || this.#ended) return;
+    this.#pending = true;
+    this.#writing = this.#writing.then(async () => {
+      this.#pending = false;
+      try {
+        await writeStatus(this.#dataDirectory, this.#status());
+      } catch (error) {
+        this.#tell(`the status file cannot be written: ${String(error)}`);
+      }
+    });
+  }
+
+  /** Removes the file. */
+  async end(): Promise<void> {
+    this.#ended = true;
+    await this.#writing;
+    await rm(pathIn(this.#dataDirectory), { force: true });
+  }
+}
+
 /** Writes what runs now under this process; a reader sees it whole. */
 export async function writeStatus(dataDirectory: string, status: Status): Promise<void> {
   const owner = await recordOf(process.pid, '');
@@ -42,10 +80,6 @@ export async function writeStatus(dataDirectory: string, status: Status): Promis
   );
   const records = found.filter((record) => record !== undefined);
   await replaceFile(pathIn(dataDirectory), `${JSON.stringify({ owner, status, records }, null, 2)}\n`);
-}
-
-export async function removeStatus(dataDirectory: string): Promise<void> {
-  await rm(pathIn(dataDirectory), { force: true });
 }
 
 /** What runs, with those of its processes that live now. Throws INFRA_UNAVAILABLE where `up` does not run. */

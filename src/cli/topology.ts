@@ -2,15 +2,58 @@ import type { Environment } from '../config/environment.ts';
 
 /** One process that `postlane up` supervises. */
 export interface LocalProcess {
-  /** Unique; shown by `postlane status`, and the name of its log. */
+  /** Unique: names the log. */
   readonly name: string;
+  /** As `postlane status` shows it; several processes may run one role. */
   readonly roles: readonly string[];
-  /** Further arguments of `postlane run`. */
-  readonly options: readonly string[];
+  /** What it is told on the command line of postlane. */
+  readonly args: readonly string[];
   readonly environment: Environment;
+  /** Base URL of its /readyz and /metrics. */
+  readonly url: string;
 }
 
+export interface LocalTopology {
+  readonly processes: readonly LocalProcess[];
+  readonly simulatorSmtp: string;
+  readonly simulatorJournal: string;
+}
+
+const HOST = '127.0.0.1';
+
+/** Roles of one process each, so that any of them can be killed, and the ones that idle most of the time in one. */
+const RUN = [
+  { name: 'router', roles: ['router'] },
+  { name: 'worker', roles: ['worker'] },
+  { name: 'background', roles: ['delay', 'reputation'] },
+] as const;
+
+/** Names under which `localTopology` asks for ports. */
+export const PORT_NAMES = ['simulator-smtp', 'simulator', ...RUN.map(({ name }) => name)] as const;
+type PortName = (typeof PORT_NAMES)[number];
+
 /** What `postlane up` runs on one machine, all started at once. */
-export function localProcesses(): readonly LocalProcess[] {
-  return [];
+export function localTopology(port: (name: PortName) => number): LocalTopology {
+  const smtp = port('simulator-smtp');
+  const url = (name: PortName) => `http://${HOST}:${port(name)}`;
+  const relay = { POSTLANE_RELAY_HOST: HOST, POSTLANE_RELAY_PORT: String(smtp) };
+  const simulator: LocalProcess = {
+    name: 'simulator',
+    roles: ['simulator'],
+    args: ['simulator', '--smtp-port', String(smtp), '--http-port', String(port('simulator')), '--raw'],
+    environment: {},
+    url: url('simulator'),
+  };
+  const running = RUN.map(({ name, roles }) => ({
+    name,
+    roles,
+    args: ['run', ...roles],
+    environment: { ...relay, POSTLANE_HTTP_HOST: HOST, POSTLANE_HTTP_PORT: String(port(name)) },
+    url: url(name),
+  }));
+  return {
+    processes: [simulator, ...running],
+    simulatorSmtp: `${HOST}:${smtp}`,
+    simulatorJournal: url('simulator'),
+  };
 }

@@ -1,17 +1,22 @@
 import type { Environment } from '../config/environment.ts';
+import type { Config } from '../config/types.ts';
 import { chooseProvider } from '../infra/choose.ts';
 import { rememberedPorts } from '../infra/ports.ts';
 import { ProcessRecords } from '../infra/process-records.ts';
-import type { Infra, ProviderName } from '../infra/provider.ts';
+import type { Infra, ProviderName, RunningProcess } from '../infra/provider.ts';
 import { waitFor } from '../infra/wait.ts';
+import { applyTopics } from '../kafka/topic-admin.ts';
+import { applySchemas } from '../registry/schema-admin.ts';
+import { catalogOf, configOf } from './catalog.ts';
+import { withAdmin } from './commands/topics.ts';
 import type { CliContext } from './context.ts';
 import { type DataLayout, dataLayout } from './data-directory.ts';
-import { removeStatus, type Status, writeStatus } from './status-file.ts';
+import { dkimRecordsOf, makeMissingKeys } from './generated-keys.ts';
+import { type Status, StatusPublisher } from './status-file.ts';
 import { Supervisor } from './supervisor.ts';
-import { type LocalProcess, localProcesses } from './topology.ts';
+import { type LocalProcess, type LocalTopology, localTopology, PORT_NAMES } from './topology.ts';
 
 const READY_DEADLINE_MS = 60_000;
-const READY_INTERVAL_MS = 100;
 const PROBE_TIMEOUT_MS = 2_000;
 /** A drain may take 30 s; a little more, so that it ends by itself. */
 const STOP_DEADLINE_MS = 40_000;
@@ -24,9 +29,8 @@ export interface UpOptions {
 /** Everything that `postlane up` started. */
 export interface LocalStack {
   readonly infra: Infra;
-  readonly layout: DataLayout;
-  /** Addresses for whoever talks to it: as given to its processes. */
-  readonly environment: Environment;
+  /** As its processes read it. */
+  readonly config: Config;
   status(): Status;
   /** The last started first; data stays. Idempotent and bounded. */
   stop(): Promise<void>;
@@ -34,58 +38,23 @@ export interface LocalStack {
 
 /** Brings up the infrastructure, topics, schemas and every role, and returns when all of it is ready. */
 export async function startStack(context: CliContext, options: UpOptions): Promise<LocalStack> {
+  configOf(context); // what is wrong with it is told before anything is started
   const layout = dataLayout(options.dataDirectory);
-  const records = await ProcessRecords.claim(layout.root);
-  const undo: (() => Promise<void>)[] = [() => records.release()];
-  const stop = once(() => stopInReverse(undo));
+  const undo = new UndoList();
   try {
-    return await startParts(context, options, { layout, records, undo, stop });
+    const records = await ProcessRecords.claim(layout.root);
+    undo.add(() => records.release());
+    const infra = await startInfra(context, options, layout);
+    undo.add(() => infra.stop());
+    const environment = stackEnvironment(context, layout, infra);
+    const config = configOf({ ...context, environment });
+    await prepare(config, context.tell);
+    const status = await startProcesses({ context, layout, records, infra, environment, config, undo });
+    return { infra, config, status, stop: () => undo.run() };
   } catch (cause) {
-    await stop();
+    await undo.run();
     throw cause;
   }
-}
-
-interface Making {
-  readonly layout: DataLayout;
-  readonly records: ProcessRecords;
-  readonly undo: (() => Promise<void>)[];
-  readonly stop: () => Promise<void>;
-}
-
-async function startParts(context: CliContext, options: UpOptions, making: Making): Promise<LocalStack> {
-  const { layout, records, undo, stop } = making;
-  const infra = await startInfra(context, options, layout);
-  undo.push(() => infra.stop());
-  const environment = stackEnvironment(context, layout, infra);
-  const plan = localProcesses();
-  const ports = await rememberedPorts(
-    layout.ports,
-    plan.map(({ name }) => name),
-  );
-  let supervisor: Supervisor | undefined;
-  const status = (): Status => ({
-    brokers: infra.brokers,
-    schemaRegistry: infra.schemaRegistryUrl,
-    redis: infra.redisUrl,
-    api: null,
-    metrics: null,
-    console: null,
-    simulatorSmtp: null,
-    simulatorJournal: null,
-    dkimRecords: {},
-    processes: [...(supervisor?.processes() ?? []), ...infra.processes()],
-  });
-  const publish = statusPublisher(layout, status, context.tell);
-  undo.push(() => publish.end());
-  supervisor = new Supervisor({ records, logDirectory: layout.logs, tell: context.tell, changed: publish.soon });
-  const started = supervisor;
-  undo.push(() => started.stop({ withinMs: STOP_DEADLINE_MS }));
-  await Promise.all(
-    plan.map((process) => startProcess(context, started, process, environment, ports[process.name] ?? 0)),
-  );
-  publish.soon();
-  return { infra, layout, environment, status, stop };
 }
 
 async function startInfra(context: CliContext, options: UpOptions, layout: DataLayout): Promise<Infra> {
@@ -101,71 +70,112 @@ async function startInfra(context: CliContext, options: UpOptions, layout: DataL
 }
 
 /** What our processes see: the environment of `up`, with the addresses of what it started. */
-function stackEnvironment(context: CliContext, layout: DataLayout, infra: Infra): Environment {
-  return {
-    ...context.environment,
-    KAFKA_BROKERS: infra.brokers.join(','),
-    SCHEMA_REGISTRY_URL: infra.schemaRegistryUrl,
-    REDIS_URL: infra.redisUrl ?? undefined,
-    POSTLANE_STATE_DIR: layout.state,
-  };
+const stackEnvironment = (context: CliContext, layout: DataLayout, infra: Infra): Environment => ({
+  ...context.environment,
+  KAFKA_BROKERS: infra.brokers.join(','),
+  SCHEMA_REGISTRY_URL: infra.schemaRegistryUrl,
+  REDIS_URL: infra.redisUrl ?? undefined,
+  POSTLANE_STATE_DIR: layout.state,
+});
+
+/** Topics, schemas and keys, at the first start as at every other. */
+async function prepare(config: Config, tell: (line: string) => void): Promise<void> {
+  const catalog = catalogOf(config);
+  await Promise.all([
+    withAdmin(config, async (admin) => {
+      const { refusals } = await applyTopics(admin, catalog, { allowStateGrowth: false }, tell);
+      for (const { topic, why } of refusals) tell(`topic ${topic} is left as it is: ${why}`);
+    }),
+    applySchemas(config.registry.url, catalog, tell),
+    makeMissingKeys(config, tell),
+  ]);
 }
 
-/** Starts one process and waits until its health endpoint calls it ready. */
-async function startProcess(
-  context: CliContext,
-  supervisor: Supervisor,
-  process: LocalProcess,
-  environment: Environment,
-  port: number,
-): Promise<void> {
-  const [node, entry] = context.self;
-  const args = [entry, 'run', ...process.roles, ...process.options];
-  const own = { ...environment, ...process.environment, POSTLANE_HTTP_PORT: String(port) };
-  await supervisor.start({ name: process.name, command: node, args, environment: own });
+interface Starting {
+  readonly context: CliContext;
+  readonly layout: DataLayout;
+  readonly records: ProcessRecords;
+  readonly infra: Infra;
+  readonly environment: Environment;
+  readonly config: Config;
+  readonly undo: UndoList;
+}
+
+/** Starts the processes and returns, when all are ready, how to see what runs. */
+async function startProcesses(starting: Starting): Promise<() => Status> {
+  const { context, layout, records, infra, config, undo } = starting;
+  const ports = await rememberedPorts(layout.ports, PORT_NAMES);
+  const topology = localTopology((name) => ports[name]);
+  const dkimRecords = await dkimRecordsOf(config);
+  const supervisor = new Supervisor({
+    records,
+    logDirectory: layout.logs,
+    tell: context.tell,
+    changed: () => publisher.changed(),
+  });
+  const status = () => statusOf(infra, topology, dkimRecords, supervisor.processes());
+  const publisher = new StatusPublisher(layout.root, status, context.tell);
+  undo.add(() => publisher.end());
+  undo.add(() => supervisor.stop({ withinMs: STOP_DEADLINE_MS }));
+  await Promise.all(topology.processes.map((process) => startProcess(starting, supervisor, process)));
+  return status;
+}
+
+/** Starts one process and waits until it calls itself ready. */
+async function startProcess(starting: Starting, supervisor: Supervisor, process: LocalProcess): Promise<void> {
+  const { context, environment } = starting;
+  const [command, entry] = context.self;
+  const own = { ...environment, ...process.environment };
+  await supervisor.start({ name: process.name, command, args: [entry, ...process.args], environment: own });
   const ready = async () => {
-    const signal = AbortSignal.timeout(PROBE_TIMEOUT_MS);
-    const response = await fetch(`http://127.0.0.1:${port}/readyz`, { signal });
+    const response = await fetch(`${process.url}/readyz`, { signal: AbortSignal.timeout(PROBE_TIMEOUT_MS) });
     await response.arrayBuffer();
     return response.ok ? true : undefined;
   };
-  await waitFor(`${process.name} to be ready`, ready, {
-    deadlineMs: READY_DEADLINE_MS,
-    intervalMs: READY_INTERVAL_MS,
-    diagnose: () => ({ log: supervisor.logTail(process.name) }),
-  });
+  const diagnose = () => ({ log: supervisor.logTail(process.name) });
+  await waitFor(`${process.name} to be ready`, ready, { deadlineMs: READY_DEADLINE_MS, diagnose });
   context.tell(`${process.name} is ready`);
 }
 
-/** Writes the status whenever it changed, one writing after the other, and removes it at the end. */
-function statusPublisher(layout: DataLayout, status: () => Status, tell: (line: string) => void) {
-  let last: Promise<void> = Promise.resolve();
-  let pending = false;
-  const soon = (): void => {
-    if (pending) return;
-    pending = true;
-    last = last.then(async () => {
-      pending = false;
-      await writeStatus(layout.root, status()).catch((error: Error) => tell(`status: ${error.message}`));
-    });
+function statusOf(
+  infra: Infra,
+  topology: LocalTopology,
+  dkimRecords: Readonly<Record<string, string>>,
+  supervised: readonly RunningProcess[],
+): Status {
+  const rolesOf = new Map(topology.processes.map(({ name, roles }) => [name, roles]));
+  const running = supervised.flatMap(({ role: name, pid }) => (rolesOf.get(name) ?? []).map((role) => ({ role, pid })));
+  return {
+    brokers: infra.brokers,
+    schemaRegistry: infra.schemaRegistryUrl,
+    redis: infra.redisUrl,
+    api: null,
+    metrics: topology.processes.map(({ url }) => `${url}/metrics`),
+    console: null,
+    simulatorSmtp: topology.simulatorSmtp,
+    simulatorJournal: topology.simulatorJournal,
+    dkimRecords,
+    processes: [...running, ...infra.processes()],
   };
-  const end = async (): Promise<void> => {
-    await last;
-    await removeStatus(layout.root);
-  };
-  return { soon, end };
 }
 
-async function stopInReverse(undo: readonly (() => Promise<void>)[]): Promise<void> {
-  const failures: unknown[] = [];
-  for (const step of undo.toReversed()) await step().catch((error: unknown) => failures.push(error));
-  if (failures.length > 0) throw failures[0];
-}
+/** What is to be undone at the end: the last done first, each once, also where an earlier step fails. */
+class UndoList {
+  readonly #steps: (() => Promise<void>)[] = [];
+  #running: Promise<void> | undefined;
 
-function once(action: () => Promise<void>): () => Promise<void> {
-  let running: Promise<void> | undefined;
-  return () => {
-    running ??= action();
-    return running;
-  };
+  add(step: () => Promise<void>): void {
+    this.#steps.push(step);
+  }
+
+  run(): Promise<void> {
+    this.#running ??= this.#run();
+    return this.#running;
+  }
+
+  async #run(): Promise<void> {
+    const failures: unknown[] = [];
+    for (const step of this.#steps.toReversed()) await step().catch((error: unknown) => failures.push(error));
+    if (failures.length > 0) throw failures[0];
+  }
 }

@@ -114,7 +114,10 @@ async function startServices(
     brokers: ids.map((id) => `127.0.0.1:${port(`broker-${id}`)}`),
     schemaRegistryUrl,
     redisUrl: redis === null ? null : `redis://127.0.0.1:${port('redis')}`,
-    processes: () => services.flatMap(({ name, pid }) => (pid === null ? [] : [{ role: name, pid }])),
+    processes: () =>
+      services.flatMap(({ name, pid }) =>
+        pid === null ? [] : [{ role: ids.length === 1 ? roleOf(name) : name, pid }],
+      ),
     killBroker: async (signal, id = 1) => broker(id).signal(signal),
     startBroker: async (id = 1) => broker(id).start(),
     killRegistry: async (signal) => registry.signal(signal),
@@ -124,6 +127,9 @@ async function startServices(
     stop,
   };
 }
+
+/** One broker needs no number. */
+const roleOf = (name: string): string => (name === 'broker-1' ? 'broker' : name);
 
 /** Like `Promise.all`, but settles only when nothing is under way any more, so that whoever cleans up finds everything. */
 async function allOrFirstError<T extends readonly unknown[]>(promises: { [K in keyof T]: Promise<T[K]> }): Promise<T> {

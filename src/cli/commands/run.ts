@@ -1,10 +1,12 @@
 import { type Command, InvalidArgumentError } from 'commander';
-import { loadConfig } from '../../config/load.ts';
-import { locateConfig } from '../../config/locate.ts';
+import type { Config } from '../../config/types.ts';
+import { systemClock } from '../../host/clock.ts';
+import { type HealthOptions, HealthServer } from '../../http/health.ts';
+import { configOf } from '../catalog.ts';
 import type { CliContext } from '../context.ts';
-import { type Health, serveHealth } from '../health-server.ts';
+import { openTelemetry, withHost } from '../open-host.ts';
+import type { RunningRole } from '../roles.ts';
 import { RunProgress, runRoles } from '../run-roles.ts';
-import { lineTelemetry } from '../telemetry.ts';
 
 interface RunOptions {
   readonly config?: string;
@@ -28,37 +30,38 @@ export function register(program: Command, context: CliContext): void {
 }
 
 async function run(context: CliContext, names: readonly string[], options: RunOptions): Promise<void> {
-  const { environment, workingDirectory } = context;
-  const config = loadConfig({ env: environment, path: locateConfig(options.config, environment, workingDirectory) });
-  const telemetry = lineTelemetry(config.logs, context.tell);
+  const config = configOf(context, options.config);
+  const telemetry = await openTelemetry(config, names.join('+'));
   const progress = new RunProgress();
   // First of all, so that a process that waits for the broker or the registry can say so.
-  const health = await serveHealth(healthOf(progress, config.kafka.sessionTimeoutMs), config.http);
+  const health = await HealthServer.start({
+    ...config.http,
+    ...checksOf(progress, config),
+    metrics: telemetry.metrics,
+    clock: systemClock,
+  });
+  telemetry.log('info', 'health and metrics are served', { url: health.url });
   try {
-    const { openHost } = await import('../../host/host.ts');
-    const host = await openHost(config, telemetry);
-    try {
-      const roleContext = { config, environment, queues: options.queues ?? null, host };
-      await runRoles(context, { names, roleContext, drainMs: config.worker.drainMs, progress });
-    } finally {
-      await host.close();
-    }
+    await withHost(config, telemetry, (host) => {
+      const roleContext = { config, environment: context.environment, queues: options.queues ?? null, host };
+      return runRoles(context, { names, roleContext, drainMs: config.worker.drainMs, progress, telemetry });
+    });
   } finally {
-    await health.close();
+    await health.stop();
+    await telemetry.stop();
   }
 }
 
 /** Ready when every role runs and has had a sign of life from the broker within a session. */
-function healthOf(progress: RunProgress, sessionTimeoutMs: number): Health {
-  return {
-    failure: () => (progress.death === undefined ? null : String(progress.death)),
-    waitingFor: () => {
-      if (progress.phase !== 'running') return progress.phase;
-      const silent = [...progress.running].filter(([, role]) => (role.idleMs?.() ?? 0) > sessionTimeoutMs);
-      return silent.length === 0 ? null : `no sign of life from the broker: ${silent.map(([name]) => name).join(', ')}`;
-    },
-    metrics: async () => '',
+function checksOf(progress: RunProgress, config: Config): Pick<HealthOptions, 'alive' | 'ready'> {
+  const alive = [{ name: 'roles', check: () => (progress.death === undefined ? null : 'a role ended') }];
+  const isSilent = (role: RunningRole) => (role.idleMs?.() ?? 0) > config.kafka.sessionTimeoutMs;
+  const check = () => {
+    if (progress.phase !== 'running') return progress.phase;
+    const silent = [...progress.running].filter(([, role]) => isSilent(role)).map(([name]) => name);
+    return silent.length === 0 ? null : `no sign of life from the broker: ${silent.join(', ')}`;
   };
+  return { alive, ready: [...alive, { name: 'intake', check }] };
 }
 
 const roleNames = (context: CliContext): string => Object.keys(context.roles).join(', ') || '(none)';

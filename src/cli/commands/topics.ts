@@ -62,7 +62,8 @@ const planOptions = (options: TopicsOptions): TopicPlanOptions => ({
   allowStateGrowth: options.allowStateGrowth === true,
 });
 
-async function withAdmin<T>(config: Config, work: (admin: TopicAdmin) => Promise<T>): Promise<T> {
+/** Works with a connected admin client, and closes it. */
+export async function withAdmin<T>(config: Config, work: (admin: TopicAdmin) => Promise<T>): Promise<T> {
   const { brokers, clientId } = config.kafka;
   const admin = (await createKafka({ brokers, clientId: `${clientId}-topics` })).admin();
   try {

@@ -3,6 +3,8 @@ import { PostlaneError } from '../../domain/error.ts';
 import { PROVIDER_NAMES, type ProviderName } from '../../infra/provider.ts';
 import type { CliContext } from '../context.ts';
 import { DATA_DIRECTORY } from '../data-directory.ts';
+import { demo } from '../demo.ts';
+import { untilAborted } from '../until-aborted.ts';
 import { startStack } from '../up.ts';
 import { statusTable } from './status.ts';
 
@@ -45,18 +47,18 @@ async function up(context: CliContext, options: UpCommandOptions): Promise<void>
   if (stack === undefined) throw new PostlaneError('STOPPED', { what: 'interrupted while it started' });
   try {
     if (!options.json) context.print(statusTable(stack.status()));
-    if (!options.exit) await untilAborted(context.interrupted);
+    if (options.demo !== false) {
+      const conserved = await demo(context, stack, { mails: options.demo, json: options.json === true });
+      if (!conserved) context.setExitStatus(1);
+    }
+    if (!options.exit) {
+      context.tell('Ctrl-C ends it');
+      await untilAborted(context.interrupted);
+    }
   } finally {
     context.tell('stopping');
     await stack.stop();
   }
-}
-
-function untilAborted(signal: AbortSignal): Promise<undefined> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve(undefined);
-    else signal.addEventListener('abort', () => resolve(undefined), { once: true });
-  });
 }
 
 function parseCount(text: string): number {

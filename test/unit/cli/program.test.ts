@@ -25,7 +25,8 @@ describe('the command line', () => {
     const commands = [program, ...program.commands];
     expect(commands.length).toBeGreaterThan(3);
     for (const command of commands) {
-      expect([command.name(), command.description()]).toEqual([command.name(), expect.stringMatching(/\S/)]);
+      const text = command.summary() || command.description();
+      expect([command.name(), text]).toEqual([command.name(), expect.stringMatching(/\S/)]);
       for (const option of command.options) {
         expect([option.flags, option.description]).toEqual([option.flags, expect.stringMatching(/\S/)]);
       }

@@ -16,13 +16,20 @@ function stage(definitions: Readonly<Record<string, (events: string[]) => Runnin
     workingDirectory: '/nowhere',
     self: ['node', 'main.ts'],
     print: () => undefined,
-    tell: (line) => events.push(line),
+    tell: () => undefined,
     roles,
     interrupted: interruption.signal,
     setExitStatus: () => undefined,
   };
+  const telemetry = { log: (_: string, message: string) => void events.push(message) };
   const run = (...names: string[]) =>
-    runRoles(context, { names, roleContext: {} as RoleContext, drainMs: DRAIN_MS, progress: new RunProgress() });
+    runRoles(context, {
+      names,
+      roleContext: {} as RoleContext,
+      drainMs: DRAIN_MS,
+      progress: new RunProgress(),
+      telemetry,
+    });
   return { events, interruption, run };
 }
 
@@ -43,7 +50,13 @@ describe('runRoles', () => {
       },
     });
     await run('router', 'worker');
-    expect(events).toEqual(['router runs', 'worker runs', 'worker stops within 1000', 'router stops within 1000']);
+    expect(events).toEqual([
+      'router runs',
+      'worker runs',
+      'draining',
+      'worker stops within 1000',
+      'router stops within 1000',
+    ]);
   });
 
   it('drains all and fails when one dies', async () => {

@@ -1,0 +1,27 @@
+import type { Config, LogLevel } from '../config/types.ts';
+import type { Host } from '../host/host.ts';
+import type { Telemetry } from '../runtime/ports.ts';
+import { resolveSecret } from '../secrets/resolve.ts';
+import { ProcessTelemetry } from '../telemetry/telemetry.ts';
+
+/** Logs and metrics of a process that does `role`. Stop it last. */
+export async function openTelemetry(
+  config: Config,
+  role: string,
+  level: LogLevel = config.logs.level,
+): Promise<ProcessTelemetry> {
+  const { addressKey } = config.logs;
+  const key = addressKey === null ? null : Buffer.from(await resolveSecret(addressKey));
+  return new ProcessTelemetry({ role, level, addressKey: key });
+}
+
+/** Works with what a process opens once, and closes it. Its libraries are loaded only here: not every command needs them. */
+export async function withHost<T>(config: Config, telemetry: Telemetry, work: (host: Host) => Promise<T>): Promise<T> {
+  const { openHost } = await import('../host/host.ts');
+  const host = await openHost(config, telemetry);
+  try {
+    return await work(host);
+  } finally {
+    await host.close();
+  }
+}
