@@ -150,10 +150,11 @@ function toBuffer(bytes: BytesInput): Buffer {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
-const ID_RANDOM_BYTES = 10;
+/** Random bytes that one id takes. */
+export const ID_RANDOM_BYTES = 10;
 
 /**
- * A UUID of version 7 (RFC 9562 section 5.7): 48 bits of time, 74 of chance. `random` holds at least ten bytes.
+ * A UUID of version 7 (RFC 9562 section 5.7): 48 bits of time, 74 of chance. `random` holds `ID_RANDOM_BYTES`.
  * Ids of about the same time lie side by side, wherever they are sorted.
  */
 export function uuidV7(now: Millis, random: Uint8Array): string {

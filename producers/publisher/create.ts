@@ -9,7 +9,7 @@ import { withDeadline } from '../../src/kafka/deadline.ts';
 import { Publisher } from '../../src/kafka/publisher.ts';
 import { openRegistryCodec } from '../../src/registry/codec.ts';
 import { JOB_BYTES_MAX_DEFAULT } from '../../src/registry/limits.ts';
-import { uuidV7 } from './accept.ts';
+import { ID_RANDOM_BYTES, uuidV7 } from './accept.ts';
 import { JobPublisher, PUBLISHER_BOUNDS_DEFAULT, type PublisherBounds } from './publisher.ts';
 
 export interface CreatePublisherOptions extends Partial<PublisherBounds> {
@@ -33,7 +33,7 @@ const CLIENT_ID = 'postlane-publisher';
 const CHECK_MS_MAX = 30_000;
 /** One try of the appender, which is thrown away and made anew when it fails; the job's own deadline decides how many. */
 const APPEND_MS_MAX = 30_000;
-const ID_RANDOM_BYTES = 10;
+const RANDOM_POOL_BYTES = 1_000 * ID_RANDOM_BYTES;
 
 const ingestTopics = EMAIL_TYPES.map((type) => topics.ingest(type));
 
@@ -47,7 +47,6 @@ export async function createPublisher(options: CreatePublisherOptions): Promise<
   const kafka = await createKafka({ brokers, clientId, ssl, sasl, log });
   const codec = await openRegistryCodec({ url: options.schemaRegistryUrl, encodes: ingestTopics, jobBytesMax });
   await checkTopics(kafka);
-  const random = new Uint8Array(ID_RANDOM_BYTES);
   return new JobPublisher({
     lingerMs: options.lingerMs ?? PUBLISHER_BOUNDS_DEFAULT.lingerMs,
     bufferedJobsMax: options.bufferedJobsMax ?? PUBLISHER_BOUNDS_DEFAULT.bufferedJobsMax,
@@ -56,10 +55,24 @@ export async function createPublisher(options: CreatePublisherOptions): Promise<
     appender: new Publisher({ kafka, deliveryTimeoutMs: Math.min(deliveryTimeoutMs, APPEND_MS_MAX) }),
     codec,
     clock: systemClock,
-    newId: () => uuidV7(Date.now(), randomFillSync(random)),
+    newId: newIds(),
     rules: { ...JOB_RULES_DEFAULT, ...options.rules },
     onRetry: (error) => log?.('warn', 'jobs could not be appended yet', { error }),
   });
+}
+
+/** Asking the system for ten random bytes costs as much as for ten thousand, so they are drawn ahead. */
+function newIds(): () => string {
+  const random = new Uint8Array(RANDOM_POOL_BYTES);
+  let at = random.length;
+  return () => {
+    if (at === random.length) {
+      randomFillSync(random);
+      at = 0;
+    }
+    at += ID_RANDOM_BYTES;
+    return uuidV7(Date.now(), random.subarray(at - ID_RANDOM_BYTES, at));
+  };
 }
 
 /** A topic that is missing would otherwise be waited for until the first job's deadline. */

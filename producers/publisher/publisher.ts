@@ -66,8 +66,8 @@ const CLOSE_WITHIN_MS = 60 * SECOND_MS;
 export class JobPublisher {
   private readonly options: JobPublisherOptions;
   private readonly queue: PendingQueue;
-  /** Ends the linger: a batch is whole, or somebody waits for it. */
-  private hurry = new AbortController();
+  /** The linger that is under way. */
+  private lingering: AbortController | null = null;
   /** Ends every wait and every further try. */
   private readonly abandoned = new AbortController();
   private pumping: Promise<void> | null = null;
@@ -96,8 +96,8 @@ export class JobPublisher {
     const bytes = (record.value?.length ?? 0) + id.length;
     const landed = await new Promise<Landed>((resolve, reject) => {
       this.queue.add({ record, bytes, deadline: now + deliveryTimeoutMs, resolve, reject });
-      if (this.queue.hasWholeBatch) this.hurry.abort();
       this.pumping ??= this.pump();
+      if (this.queue.hasWholeBatch) this.endLinger();
     });
     return { id, topic: record.topic, partition: landed.partition, offset: landed.offset };
   }
@@ -109,7 +109,7 @@ export class JobPublisher {
 
   /** Settles when everything that was published before is acknowledged or given up. */
   flush(): Promise<void> {
-    this.hurry.abort();
+    this.endLinger();
     return this.queue.flushed();
   }
 
@@ -160,8 +160,15 @@ export class JobPublisher {
   private async linger(): Promise<void> {
     const { clock, lingerMs } = this.options;
     if (this.queue.hasWholeBatch || this.closing !== null || lingerMs === 0) return;
-    this.hurry = new AbortController();
-    await clock.sleep(lingerMs, this.hurry.signal);
+    this.lingering = new AbortController();
+    await clock.sleep(lingerMs, this.lingering.signal);
+    this.lingering = null;
+  }
+
+  /** A batch is whole, or somebody waits for it. */
+  private endLinger(): void {
+    this.lingering?.abort();
+    this.lingering = null;
   }
 
   /** Appends a batch and settles what can be settled; answers the error that is worth another try, or null. */
