@@ -34,7 +34,12 @@ export class ProcessTelemetry implements Telemetry, Stoppable {
     this.flush = () => own?.flushSync();
     process.once('exit', this.flush);
     this.logger = pino(
-      { level: options.level, base: { role: options.role, pid: process.pid }, timestamp: stdTimeFunctions.isoTime },
+      {
+        level: options.level,
+        base: { role: options.role, pid: process.pid },
+        timestamp: stdTimeFunctions.isoTime,
+        formatters: { level: (label) => ({ level: label }) },
+      },
       options.destination ?? (own as DestinationStream),
     );
   }

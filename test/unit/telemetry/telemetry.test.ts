@@ -46,7 +46,7 @@ describe('a line', () => {
     const { telemetry, last } = start();
     telemetry.log('warn', 'a lane waits', { lane: 'marketing.google', waitMs: 5 });
     expect(last()).toMatchObject({
-      level: 40,
+      level: 'warn',
       role: 'worker',
       pid: process.pid,
       msg: 'a lane waits',
