@@ -1,8 +1,9 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Admin } from 'kafkajs';
 import type { TopicSpec } from '../contracts/catalog.ts';
 import { PostlaneError } from '../domain/error.ts';
 import type { TopicPlan, TopicPlanOptions, TopicState } from './topic-plan.ts';
-import { planTopics } from './topic-plan.ts';
+import { changesAnything, planTopics } from './topic-plan.ts';
 
 /** Told one line at a time. */
 export type Progress = (line: string) => void;
@@ -20,19 +21,31 @@ const TOPIC_SOURCE = 1;
 const REQUEST_TIMEOUT_MS = 30_000;
 /** Topics that one request asks for or creates: a cluster of thousands must not make one answer of all. */
 const TOPICS_PER_REQUEST = 200;
-/** Another `apply` may run beside us: what it did first is looked at again, so often. */
-const ROUNDS_MAX = 3;
+/** How long the brokers may take to show what the controller has done, and how often they are asked. */
+const SETTLE_DEADLINE_MS = 15_000;
+const SETTLE_INTERVAL_MS = 50;
+/** Of a cluster whose brokers do not agree on which topics there are. */
+const READS_MAX = 5;
 
 /** The topics of the cluster that begin as ours do, or are in the catalog. Throws KAFKA_UNAVAILABLE. */
 export async function readTopics(admin: TopicAdmin, catalog: readonly TopicSpec[]): Promise<readonly TopicState[]> {
-  return unavailable('read topics', async () => {
-    const known = new Set(catalog.map((spec) => spec.name));
-    const names = (await admin.listTopics()).filter((name) => known.has(name) || name.startsWith('email.'));
-    const states: TopicState[] = [];
-    for (const part of chunks(names)) states.push(...(await readPart(admin, part)));
-    return states;
-  });
+  const known = new Set(catalog.map((spec) => spec.name));
+  for (let reads = 1; ; reads++) {
+    try {
+      const names = (await admin.listTopics()).filter((name) => known.has(name) || name.startsWith('email.'));
+      const states: TopicState[] = [];
+      for (const part of chunks(names)) states.push(...(await readPart(admin, part)));
+      return states;
+    } catch (cause) {
+      // A topic that was just deleted, or created, is listed by one broker and unknown to another.
+      if (!isUnknownTopic(cause) || reads === READS_MAX) throw unavailable('read topics', cause);
+      await sleep(SETTLE_INTERVAL_MS);
+    }
+  }
 }
+
+const isUnknownTopic = (error: unknown): boolean =>
+  (error as { readonly type?: unknown }).type === 'UNKNOWN_TOPIC_OR_PARTITION';
 
 async function readPart(admin: TopicAdmin, names: readonly string[]): Promise<readonly TopicState[]> {
   const resources = names.map((name) => ({ type: TOPIC_RESOURCE, name }));
@@ -76,7 +89,8 @@ export async function planCluster(
 
 /**
  * Creates, grows and alters what the catalog asks for, and nothing else: it never shrinks or deletes, and leaves refusals to
- * whoever reads them. Idempotent, and quick where there is nothing to do. Throws KAFKA_UNAVAILABLE, having done a part.
+ * whoever reads them. Returns when the cluster shows all of it. Idempotent, also where several apply at once, and quick
+ * where there is nothing to do. Throws KAFKA_UNAVAILABLE, having done a part.
  * @returns the plan that was carried out
  */
 export async function applyTopics(
@@ -86,47 +100,56 @@ export async function applyTopics(
   progress: Progress,
 ): Promise<TopicPlan> {
   const plan = await planCluster(admin, catalog, options);
-  await unavailable('apply topics', async () => {
-    await create(admin, plan.creates, catalog, progress);
-    for (const part of chunks(plan.grows)) {
-      const topicPartitions = part.map(({ topic, to }) => ({ topic, count: to }));
-      await admin.createPartitions({ topicPartitions, timeout: REQUEST_TIMEOUT_MS });
-      progress(`${part.length} topics have more partitions`);
-    }
-    for (const part of chunks(plan.alters)) {
-      const resources = part.map(({ topic, own }) => ({
-        type: TOPIC_RESOURCE,
-        name: topic,
-        configEntries: toEntries(own),
-      }));
-      await admin.alterConfigs({ validateOnly: false, resources });
-      progress(`${part.length} topics have other settings`);
-    }
+  if (!changesAnything(plan)) return plan;
+  await carryOut(admin, plan, progress).catch((cause) => {
+    throw unavailable('apply topics', cause);
   });
+  await settled(admin, catalog, options);
   return plan;
 }
 
-async function create(
-  admin: TopicAdmin,
-  wanted: readonly TopicSpec[],
-  catalog: readonly TopicSpec[],
-  progress: Progress,
-): Promise<void> {
-  let missing = wanted;
-  for (let round = 1; missing.length > 0 && round <= ROUNDS_MAX; round++) {
-    for (const part of chunks(missing)) {
-      // False where some were there already, for then the others may not have been waited for.
-      const made = await admin.createTopics({
-        topics: part.map(toRequest),
-        waitForLeaders: true,
-        timeout: REQUEST_TIMEOUT_MS,
-      });
-      if (made) progress(`${part.length} topics created`);
-    }
-    missing = (await planCluster(admin, catalog)).creates;
+async function carryOut(admin: TopicAdmin, plan: TopicPlan, progress: Progress): Promise<void> {
+  for (const part of chunks(plan.creates)) {
+    // Those that someone else created meanwhile are no error, and do not keep the others from being created.
+    await admin.createTopics({ topics: part.map(toRequest), waitForLeaders: false, timeout: REQUEST_TIMEOUT_MS });
+    progress(`${part.length} topics created`);
   }
-  if (missing.length > 0) {
-    throw new PostlaneError('KAFKA_UNAVAILABLE', { what: 'create topics', topics: missing.map(({ name }) => name) });
+  for (const part of chunks(plan.grows)) {
+    const topicPartitions = part.map(({ topic, to }) => ({ topic, count: to }));
+    await admin.createPartitions({ topicPartitions, timeout: REQUEST_TIMEOUT_MS }).catch(unlessGrown);
+    progress(`${part.length} topics have more partitions`);
+  }
+  for (const part of chunks(plan.alters)) {
+    const resources = part.map(({ topic, own }) => ({
+      type: TOPIC_RESOURCE,
+      name: topic,
+      configEntries: toEntries(own),
+    }));
+    await admin.alterConfigs({ validateOnly: false, resources });
+    progress(`${part.length} topics have other settings`);
+  }
+}
+
+/** A topic that someone else grew meanwhile is no error either; whether all have grown is looked at afterwards. */
+function unlessGrown(error: unknown): void {
+  if ((error as { readonly type?: unknown }).type !== 'INVALID_PARTITIONS') throw error;
+}
+
+/** Brokers learn of changes a moment after the controller has made them; whoever goes on earlier reads the old state. */
+async function settled(admin: TopicAdmin, catalog: readonly TopicSpec[], options: TopicPlanOptions): Promise<void> {
+  const deadline = performance.now() + SETTLE_DEADLINE_MS;
+  for (;;) {
+    try {
+      const left = await planCluster(admin, catalog, options);
+      if (!changesAnything(left)) return;
+      const altered = [...left.grows, ...left.alters].map(({ topic }) => topic);
+      const topics = [...left.creates.map(({ name }) => name), ...altered];
+      throw new PostlaneError('KAFKA_UNAVAILABLE', { what: 'topics did not become what was asked for', topics });
+    } catch (error) {
+      // Also while a partition that is new has no leader yet.
+      if (performance.now() >= deadline) throw error;
+    }
+    await sleep(SETTLE_INTERVAL_MS);
   }
 }
 
@@ -146,14 +169,9 @@ function* chunks<T>(items: readonly T[]): Generator<readonly T[]> {
   }
 }
 
-async function unavailable<T>(what: string, work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (cause) {
-    if (cause instanceof PostlaneError) throw cause;
-    // An aggregate says what happened to each topic; one is enough to know why.
-    const [first] = (cause as { readonly errors?: readonly unknown[] }).errors ?? [];
-    const detail = first instanceof Error ? first.message : undefined;
-    throw new PostlaneError('KAFKA_UNAVAILABLE', { what, detail }, { cause });
-  }
+function unavailable(what: string, cause: unknown): PostlaneError {
+  // An aggregate says what happened to each topic; one is enough to know why.
+  const [first] = (cause as { readonly errors?: readonly unknown[] }).errors ?? [];
+  const detail = first instanceof Error ? first.message : undefined;
+  return new PostlaneError('KAFKA_UNAVAILABLE', { what, detail }, { cause });
 }

@@ -94,9 +94,11 @@ export class RegistryClient implements SchemaSource {
 
   async setCompatibility(subject: string, compatibility: string): Promise<void> {
     const path = `/config/${encodeURIComponent(subject)}`;
-    const { status, body } = await this.http.request('PUT', path, { compatibility });
-    if (status !== 200)
-      throw new PostlaneError('REGISTRY_UNAVAILABLE', { what: 'compatibility', subject, status, body });
+    let { status, body } = await this.http.request('PUT', path, { compatibility });
+    // Two who set it for the first time at once conflict in some registries; the second finds it there, and may change it.
+    if (status === 409) ({ status, body } = await this.http.request('PUT', path, { compatibility }));
+    if (status === 200) return;
+    throw new PostlaneError('REGISTRY_UNAVAILABLE', { what: 'compatibility', subject, status, body });
   }
 
   /** Numbers of the versions of a subject, in order; none where there is no such subject. */

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { jest } from '@jest/globals';
 import type { DeliveryResult, EmailJob, ReputationSignal } from '../../src/contracts/generated.ts';
 import { schemas } from '../../src/contracts/generated.ts';
 import type { Topic } from '../../src/contracts/topic.ts';
@@ -7,6 +8,8 @@ import { subjectOf } from '../../src/registry/schema-source.ts';
 import { withInfra } from '../support/infra.ts';
 import { registerUnchecked } from '../support/registry.ts';
 import { codecContract, JOB_BYTES_MAX } from './codec.contract.ts';
+
+jest.setTimeout(60_000);
 
 describe('RegistryCodec', () => {
   const infra = withInfra();
