@@ -11,8 +11,16 @@ import { emit, type Output, Raw } from '../../src/runtime/processor.ts';
 export const NAME = 'delay';
 export const VERSION = '1';
 
-/** When a record of a tier has waited long enough: every record of a tier waits equally long, from its append time. */
-export const dueAt = (tier: DelayTier, record: StoredRecord): Millis => record.at + TIER_MS[tier];
+/**
+ * When a record of a tier has waited long enough: after the tier's time, or at its own `notBefore` where that comes sooner.
+ * What waits for one slow site is written in the order of its slots, so it leaves exactly at them; where records of
+ * several sites alternate, one waits behind another for no longer than its tier, which is within its tolerance.
+ */
+export function dueAt(tier: DelayTier, record: StoredRecord): Millis {
+  const { notBefore } = readEnvelope(record.headers, record.at);
+  const tierOver = record.at + TIER_MS[tier];
+  return notBefore === null ? tierOver : Math.min(tierOver, Math.max(record.at, notBefore));
+}
 
 /** Where a record goes whose tier is over. */
 export interface Released {

@@ -78,14 +78,14 @@ export class Dispatcher {
     return Math.max(paced, (site?.blockedUntil ?? 0) - now);
   }
 
-  /** The next free slot of the unit's site: what is postponed comes back paced. */
+  /** The next free slot of the unit's site, behind what waits here already: what is postponed comes back paced. */
   nextSlot(unit: Unit, now: Millis): Millis {
     const { ratePerMinute } = this.ports.limitsOf(unit);
-    const blockedUntil = this.sites.get(unit.site)?.blockedUntil ?? now;
+    const after = now + Math.max(WAIT_MS_MAX, this.expectedWaitMs(unit, now));
     const [source] = this.ports.sources;
-    if (ratePerMinute === null || !source) return Math.max(blockedUntil, now + WAIT_MS_MAX);
+    if (ratePerMinute === null || !source) return after;
     const limit = { ratePerMinute, sharedBy: this.ports.sharedBy(source, unit) };
-    return Math.max(blockedUntil, this.ports.limits.reserve(`${source.name}|${unit.site}`, limit, now));
+    return this.ports.limits.reserve(`${source.name}|${unit.site}`, limit, after);
   }
 
   add(unit: Unit, now: Millis): void {
