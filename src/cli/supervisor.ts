@@ -62,6 +62,11 @@ export class Supervisor {
     return [...this.#supervised.values()].flatMap(({ name, pid }) => (pid === null ? [] : [{ role: name, pid }]));
   }
 
+  /** How often in a row it has ended soon after it was started. */
+  earlyEnds(name: string): number {
+    return this.#supervised.get(name)?.earlyEnds ?? 0;
+  }
+
   /** The end of a process's log, for an error message. */
   logTail(name: string): readonly string[] {
     return this.#supervised.get(name)?.logTail() ?? [];
@@ -103,6 +108,10 @@ class Supervised {
 
   get pid(): number | null {
     return this.#process?.pid ?? null;
+  }
+
+  get earlyEnds(): number {
+    return this.#earlyEnds;
   }
 
   logTail(): readonly string[] {

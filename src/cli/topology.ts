@@ -9,8 +9,9 @@ export interface LocalProcess {
   /** What it is told on the command line of postlane. */
   readonly args: readonly string[];
   readonly environment: Environment;
-  /** Base URL of its /readyz and /metrics. */
-  readonly url: string;
+  /** Answers with success when it does its work. */
+  readonly readyUrl: string;
+  readonly metricsUrl: string | null;
 }
 
 export interface LocalTopology {
@@ -42,14 +43,16 @@ export function localTopology(port: (name: PortName) => number): LocalTopology {
     roles: ['simulator'],
     args: ['simulator', '--smtp-port', String(smtp), '--http-port', String(port('simulator')), '--raw'],
     environment: {},
-    url: url('simulator'),
+    readyUrl: `${url('simulator')}/stats`,
+    metricsUrl: null,
   };
   const running = RUN.map(({ name, roles }) => ({
     name,
     roles,
     args: ['run', ...roles],
     environment: { ...relay, POSTLANE_HTTP_HOST: HOST, POSTLANE_HTTP_PORT: String(port(name)) },
-    url: url(name),
+    readyUrl: `${url(name)}/readyz`,
+    metricsUrl: `${url(name)}/metrics`,
   }));
   return {
     processes: [simulator, ...running],

@@ -17,6 +17,8 @@ import { Supervisor } from './supervisor.ts';
 import { type LocalProcess, type LocalTopology, localTopology, PORT_NAMES } from './topology.ts';
 
 const READY_DEADLINE_MS = 60_000;
+/** One that ends so often before it was ready will not become so. */
+const EARLY_ENDS_MAX = 4;
 const PROBE_TIMEOUT_MS = 2_000;
 /** A drain may take 30 s; a little more, so that it ends by itself. */
 const STOP_DEADLINE_MS = 40_000;
@@ -128,12 +130,15 @@ async function startProcess(starting: Starting, supervisor: Supervisor, process:
   const own = { ...environment, ...process.environment };
   await supervisor.start({ name: process.name, command, args: [entry, ...process.args], environment: own });
   const ready = async () => {
-    const response = await fetch(`${process.url}/readyz`, { signal: AbortSignal.timeout(PROBE_TIMEOUT_MS) });
+    const response = await fetch(process.readyUrl, { signal: AbortSignal.timeout(PROBE_TIMEOUT_MS) });
     await response.arrayBuffer();
     return response.ok ? true : undefined;
   };
-  const diagnose = () => ({ log: supervisor.logTail(process.name) });
-  await waitFor(`${process.name} to be ready`, ready, { deadlineMs: READY_DEADLINE_MS, diagnose });
+  await waitFor(`${process.name} to be ready`, ready, {
+    deadlineMs: READY_DEADLINE_MS,
+    hopeless: () => (supervisor.earlyEnds(process.name) > EARLY_ENDS_MAX ? { ended: 'again and again' } : undefined),
+    diagnose: () => ({ log: supervisor.logTail(process.name) }),
+  });
   context.tell(`${process.name} is ready`);
 }
 
@@ -150,7 +155,7 @@ function statusOf(
     schemaRegistry: infra.schemaRegistryUrl,
     redis: infra.redisUrl,
     api: null,
-    metrics: topology.processes.map(({ url }) => `${url}/metrics`),
+    metrics: topology.processes.flatMap(({ metricsUrl }) => metricsUrl ?? []),
     console: null,
     simulatorSmtp: topology.simulatorSmtp,
     simulatorJournal: topology.simulatorJournal,

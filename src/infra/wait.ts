@@ -4,8 +4,8 @@ import { PostlaneError } from '../domain/error.ts';
 export interface WaitOptions {
   readonly deadlineMs: number;
   readonly intervalMs?: number;
-  /** Settles when waiting has become pointless; its facts join the error. */
-  readonly failed?: Promise<Readonly<Record<string, unknown>>>;
+  /** Answers facts, which join the error, as soon as waiting has become pointless. */
+  readonly hopeless?: () => Readonly<Record<string, unknown>> | undefined;
   /** Facts that help to see why it did not come; asked only when it did not. */
   readonly diagnose?: () => Readonly<Record<string, unknown>>;
 }
@@ -19,11 +19,7 @@ export async function waitFor<T>(
   options: WaitOptions,
 ): Promise<T> {
   const startedAt = performance.now();
-  let failure: Readonly<Record<string, unknown>> | undefined;
   let cause: unknown;
-  void options.failed?.then((facts) => {
-    failure = facts;
-  });
   for (;;) {
     try {
       const answer = await probe();
@@ -31,6 +27,7 @@ export async function waitFor<T>(
     } catch (error) {
       cause = error;
     }
+    const failure = options.hopeless?.();
     const waitedMs = Math.round(performance.now() - startedAt);
     if (failure !== undefined || waitedMs >= options.deadlineMs) {
       throw new PostlaneError('INFRA_UNAVAILABLE', { what, waitedMs, ...failure, ...options.diagnose?.() }, { cause });

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { Environment } from '../../config/environment.ts';
 import { PostlaneError } from '../../domain/error.ts';
-import { type GuardedProcess, startGuarded } from '../guarded-process.ts';
+import { type Exit, type GuardedProcess, startGuarded } from '../guarded-process.ts';
 import { LogFile } from '../log-file.ts';
 import type { ProcessRecords } from '../process-records.ts';
 import type { NodeSignal, Progress } from '../provider.ts';
@@ -93,10 +93,14 @@ export class Service {
     }
     this.#process = started;
     this.#startedAt = performance.now();
-    void started.exited.then(() => this.#ended(started));
+    let exit: Exit | undefined;
+    void started.exited.then((seen) => {
+      exit = seen;
+      this.#ended(started);
+    });
     await waitFor(`${name} to answer`, async () => ((await ready()) ? true : undefined), {
       deadlineMs: START_DEADLINE_MS,
-      failed: started.exited.then((exit) => ({ ended: exit })),
+      hopeless: () => exit && { ended: exit },
       diagnose: () => ({ log: this.#log.tail() }),
     });
   }
