@@ -58,15 +58,14 @@ export class Dispatcher {
     this.ports = ports;
   }
 
-  /** Waiting units of a site; for metrics and bounds. */
-  waitingFor(site: string): number {
-    return this.sites.get(site)?.length ?? 0;
-  }
-
-  waiting(): number {
-    let sum = this.timed.length;
-    for (const site of this.sites.values()) sum += site.length;
-    return sum;
+  /** Units that wait, per provider; for metrics. */
+  waiting(): ReadonlyMap<string, number> {
+    const counts = new Map<string, number>();
+    for (const site of this.sites.values()) {
+      const provider = site.peek()?.lane.provider;
+      if (provider) counts.set(provider, (counts.get(provider) ?? 0) + site.length);
+    }
+    return counts;
   }
 
   /** When a unit of this site that came now could go, by the limits alone; in lanes of many sites this decides about the ladder. */

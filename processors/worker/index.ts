@@ -53,8 +53,13 @@ export const lanesOf = (policy: QueuePolicy): readonly Lane[] =>
 
 const siteOf = (lane: Lane, job: Job): string => (lane.provider === 'other' ? job.recipient.domain : lane.provider);
 
+export interface WorkerDefinition extends EffectDefinition<EmailJob, Unit, SendResult> {
+  /** Units that wait, per provider; for metrics. */
+  waiting(): ReadonlyMap<string, number>;
+}
+
 /** The worker of one queue: lanes in, mail and results out. */
-export function workerDefinition(ports: WorkerPorts): EffectDefinition<EmailJob, Unit, SendResult> {
+export function workerDefinition(ports: WorkerPorts): WorkerDefinition {
   const { policy, views } = ports;
   const lanes = new Map(lanesOf(policy).map((lane) => [topics.send(lane).name, lane]));
   const dispatcher = new Dispatcher({
@@ -92,6 +97,7 @@ export function workerDefinition(ports: WorkerPorts): EffectDefinition<EmailJob,
       return outputs;
     },
     forget: (unit) => dispatcher.release(unit),
+    waiting: () => dispatcher.waiting(),
     summarise: (all, now) => sentCounts(all, now),
   };
 }

@@ -3,6 +3,7 @@ import { type ProviderRule, QUEUES, type Queue, type SiteLimits, type Source } f
 import { hostEffects } from '../../src/host/effect-host.ts';
 import type { Host, Hosted } from '../../src/host/host.ts';
 import { jobRulesOf } from '../../src/host/job-rules.ts';
+import { sample } from '../../src/host/sampler.ts';
 import { openViews, type Views } from '../../src/host/views.ts';
 import { startLimits } from '../../src/limits/start.ts';
 import { CommitBudget, InFlight } from '../../src/runtime/effects.ts';
@@ -12,6 +13,7 @@ import { createCourier } from '../../src/smtp/courier.ts';
 import type { Courier } from '../../src/smtp/mail.ts';
 import { createMailMaker, type MailMaker } from '../../src/smtp/mail-maker.ts';
 import { lanesOf, workerDefinition } from './index.ts';
+import { ReadAhead } from './read-ahead.ts';
 import { sender } from './send.ts';
 import type { Unit } from './unit.ts';
 
@@ -40,9 +42,10 @@ export async function startWorkers(host: Host, queues: readonly Queue[] = QUEUES
     now: clock.now,
   });
   const inFlight = new InFlight(config.worker.inFlightMax);
-  const budget = new CommitBudget(COMMITS_AT_ONCE);
+  const budget = new CommitBudget({ atOnce: COMMITS_AT_ONCE, perSecond: config.worker.commitsPerSecondMax }, clock);
+  const readAhead = new ReadAhead(config.worker);
   const hosted = await Promise.all(
-    queues.map((queue) => startQueue({ host, queue, limits, views, mails, courier, inFlight, budget })),
+    queues.map((queue) => startQueue({ host, queue, limits, views, mails, courier, inFlight, budget, readAhead })),
   );
   return {
     name: 'worker',
@@ -66,6 +69,7 @@ interface QueueParts {
   readonly courier: Courier;
   readonly inFlight: InFlight;
   readonly budget: CommitBudget;
+  readonly readAhead: ReadAhead;
 }
 
 async function startQueue(parts: QueueParts): Promise<Hosted> {
@@ -91,19 +95,40 @@ async function startQueue(parts: QueueParts): Promise<Hosted> {
     chance: Math.random,
     tell: (unit, what) => telemetry.count('postlane_units_total', { queue, provider: unit.lane.provider, what }),
   });
-  return hostEffects(host, workerGroup(queue), definition, {
+  const hosted = await hostEffects(host, workerGroup(queue), definition, {
     policy,
     inFlight: parts.inFlight,
     budget: parts.budget,
-    readAheadMax: config.worker.siteQueue.unitsMax,
-    readAheadBytesMax: config.worker.siteQueue.bytesMax,
+    readAheadMax: () => parts.readAhead.perLane(),
     onAssigned(tasks) {
+      parts.readAhead.owns(queue, tasks.length);
       for (const { provider } of lanesOf(policy)) {
         const owned = tasks.filter(({ topic }) => topic.endsWith(`.${queue}.${provider}`)).length;
         limits.setShare(`${queue}.${provider}`, owned / (partitions.get(provider) ?? 1));
       }
     },
   });
+  const stopSampling = sample(() => {
+    telemetry.gauge('postlane_units_in_flight', parts.inFlight.used, { queue });
+    telemetry.gauge('postlane_lanes_paused', hosted.pausedLanes(), { queue });
+    const waiting = definition.waiting();
+    for (const { provider } of lanesOf(policy)) {
+      telemetry.gauge('postlane_units_queued', waiting.get(provider) ?? 0, { queue, provider });
+    }
+    for (const source of sources) {
+      for (const { provider } of lanesOf(policy)) {
+        const { source: whole, site } = courier.circuits(source, provider);
+        telemetry.gauge('postlane_circuits_open', (whole ?? site) ? 1 : 0, { source: source.name, provider });
+      }
+    }
+  });
+  return {
+    ...hosted,
+    async stop() {
+      stopSampling();
+      await hosted.stop();
+    },
+  };
 }
 
 function sourcesOf({ config }: Host, queue: Queue): readonly Source[] {

@@ -13,8 +13,7 @@ export interface EffectHostOptions {
   readonly policy: QueuePolicy;
   readonly inFlight: InFlight;
   readonly budget: CommitBudget;
-  readonly readAheadMax: number;
-  readonly readAheadBytesMax: number;
+  readAheadMax(): { readonly units: number; readonly bytes: number };
   /** Told at every assignment which tasks are ours. */
   readonly onAssigned: (tasks: readonly Task[]) => void;
 }
@@ -25,7 +24,7 @@ export async function hostEffects<V, U extends object, R>(
   group: string,
   definition: EffectDefinition<V, U, R>,
   options: EffectHostOptions,
-): Promise<Hosted & { poke(): void }> {
+): Promise<Hosted & { pausedLanes(): number }> {
   const { kafka, log, codec, clock, telemetry, config } = host;
   const drainMs = Math.min(config.worker.drainMs, config.kafka.rebalanceTimeoutMs / 2);
   const intake = new KafkaIntake({
@@ -52,8 +51,7 @@ export async function hostEffects<V, U extends object, R>(
     inFlight: options.inFlight,
     budget: options.budget,
     tickMs: options.policy.tickMs,
-    readAheadMax: options.readAheadMax,
-    readAheadBytesMax: options.readAheadBytesMax,
+    readAheadMax: () => options.readAheadMax(),
     onFatal: (error) => fail(error instanceof Error ? error : new Error(String(error))),
     failpoint,
   });
@@ -70,7 +68,7 @@ export async function hostEffects<V, U extends object, R>(
     name: `${definition.name}.${options.policy.queue}`,
     dead: Promise.race([intake.dead, fatal]),
     idleMs: () => intake.idleMs(),
-    poke: () => processor.poke(),
+    pausedLanes: () => processor.pausedLanes(),
     async stop() {
       await intake.stop();
       await processor.stop(drainMs * DRAIN_SHARE);

@@ -6,6 +6,7 @@ import { ViewFollower, type ViewStore } from '../kafka/view-follower.ts';
 import type { Stoppable } from '../runtime/ports.ts';
 import type { Host } from './host.ts';
 import { MemoryTable } from './memory-table.ts';
+import { sample } from './sampler.ts';
 
 /** A view that knew itself to be current longer ago than this is not trusted: nothing is routed past it. */
 export const STALENESS_MS_MAX = 30 * SECOND_MS;
@@ -33,6 +34,12 @@ export async function openViews(host: Host): Promise<Views> {
     follow(host, topics.cancellations.name, cancellations),
   ];
   await Promise.all(followers.map((follower) => follower.start()));
+  const byTopic = [topics.suppressions.name, topics.scores.name, topics.cancellations.name];
+  const stopSampling = sample(() => {
+    followers.forEach((follower, n) => {
+      telemetry.gauge('postlane_view_staleness_ms', follower.stalenessMs(), { topic: byTopic[n] ?? '' });
+    });
+  });
   return {
     ready: () => followers.every((follower) => follower.stalenessMs() <= STALENESS_MS_MAX),
     suppressionOf: (subject) => suppressions.get(subject),
@@ -40,6 +47,7 @@ export async function openViews(host: Host): Promise<Views> {
     scoreOf: (subject) => scores.get(subject)?.score,
     cancellationOf: (jobId) => cancellations.get(jobId),
     async stop() {
+      stopSampling();
       await Promise.all(followers.map((follower) => follower.stop()));
     },
   };

@@ -30,9 +30,8 @@ export interface EffectProcessorOptions<V, U extends object, R> {
   readonly budget: CommitBudget;
   /** Shortest time between two commits of one partition. */
   readonly tickMs: number;
-  /** Units and bytes that one partition may hold in memory; its reading pauses above. */
-  readonly readAheadMax: number;
-  readonly readAheadBytesMax: number;
+  /** Units and bytes that one partition may hold in memory now; its reading pauses above. */
+  readAheadMax(): { readonly units: number; readonly bytes: number };
   /** A broken invariant: the process must end. */
   readonly onFatal: (error: unknown) => void;
   /** Named places where a test may end the process (FAULTS.md 1); does nothing in production. */
@@ -186,7 +185,8 @@ export class EffectProcessor<V, U extends object, R> implements IntakeHandler {
   }
 
   private isFull(lane: OwnedLane<U, R>): boolean {
-    return lane.live >= this.options.readAheadMax || lane.liveBytes >= this.options.readAheadBytesMax;
+    const { units, bytes } = this.options.readAheadMax();
+    return lane.live >= units || lane.liveBytes >= bytes;
   }
 
   private wakeUp(lane: OwnedLane<U, R>): void {
@@ -303,7 +303,7 @@ export class EffectProcessor<V, U extends object, R> implements IntakeHandler {
 
   /** The log said yes: what was settled is done, what was declared may fly. */
   private believe(lane: OwnedLane<U, R>, attempted: Attempted<U, R>): void {
-    const { inFlight, clock, intake, telemetry, definition } = this.options;
+    const { inFlight, clock, telemetry, definition } = this.options;
     lane.committed = attempted;
     lane.lastCommitAt = clock.now();
     for (const slot of attempted.settled) {
@@ -319,15 +319,21 @@ export class EffectProcessor<V, U extends object, R> implements IntakeHandler {
       lane.flying++;
       void this.fly(lane, slot).catch((error) => this.options.onFatal(error));
     }
-    if (
-      lane.paused &&
-      lane.live * 2 <= this.options.readAheadMax &&
-      lane.liveBytes * 2 <= this.options.readAheadBytesMax
-    ) {
-      lane.paused = false;
-      intake.resume(lane.task);
-    }
+    this.readOn(lane);
     this.pump();
+  }
+
+  /** Reading goes on once half of what the lane may hold is free again. */
+  private readOn(lane: OwnedLane<U, R>): void {
+    const { units, bytes } = this.options.readAheadMax();
+    if (!lane.paused || lane.live * 2 > units || lane.liveBytes * 2 > bytes) return;
+    lane.paused = false;
+    this.options.intake.resume(lane.task);
+  }
+
+  /** Lanes whose reading is paused; for metrics. */
+  pausedLanes(): number {
+    return [...this.lanes.values()].filter(({ paused }) => paused).length;
   }
 
   private async fly(lane: OwnedLane<U, R>, slot: Slot<U, R>): Promise<void> {

@@ -72,10 +72,9 @@ async function live<V, U extends object, R>(
       seek: () => assert(false, 'an effect processor answers where to go on; it does not seek'),
     },
     inFlight: new InFlight(options.inFlightMax ?? 4),
-    budget: new CommitBudget(2),
+    budget: new CommitBudget({ atOnce: 2, perSecond: 1_000 }, clock),
     tickMs: options.tickMs ?? 5,
-    readAheadMax: READ_AHEAD_MAX,
-    readAheadBytesMax: 1_000_000,
+    readAheadMax: () => ({ units: READ_AHEAD_MAX, bytes: 1_000_000 }),
     onFatal: (error) => fatal.push(error),
   });
   const tasks: Task[] = definition.inputs.flatMap((topic) =>
