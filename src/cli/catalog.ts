@@ -15,6 +15,7 @@ export function catalogOptions(config: Config): Partial<CatalogOptions> {
   return {
     partitionFactor: config.topics.partitionFactor,
     replicationFactor: config.topics.replicationFactor,
+    overrides: config.topics.overrides,
     jobBytesMax: config.job.bytesMax,
     dedupWindowMs: config.router.dedupWindowMs,
     ageMaxMs: Math.max(config.router.ageMaxMs, ...config.queues.map((queue) => queue.ageMaxMs)),

@@ -39,7 +39,19 @@ export function build(read: Read): Config {
     stateDir: read.state_dir,
     logs: { level: read.logs.level, addressKey: read.logs.address_key },
     job: { bytesMax: read.job.max_size },
-    topics: { partitionFactor: read.topics.partition_factor, replicationFactor: read.topics.replication_factor },
+    topics: {
+      partitionFactor: read.topics.partition_factor,
+      replicationFactor: read.topics.replication_factor,
+      overrides: Object.fromEntries(
+        read.topics.overrides.map(({ topic, partitions, retention }) => [
+          topic,
+          {
+            ...(partitions !== null && { partitions }),
+            ...(retention !== null && { retentionMs: retention === 'forever' ? Number.POSITIVE_INFINITY : retention }),
+          },
+        ]),
+      ),
+    },
     router: {
       dedupWindowMs: read.router.dedup_window,
       batchMax: read.router.batch_max,

@@ -77,6 +77,13 @@ const router = record({
   max_age: duration({ min: MINUTE_MS, max: 30 * DAY_MS, default: 72 * HOUR_MS }),
 });
 
+/** What is different about a topic, or about all topics of an entry of topics.yaml; checked against it by the catalog. */
+const topicOverride = record({
+  topic: text({ pattern: /^email\.[a-z0-9.{}-]{1,240}$/, what: 'the name of a topic, or of an entry of topics.yaml' }),
+  partitions: optional(integer({ min: 1, max: 1_000 })),
+  retention: optional(wordOr(['forever'], duration({ min: HOUR_MS, max: 3_650 * DAY_MS }))),
+});
+
 const bounds = (mails: number, megabytes: number) =>
   record({
     max_mails: integer({ min: 1, max: 1_000_000, default: mails }),
@@ -146,6 +153,7 @@ export const postlaneYaml = record({
   topics: record({
     partition_factor: integer({ min: 1, max: 100, default: 1 }),
     replication_factor: integer({ min: 1, max: 10, default: 1 }),
+    overrides: list(topicOverride, { max: 200 }),
   }),
   router,
   worker,

@@ -1,3 +1,4 @@
+import type { TopicOverride } from '../contracts/catalog.ts';
 import type { Pool, ProviderRule, QueuePolicy, Sender, Source } from '../domain/policy.ts';
 
 /**
@@ -62,6 +63,8 @@ export interface TopicConfig {
   /** Multiplies the partition counts of topics.yaml. */
   readonly partitionFactor: number;
   readonly replicationFactor: number;
+  /** By the name of a topic, or of an entry of topics.yaml (`email.send.{queue}.{provider}`). */
+  readonly overrides: Readonly<Record<string, TopicOverride>>;
 }
 
 export interface RouterConfig {

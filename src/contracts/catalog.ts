@@ -57,7 +57,7 @@ export const CATALOG_DEFAULTS: CatalogOptions = {
   tiers: DELAY_TIERS,
   partitionFactor: 1,
   replicationFactor: 1,
-  jobBytesMax: 5 * 1024 * 1024,
+  jobBytesMax: 5_000_000,
   ageMaxMs: 72 * HOUR_MS,
   dedupWindowMs: 7 * DAY_MS,
   overrides: {},

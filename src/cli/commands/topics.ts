@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import type { Config } from '../../config/types.ts';
+import { PostlaneError } from '../../domain/error.ts';
 import { createKafka } from '../../kafka/client.ts';
 import type { TopicAdmin } from '../../kafka/topic-admin.ts';
 import { applyTopics, planCluster } from '../../kafka/topic-admin.ts';
@@ -62,12 +63,14 @@ const planOptions = (options: TopicsOptions): TopicPlanOptions => ({
   allowStateGrowth: options.allowStateGrowth === true,
 });
 
-/** Works with a connected admin client, and closes it. */
+/** Works with a connected admin client, and closes it. Throws KAFKA_UNAVAILABLE where there is no broker. */
 export async function withAdmin<T>(config: Config, work: (admin: TopicAdmin) => Promise<T>): Promise<T> {
   const { brokers, clientId } = config.kafka;
   const admin = (await createKafka({ brokers, clientId: `${clientId}-topics` })).admin();
   try {
-    await admin.connect();
+    await admin.connect().catch((cause) => {
+      throw new PostlaneError('KAFKA_UNAVAILABLE', { what: 'no broker answers', brokers }, { cause });
+    });
     return await work(admin);
   } finally {
     await admin.disconnect();
