@@ -1,33 +1,18 @@
-import { createHash } from 'node:crypto';
-import { join, resolve } from 'node:path';
 import type { Environment } from '../config/environment.ts';
-import { PostlaneError } from '../domain/error.ts';
-import { startGuarded } from './guarded-process.ts';
-import { LogFile } from './log-file.ts';
-import { CONFLUENT_API_PATH } from './native/registry.ts';
+import {
+  COMPOSE_UP_DEADLINE_MS,
+  Compose,
+  type ComposeOptions,
+  composeInfra,
+  composePorts,
+  composeReached,
+} from './compose.ts';
 import { output } from './native/tools.ts';
-import { packageRoot } from './package-root.ts';
-import { rememberedPorts } from './ports.ts';
-import { answersPing, answersSubjects, countBrokers } from './probes.ts';
 import { ProcessRecords } from './process-records.ts';
-import type { Infra, InfraProvider, NodeSignal, Progress } from './provider.ts';
-import { waitFor } from './wait.ts';
+import type { Infra, InfraProvider, Progress } from './provider.ts';
 
 /** A client without an engine is common, and can take long to say so. */
 const ANSWER_DEADLINE_MS = 5_000;
-/** Covers the download of the images. */
-const UP_DEADLINE_MS = 10 * 60_000;
-const COMMAND_DEADLINE_MS = 60_000;
-const READY_DEADLINE_MS = 60_000;
-
-const SERVICES = ['kafka', 'registry', 'redis'] as const;
-type ServiceName = (typeof SERVICES)[number];
-
-export interface DockerOptions {
-  /** Holds the remembered ports and the logs; the containers' data lies in volumes of a project named after it. */
-  readonly dataDirectory: string;
-  readonly environment: Environment;
-}
 
 /** Whether a Docker engine with Compose answers within five seconds. */
 export async function dockerAnswers(environment: Environment): Promise<boolean> {
@@ -37,16 +22,11 @@ export async function dockerAnswers(environment: Environment): Promise<boolean> 
 }
 
 /** Containers, as docker-compose.kafka.yml describes them. */
-export function dockerProvider(options: DockerOptions): InfraProvider {
+export function dockerProvider(options: ComposeOptions): InfraProvider {
   return { name: 'docker', start: (progress) => startDocker(options, progress) };
 }
 
-/** Two data directories of one machine are two projects, with containers, networks and volumes of their own. */
-export function projectName(dataDirectory: string): string {
-  return `postlane-${createHash('sha256').update(resolve(dataDirectory)).digest('hex').slice(0, 12)}`;
-}
-
-async function startDocker(options: DockerOptions, progress: Progress): Promise<Infra> {
+async function startDocker(options: ComposeOptions, progress: Progress): Promise<Infra> {
   const records = await ProcessRecords.claim(options.dataDirectory);
   try {
     return await startProject(options, progress, records);
@@ -56,129 +36,29 @@ async function startDocker(options: DockerOptions, progress: Progress): Promise<
   }
 }
 
-async function startProject(options: DockerOptions, progress: Progress, records: ProcessRecords): Promise<Infra> {
-  const ports = await rememberedPorts(join(options.dataDirectory, 'docker-ports.json'), SERVICES);
+async function startProject(options: ComposeOptions, progress: Progress, records: ProcessRecords): Promise<Infra> {
+  const ports = await composePorts(options.dataDirectory);
   const compose = new Compose(options, ports);
   progress('starting containers (images are downloaded once)');
   let stopping: Promise<void> | undefined;
   const stop = () => {
     stopping ??= (async () => {
       try {
-        await compose.run(['down', '--timeout', '20'], COMMAND_DEADLINE_MS);
+        await compose.down();
       } finally {
         await records.release();
       }
     })();
     return stopping;
   };
-  const infra = infraOf(compose, ports, stop);
   try {
     // Earlier containers of this project are taken over, or replaced where their configuration changed.
-    await compose.run(['up', '--detach', '--wait', '--remove-orphans'], UP_DEADLINE_MS, progress);
-    await Promise.all(SERVICES.map((service) => reached(service, ports[service])));
+    await compose.run(['up', '--detach', '--wait', '--remove-orphans'], COMPOSE_UP_DEADLINE_MS, progress);
+    await composeReached(ports);
   } catch (cause) {
     await stop();
     throw cause;
   }
   progress('containers are up');
-  return infra;
-}
-
-function infraOf(compose: Compose, ports: Readonly<Record<ServiceName, number>>, stop: () => Promise<void>): Infra {
-  const start = async (service: ServiceName) => {
-    await compose.run(['up', '--detach', '--wait', '--no-deps', service], UP_DEADLINE_MS);
-    await reached(service, ports[service]);
-  };
-  const onlyBroker = (broker: number) => {
-    if (broker !== 1) throw new PostlaneError('INFRA_UNAVAILABLE', { what: `broker ${broker}: there is one` });
-  };
-  return {
-    provider: 'docker',
-    brokers: [`127.0.0.1:${ports.kafka}`],
-    schemaRegistryUrl: `http://127.0.0.1:${ports.registry}${CONFLUENT_API_PATH}`,
-    redisUrl: `redis://127.0.0.1:${ports.redis}`,
-    processes: () => [],
-    killBroker: async (signal, broker = 1) => {
-      onlyBroker(broker);
-      await compose.signal('kafka', signal);
-    },
-    startBroker: async (broker = 1) => {
-      onlyBroker(broker);
-      await start('kafka');
-    },
-    killRegistry: (signal) => compose.signal('registry', signal),
-    startRegistry: () => start('registry'),
-    killRedis: (signal) => compose.signal('redis', signal),
-    startRedis: () => start('redis'),
-    stop,
-  };
-}
-
-async function reached(service: ServiceName, port: number): Promise<void> {
-  const address = { host: '127.0.0.1', port };
-  const probes: Readonly<Record<ServiceName, () => Promise<boolean>>> = {
-    kafka: async () => (await countBrokers(address)) > 0,
-    registry: () => answersSubjects(`http://127.0.0.1:${port}${CONFLUENT_API_PATH}`),
-    redis: () => answersPing(address),
-  };
-  const probe = probes[service];
-  const answer = async () => ((await probe()) ? true : undefined);
-  await waitFor(`container ${service} to answer at its published port`, answer, { deadlineMs: READY_DEADLINE_MS });
-}
-
-/** `docker compose` for one project. */
-class Compose {
-  readonly #options: DockerOptions;
-  readonly #environment: Environment;
-  readonly #prefix: readonly string[];
-
-  constructor(options: DockerOptions, ports: Readonly<Record<ServiceName, number>>) {
-    this.#options = options;
-    this.#environment = {
-      ...options.environment,
-      POSTLANE_KAFKA_PORT: String(ports.kafka),
-      POSTLANE_REGISTRY_PORT: String(ports.registry),
-      POSTLANE_REDIS_PORT: String(ports.redis),
-    };
-    const file = join(packageRoot(), 'docker-compose.kafka.yml');
-    this.#prefix = ['compose', '--file', file, '--project-name', projectName(options.dataDirectory)];
-  }
-
-  async run(args: readonly string[], deadlineMs: number, progress?: Progress): Promise<void> {
-    const log = new LogFile(join(this.#options.dataDirectory, 'logs', 'docker.log'));
-    const started = await startGuarded({
-      name: 'docker',
-      command: 'docker',
-      args: [...this.#prefix, ...args],
-      environment: this.#environment,
-      log,
-      watch: progress && ((text) => stepsOf(text).forEach(progress)),
-    });
-    const timer = setTimeout(() => started.signal('SIGKILL'), deadlineMs);
-    const exit = await started.exited;
-    clearTimeout(timer);
-    const tail = log.tail();
-    log.close();
-    if (exit.status === 0) return;
-    throw new PostlaneError('INFRA_UNAVAILABLE', { what: `docker compose ${args.join(' ')}`, ...exit, log: tail });
-  }
-
-  async signal(service: ServiceName, signal: NodeSignal): Promise<void> {
-    await this.run(['kill', '--signal', signal, service], COMMAND_DEADLINE_MS);
-    if (signal !== 'SIGKILL' && signal !== 'SIGTERM') return;
-    const running = ['ps', '--services', '--status', 'running'];
-    const gone = async () => {
-      const services = await output('docker', [...this.#prefix, ...running], this.#environment);
-      return services !== undefined && !services.split('\n').includes(service) ? true : undefined;
-    };
-    await waitFor(`the end of container ${service}`, gone, { deadlineMs: COMMAND_DEADLINE_MS });
-  }
-}
-
-/** The lines of Compose's plain progress that say that something is done. */
-function stepsOf(text: string): readonly string[] {
-  return text
-    .split('\n')
-    .map((line) => line.trim())
-    .filter((line) => /(Pulled|Created|Started|Healthy)$/.test(line));
+  return composeInfra(compose, ports, stop);
 }

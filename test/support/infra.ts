@@ -1,10 +1,10 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { environment } from '../../src/config/environment.ts';
+import { type Environment, environment } from '../../src/config/environment.ts';
 import { chooseProvider } from '../../src/infra/choose.ts';
 import { packageRoot } from '../../src/infra/package-root.ts';
-import type { Infra, ProviderName } from '../../src/infra/provider.ts';
+import type { Infra, InfraProvider, ProviderName } from '../../src/infra/provider.ts';
 
 export interface TestInfraOptions {
   /** One of its own, which the test may break. Default: that of the whole run, where there is one. */
@@ -28,7 +28,7 @@ export async function startTestInfra(options: TestInfraOptions = {}): Promise<In
     if (options.dataDirectory === undefined) await rm(dataDirectory, { recursive: true, force: true, maxRetries: 3 });
   };
   try {
-    const provider = await chooseProvider({
+    const chosen = await chooseProvider({
       name: options.provider,
       given: options.own || options.provider ? {} : shared,
       environment: rest,
@@ -36,6 +36,7 @@ export async function startTestInfra(options: TestInfraOptions = {}): Promise<In
       downloadsDirectory: join(packageRoot(), '.postlane', 'downloads'),
       nodes: options.nodes,
     });
+    const provider = chosen.name === 'docker' ? await inContainers(dataDirectory, rest) : chosen;
     const infra = await provider.start(options.progress ?? (() => undefined));
     const stop = async () => {
       try {
@@ -49,6 +50,12 @@ export async function startTestInfra(options: TestInfraOptions = {}): Promise<In
     await cleanUp();
     throw cause;
   }
+}
+
+/** Loaded only where it is used: a large library. */
+async function inContainers(dataDirectory: string, ownEnvironment: Environment): Promise<InfraProvider> {
+  const { testcontainersProvider } = await import('./testcontainers.ts');
+  return testcontainersProvider({ dataDirectory, environment: ownEnvironment });
 }
 
 /** Infrastructure for every test of the surrounding `describe`; the answer may be called in tests and hooks only. */

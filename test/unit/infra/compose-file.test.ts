@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse } from 'yaml';
-import { projectName } from '../../../src/infra/docker.ts';
+import { projectName } from '../../../src/infra/compose.ts';
 import { brokerProperties } from '../../../src/infra/native/broker.ts';
 import { packageRoot } from '../../../src/infra/package-root.ts';
 
