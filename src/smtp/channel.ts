@@ -181,15 +181,11 @@ export class Channel {
   private received(chunk: Buffer): void {
     if (this.broken !== null) return;
     const replies = this.reader.push(chunk);
-    // A reply that nobody asked for, mostly 421 before an idle connection is closed.
-    const unasked = replies !== null && replies.length > this.due;
-    if (replies !== null) {
-      const asked = replies.slice(0, this.due);
-      this.due -= asked.length;
-      this.replies.push(...asked);
-    }
-    if (replies === null) this.fail('garbage', null);
-    else if (unasked) this.fail('reset', 'unasked reply');
+    if (replies === null) return this.fail('garbage', null);
+    this.replies.push(...replies);
+    this.due -= replies.length;
+    // A reply that nobody asked for, mostly 421 before the server hangs up. It can still be read; nothing after it makes sense.
+    if (this.due < 0) this.fail('reset', 'unasked reply');
     else if (replies.length > 0) this.rouse();
   }
 

@@ -135,15 +135,13 @@ export class SmtpConnection {
 
   private async content(message: Buffer): Promise<DeliveryOutcome> {
     const stuffed = stuffDots(message);
-    const broken = this.channel.failure;
-    if (broken !== null) return failed('body', broken.reason, broken.detail);
+    if (this.isInterrupted) return this.interrupted();
     this.channel.expect(1);
     if (stuffed.length <= ONE_WRITE_BYTES_MAX) {
       this.channel.writeTogether(stuffed, FINAL_DOT);
     } else {
       await this.channel.writeBlocks(stuffed, this.patience.body);
-      // A reply before the dot is the server's last word: it has stopped listening.
-      if (this.channel.replied || this.channel.failure !== null) return this.interrupted();
+      if (this.isInterrupted) return this.interrupted();
       this.channel.writeTogether(FINAL_DOT);
     }
     const answer = await this.channel.read(this.patience.dot);
@@ -151,6 +149,11 @@ export class SmtpConnection {
     this.transactionOpen = false;
     if (isPositive(answer)) return acceptedBy(answer);
     return this.refusal('dot', answer);
+  }
+
+  /** A reply before the dot is the server's last word: it has stopped listening. */
+  private get isInterrupted(): boolean {
+    return this.channel.replied || this.channel.failure !== null;
   }
 
   private async interrupted(): Promise<DeliveryOutcome> {

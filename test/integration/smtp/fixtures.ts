@@ -1,0 +1,57 @@
+import { type Mailbox, parseMailbox } from '../../../src/domain/address.ts';
+import type { SiteLimits, Source } from '../../../src/domain/policy.ts';
+import { type CourierOptions, createCourier } from '../../../src/smtp/courier.ts';
+import type { OutgoingMail } from '../../../src/smtp/mail.ts';
+
+export const mailbox = (address: string): Mailbox => {
+  const parsed = parseMailbox(address);
+  if (!parsed.ok) throw new Error(`${address}: ${parsed.fault}`);
+  return parsed.value;
+};
+
+export const limits: SiteLimits = { connectionsMax: 10, messagesPerConnectionMax: 100, ratePerMinute: null };
+
+export const sourceAt = (port: number, rest: Partial<Source> = {}): Source => ({
+  name: 'relay',
+  mode: 'relay',
+  host: '127.0.0.1',
+  port,
+  tls: 'none',
+  tlsVerify: true,
+  user: null,
+  password: null,
+  localAddress: null,
+  helo: 'client.example',
+  connectionsMax: 10,
+  messagesPerConnectionMax: 100,
+  ...rest,
+});
+
+export const mailOf = (rest: Partial<OutgoingMail> & { readonly text?: string } = {}): OutgoingMail => ({
+  from: mailbox('b+token@bounce.shop.example'),
+  to: mailbox('user@google.test'),
+  message: Buffer.from(rest.text ?? 'Subject: hello\r\n\r\n.a line with a dot\r\n'),
+  smtputf8: false,
+  eightBit: false,
+  ...rest,
+});
+
+/** A courier whose ten minutes of patience are three seconds. */
+export const courierWith = (options: Partial<CourierOptions> = {}) =>
+  createCourier({
+    credentials: async () => null,
+    circuit: { failures: 5, resetMs: 60_000 },
+    patienceFactor: 0.005,
+    idleMs: 10_000,
+    now: Date.now,
+    ...options,
+  });
+
+/** Waits for a condition; fails after `withinMs`. */
+export async function eventually(condition: () => boolean, withinMs = 5_000): Promise<void> {
+  const deadline = performance.now() + withinMs;
+  while (!condition()) {
+    if (performance.now() > deadline) throw new Error('the condition did not come true');
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
