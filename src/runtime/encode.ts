@@ -1,8 +1,10 @@
 import { topics } from '../contracts/topic.ts';
+import { isPostlaneError } from '../domain/error.ts';
 import type { Millis } from '../domain/time.ts';
 import type { Codec } from './codec.ts';
 import type { LogRecord, StoredRecord, Task } from './ports.ts';
 import { emit, type Output, Raw } from './processor.ts';
+import { shortened } from './shorten.ts';
 
 /** Turns typed outputs into bytes for the log. Raw values pass through untouched. */
 export function encodeOutputs(codec: Codec, outputs: readonly Output[]): LogRecord[] {
@@ -14,11 +16,24 @@ export function encodeOutputs(codec: Codec, outputs: readonly Output[]): LogReco
         ? null
         : output.value instanceof Raw
           ? output.value.bytes
-          : codec.encode(output.topic, output.value),
+          : encodeFitting(codec, output, output.value),
     ...(output.headers === undefined ? {} : { headers: output.headers }),
     ...(output.partition === undefined ? {} : { partition: output.partition }),
   }));
 }
+
+function encodeFitting(codec: Codec, output: Output, value: unknown): Buffer {
+  try {
+    return codec.encode(output.topic, value);
+  } catch (error) {
+    const short = isPostlaneError(error, 'LIMIT_EXCEEDED') ? shortened(output.topic.schema, value) : null;
+    if (short === null) throw error;
+    return codec.encode(output.topic, short);
+  }
+}
+
+/** Longest key under which a dead letter is written; one that is longer is only in the letter. */
+const KEY_BYTES_MAX = 1_024;
 
 /** Detail texts of dead letters are for people; this is as long as one may be. */
 const DETAIL_LENGTH_MAX = 500;
@@ -37,7 +52,8 @@ export function deadLetter(
     readonly at: Millis;
   },
 ): Output {
-  return emit(topics.deadLetters, record.key === null ? null : record.key.toString('utf8'), {
+  const hasKey = record.key !== null && record.key.length <= KEY_BYTES_MAX;
+  return emit(topics.deadLetters, hasKey ? keyText(record) : null, {
     topic: task.topic,
     partition: task.partition,
     offset: record.offset,
