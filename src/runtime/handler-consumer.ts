@@ -168,7 +168,7 @@ export class HandlerConsumer<V> implements IntakeHandler {
       }
       await this.handleAll(owned, records);
     } catch (error) {
-      await this.recover(task, error);
+      await this.recover(task, owned, error);
     }
     return owned?.nextOffset ?? first.offset;
   }
@@ -215,7 +215,7 @@ export class HandlerConsumer<V> implements IntakeHandler {
       sought: false,
     };
     this.owning.set(id, owned);
-    if (begin !== committedOffset) this.planCommit(task, commitMs);
+    if (owned.nextOffset !== committedOffset) this.planCommit(task, commitMs);
     return owned;
   }
 
@@ -250,22 +250,24 @@ export class HandlerConsumer<V> implements IntakeHandler {
     const id = taskId(task);
     const handledTo = this.handledTo.get(id);
     if (this.letGo || this.migrated.has(id)) return;
+    let owned = this.owning.get(id) ?? null;
     try {
       // After a failed commit the task is not open: nothing else may come that would open it.
-      const owned = this.owning.get(id) ?? (handledTo === undefined ? null : await this.openAt(task, handledTo));
+      if (owned === null && handledTo !== undefined) owned = await this.openAt(task, handledTo);
       if (owned) await this.commit(owned);
     } catch (error) {
-      await this.recover(task, error);
-      this.planCommit(task, this.options.commitMs);
+      await this.recover(task, owned, error);
     }
   }
 
   /** The handler, the registry or the broker failed: say so, and try the same again after a pause. */
-  private async recover(task: Task, error: unknown): Promise<void> {
-    const { log, failed, intake, clock } = this.options;
+  private async recover(task: Task, owned: Owned | null, error: unknown): Promise<void> {
+    const { log, failed, intake, clock, commitMs } = this.options;
     const id = taskId(task);
     if (isPostlaneError(error, 'BUG')) throw error;
     failed(error, task);
+    // Of an earlier generation: whatever happened to it, the task is somebody else's by now, or ours anew.
+    if (owned !== null && !this.isCurrent(owned)) return;
     const isMigrated = isPostlaneError(error, 'TASK_MIGRATED');
     if (isMigrated || isPostlaneError(error, 'KAFKA_COMMIT_UNKNOWN')) {
       this.owning.delete(id);
@@ -276,6 +278,8 @@ export class HandlerConsumer<V> implements IntakeHandler {
       this.migrated.add(id);
       return intake.rejoin();
     }
+    // What was handled is not committed yet, and perhaps nothing more comes that would see to it.
+    this.planCommit(task, commitMs);
     const failures = (this.failures.get(id) ?? 0) + 1;
     this.failures.set(id, failures);
     const pauseMs = Math.min(RETRY_MS_MAX, RETRY_MS_MIN * 2 ** Math.min(failures - 1, DOUBLINGS_MAX));
