@@ -274,6 +274,23 @@ describe('handing records to a handler', () => {
     void fed;
   });
 
+  it('commits nothing for a partition that it has let go, when its handler ends after all', async () => {
+    const world = new World();
+    world.append(2);
+    let finish: () => void = () => undefined;
+    const member = new Member(world, { handle: () => new Promise<void>((resolve) => (finish = resolve)) });
+    await member.join(1, 0);
+    const fed = member.feed();
+    await settled();
+    // The drain has timed out: the intake goes on without waiting for us.
+    void member.consumer.revoking();
+    await member.join(2);
+    await world.clock.advance(2 * COMMIT_MS);
+    finish();
+    await expect(fed).resolves.toBe(true);
+    expect([world.committed(), member.failures]).toEqual([undefined, []]);
+  });
+
   it('does not hand a result over twice at a time when its partition goes and comes back under a slow handler', async () => {
     const world = new World();
     world.append(2);
