@@ -68,13 +68,22 @@ export class Dispatcher {
     return counts;
   }
 
-  /** When a unit of this site that came now could go, by the limits alone; in lanes of many sites this decides about the ladder. */
-  expectedWaitMs(unit: Unit, now: Millis): number {
+  /** How long a unit of this site that came now would wait, by the limits alone. */
+  private expectedWaitMs(unit: Unit, now: Millis): number {
     const site = this.sites.get(unit.site);
     const { ratePerMinute } = this.ports.limitsOf(unit);
     const paced =
       ratePerMinute === null ? 0 : ((site?.length ?? 0) * 60_000) / (ratePerMinute * this.ports.sources.length);
     return Math.max(paced, (site?.blockedUntil ?? 0) - now);
+  }
+
+  /**
+   * True where a unit of a lane of many sites must go to the ladder instead of filling the worker. What comes back from
+   * there has a slot and is met with more patience: it comes a little early by design, and is not sent round again.
+   */
+  mustPostpone(unit: Unit, now: Millis): boolean {
+    const patienceMs = unit.envelope.postponements > 0 ? 2 * WAIT_MS_MAX : WAIT_MS_MAX;
+    return this.expectedWaitMs(unit, now) > patienceMs;
   }
 
   /** The next free slot of the unit's site, behind what waits here already: what is postponed comes back paced. */

@@ -12,7 +12,7 @@ import { deadLetter } from '../../src/runtime/encode.ts';
 import type { RateLimits } from '../../src/runtime/limits-port.ts';
 import type { Task } from '../../src/runtime/ports.ts';
 import { emit, type Input, type Output } from '../../src/runtime/processor.ts';
-import { Dispatcher, WAIT_MS_MAX } from './dispatcher.ts';
+import { Dispatcher } from './dispatcher.ts';
 import { postponed, skip, uncertainOutputs, type Views, WORKER_NAME, WORKER_VERSION } from './plan.ts';
 import { type Attempt, settle } from './settle.ts';
 import type { Unit } from './unit.ts';
@@ -142,7 +142,7 @@ function admit(
     return { kind: 'settled', outputs: uncertainOutputs(unit, ports.policy.onUncertain, now) };
   }
   // In a lane of many sites a slow one must not fill the worker: its mails take the site's next free slots on the ladder.
-  if (lane.provider === 'other' && dispatcher.expectedWaitMs(unit, now) > WAIT_MS_MAX) {
+  if (lane.provider === 'other' && dispatcher.mustPostpone(unit, now)) {
     ports.tell(unit, 'postponed');
     return { kind: 'settled', outputs: [postponed(unit, dispatcher.nextSlot(unit, now), {}, now)] };
   }

@@ -1,5 +1,5 @@
 import { dueAt } from '../../processors/delay/step.ts';
-import { Dispatcher, WAIT_MS_MAX } from '../../processors/worker/dispatcher.ts';
+import { Dispatcher } from '../../processors/worker/dispatcher.ts';
 import { postponed } from '../../processors/worker/plan.ts';
 import type { Unit } from '../../processors/worker/unit.ts';
 import { readEnvelope, writeEnvelope } from '../../src/domain/envelope.ts';
@@ -78,7 +78,7 @@ it(
         source: null,
         state: 'queued',
       };
-      if (dispatcher.expectedWaitMs(unit, now) <= WAIT_MS_MAX) {
+      if (!dispatcher.mustPostpone(unit, now)) {
         written.set(unit, writes);
         return dispatcher.add(unit, now);
       }
