@@ -87,9 +87,11 @@ export class RegistryClient implements SchemaSource {
 
   /** The compatibility that is set for the subject itself; null where none is. */
   async compatibilityOf(subject: string): Promise<string | null> {
-    const { body } = await this.http.request('GET', `/config/${encodeURIComponent(subject)}`);
+    const { status, body } = await this.http.request('GET', `/config/${encodeURIComponent(subject)}`);
     const level = (body as { compatibilityLevel?: unknown } | null)?.compatibilityLevel;
-    return typeof level === 'string' ? level : null;
+    if (typeof level === 'string') return level;
+    if (status === 404) return null;
+    throw new PostlaneError('REGISTRY_UNAVAILABLE', { what: 'compatibility', subject, status });
   }
 
   async setCompatibility(subject: string, compatibility: string): Promise<void> {
@@ -103,8 +105,10 @@ export class RegistryClient implements SchemaSource {
 
   /** Numbers of the versions of a subject, in order; none where there is no such subject. */
   async versionsOf(subject: string): Promise<readonly number[]> {
-    const { body } = await this.http.request('GET', `/subjects/${encodeURIComponent(subject)}/versions`);
-    return Array.isArray(body) ? body.map(Number).sort((one, other) => one - other) : [];
+    const { status, body } = await this.http.request('GET', `/subjects/${encodeURIComponent(subject)}/versions`);
+    if (Array.isArray(body)) return body.map(Number).sort((one, other) => one - other);
+    if (status === 404) return [];
+    throw new PostlaneError('REGISTRY_UNAVAILABLE', { what: 'versions', subject, status });
   }
 
   /** Text of one version's schema. */

@@ -44,14 +44,29 @@ describe('RegistryClient', () => {
     ['says 503 without a body', (_, response) => response.writeHead(503).end()],
     ['wants a password', (_, response) => json(response, 401, { error_code: 401 })],
     ['is asked too often', (_, response) => json(response, 429, { error_code: 429 })],
-    ['says 200 and means nothing', (_, response) => response.writeHead(200).end('<html>welcome</html>')],
-    ['says null', (_, response) => json(response, 200, null)],
+    ['says 503 and means a page', (_, response) => response.writeHead(503).end('<html>sorry</html>')],
+    ['says 500 and null', (_, response) => json(response, 500, null)],
     ['hangs', () => undefined],
     ['hangs up', (_, response) => response.destroy()],
     ['stops in the middle', (_, response) => void response.writeHead(200, { 'content-length': '1000' }).write('[')],
-  ])('decides nothing about an id when the registry %s', async (_, handler) => {
+    ['says 500 in words that look like an answer', (_, response) => json(response, 500, [{ subject: 'b-value' }])],
+  ])('decides nothing when the registry %s', async (_, handler) => {
     handle = handler;
-    await expect(client.find('a-value', 1)).rejects.toMatchObject({ code: 'REGISTRY_UNAVAILABLE' });
+    const unavailable = { code: 'REGISTRY_UNAVAILABLE' };
+    await Promise.all([
+      expect(client.find('a-value', 1)).rejects.toMatchObject(unavailable),
+      expect(client.versionsOf('a-value')).rejects.toMatchObject(unavailable),
+      expect(client.compatibilityOf('a-value')).rejects.toMatchObject(unavailable),
+      expect(client.setCompatibility('a-value', 'FULL')).rejects.toMatchObject(unavailable),
+    ]);
+  });
+
+  it('decides nothing when something else answers', async () => {
+    handle = (_, response) => response.writeHead(200).end('<html>welcome</html>');
+    const unavailable = { code: 'REGISTRY_UNAVAILABLE' };
+    await expect(client.find('a-value', 1)).rejects.toMatchObject(unavailable);
+    await expect(client.versionsOf('a-value')).rejects.toMatchObject(unavailable);
+    await expect(client.compatibilityOf('a-value')).rejects.toMatchObject(unavailable);
   });
 
   it.each<[string, Handler]>([
