@@ -91,6 +91,8 @@ class PooledCourier implements Courier {
   private guarded(route: Route, attempt: () => Promise<DeliveryOutcome>): Promise<DeliveryOutcome> {
     const { source, site } = route;
     if (source.mode !== 'relay') return this.sites.run(siteKey(source, site), attempt);
+    // Not a trial of the relay: nothing would be tried.
+    if (this.sites.room(siteKey(source, site)) === 0) return Promise.resolve(failed('connect', 'circuit-open'));
     return this.relays.run(source.name, async () => {
       let outcome: DeliveryOutcome | null = null;
       const judged = await this.sites.run(siteKey(source, site), async () => {

@@ -44,7 +44,7 @@ export async function rawServer(script: (peer: Peer, connection: number) => Prom
   };
 }
 
-function peerOf(socket: net.Socket): Peer {
+export function peerOf(socket: net.Socket): Peer {
   let text = '';
   let ended = false;
   let wake: () => void = () => {};

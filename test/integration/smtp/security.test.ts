@@ -1,0 +1,251 @@
+import tls from 'node:tls';
+import type { Source } from '../../../src/domain/policy.ts';
+import type { Courier, Credentials } from '../../../src/smtp/mail.ts';
+import { localhost, otherName, type TestCertificate } from './certificates.ts';
+import { courierWith, eventually, limits, mailOf, sourceAt } from './fixtures.ts';
+import { greet, type Peer, peerOf, type RawServer, rawServer, takeMail } from './raw-server.ts';
+
+let server: RawServer | null = null;
+let courier: Courier | null = null;
+const trusted = tls.getCACertificates('default');
+beforeAll(() => tls.setDefaultCACertificates([...trusted, localhost.cert, otherName.cert]));
+afterAll(() => tls.setDefaultCACertificates(trusted));
+afterEach(async () => {
+  await courier?.close({ withinMs: 0 });
+  await server?.close();
+  server = null;
+  courier = null;
+});
+
+/** Puts TLS on the server's side of a connection. */
+const secured = (peer: Peer, { cert, key }: TestCertificate, rest: tls.TLSSocketOptions = {}): Peer =>
+  peerOf(new tls.TLSSocket(peer.socket, { isServer: true, cert, key, ...rest }));
+
+async function attempt(
+  script: (peer: Peer) => Promise<void>,
+  source: Partial<Source>,
+  login: Credentials | null = null,
+) {
+  server = await rawServer(script);
+  courier = courierWith({ credentials: async () => login });
+  return courier.deliver(mailOf(), { source: sourceAt(server.port, source), site: 'google', limits });
+}
+
+/** Offers STARTTLS, and goes on behind it. */
+const startTls =
+  (certificate: TestCertificate, rest: tls.TLSSocketOptions = {}) =>
+  async (peer: Peer): Promise<void> => {
+    await greet(peer, ['STARTTLS']);
+    expect(await peer.line()).toBe('STARTTLS');
+    peer.send('220 go on\r\n');
+    const inside = secured(peer, certificate, rest);
+    expect(await inside.line()).toBe('EHLO client.example');
+    inside.send('250 raw.example\r\n');
+    await takeMail(inside);
+  };
+
+const broken = async (peer: Peer): Promise<void> => {
+  await greet(peer, ['STARTTLS']);
+  await peer.line();
+  peer.send('220 go on\r\n');
+  peer.send('this is no handshake\r\n'.repeat(10));
+  await new Promise((resolve) => peer.socket.once('close', resolve));
+};
+
+describe('STARTTLS', () => {
+  it.each(['starttls', 'opportunistic'] as const)('is used where it is offered (%s)', async (policy) => {
+    const outcome = await attempt(startTls(localhost), { tls: policy, host: 'localhost' });
+    expect(outcome).toMatchObject({ kind: 'accepted' });
+  });
+
+  it('checks the certificate against an address as well', async () => {
+    expect(await attempt(startTls(localhost), { tls: 'starttls' })).toMatchObject({ kind: 'accepted' });
+  });
+
+  it.each([
+    ['required', 'starttls', { kind: 'failed', stage: 'tls', reason: 'tls', afterDot: false }],
+    ['opportunistic', 'opportunistic', { kind: 'accepted' }],
+    ['none', 'none', { kind: 'accepted' }],
+  ] as const)('that is stripped from the reply to EHLO: %s', async (_, policy, expected) => {
+    const outcome = await attempt(
+      async (peer) => {
+        await greet(peer, []);
+        await takeMail(peer);
+      },
+      { tls: policy },
+    );
+    expect(outcome).toMatchObject(expected);
+  });
+
+  it.each(['starttls', 'opportunistic'] as const)('with a certificate of another name fails (%s)', async (policy) => {
+    const script = async (peer: Peer): Promise<void> => {
+      await startTls(otherName)(peer).catch(() => {});
+    };
+    const outcome = await attempt(script, { tls: policy, host: 'localhost' });
+    expect(outcome).toMatchObject({
+      kind: 'failed',
+      stage: 'tls',
+      reason: 'tls',
+      detail: 'ERR_TLS_CERT_ALTNAME_INVALID',
+    });
+  });
+
+  it('with a certificate that nobody vouches for fails, unless checks are off', async () => {
+    tls.setDefaultCACertificates(trusted);
+    try {
+      const script = async (peer: Peer): Promise<void> => {
+        await startTls(localhost)(peer).catch(() => {});
+      };
+      expect(await attempt(script, { tls: 'starttls' })).toMatchObject({ stage: 'tls', reason: 'tls' });
+      await courier?.close({ withinMs: 0 });
+      await server?.close();
+      expect(await attempt(startTls(localhost), { tls: 'starttls', tlsVerify: false })).toMatchObject({
+        kind: 'accepted',
+      });
+    } finally {
+      tls.setDefaultCACertificates([...trusted, localhost.cert, otherName.cert]);
+    }
+  });
+
+  it('whose handshake is garbage fails at that stage', async () => {
+    expect(await attempt(broken, { tls: 'starttls' })).toMatchObject({ kind: 'failed', stage: 'tls', afterDot: false });
+  });
+
+  it('that is refused is a refusal at that stage', async () => {
+    const outcome = await attempt(
+      async (peer) => {
+        await greet(peer, ['STARTTLS']);
+        await peer.line();
+        peer.send('454 4.7.0 not now\r\n');
+      },
+      { tls: 'opportunistic' },
+    );
+    expect(outcome).toMatchObject({ kind: 'refused', stage: 'tls', reply: { code: 454 } });
+  });
+
+  it('believes nothing that came before the handshake', async () => {
+    const outcome = await attempt(
+      async (peer) => {
+        await greet(peer, ['STARTTLS']);
+        await peer.line();
+        // What somebody in between puts behind the reply would be read as if it had come protected.
+        peer.send('220 go on\r\n250 raw.example\r\n250 ok\r\n');
+        await new Promise((resolve) => peer.socket.once('close', resolve));
+      },
+      { tls: 'starttls' },
+    );
+    expect(outcome).toMatchObject({ kind: 'failed', stage: 'tls' });
+  });
+
+  it('times out at that stage', async () => {
+    const outcome = await attempt(
+      async (peer) => {
+        await greet(peer, ['STARTTLS']);
+        await peer.line();
+        peer.send('220 go on\r\n');
+        await new Promise((resolve) => peer.socket.once('close', resolve));
+      },
+      { tls: 'starttls' },
+    );
+    expect(outcome).toMatchObject({ kind: 'failed', stage: 'tls', reason: 'timeout' });
+  });
+});
+
+describe('implicit TLS', () => {
+  it('begins with the handshake', async () => {
+    const outcome = await attempt(
+      async (peer) => {
+        const inside = secured(peer, localhost);
+        await greet(inside);
+        await takeMail(inside);
+      },
+      { tls: 'implicit', host: 'localhost' },
+    );
+    expect(outcome).toMatchObject({ kind: 'accepted' });
+  });
+
+  it('with a server that speaks first in clear fails at that stage', async () => {
+    const outcome = await attempt((peer) => greet(peer), { tls: 'implicit' });
+    expect(outcome).toMatchObject({ kind: 'failed', stage: 'tls' });
+  });
+});
+
+describe('logging in', () => {
+  const login: Credentials = { user: 'user', pass: 'pass word ü' };
+  const base64 = (text: string): string => Buffer.from(text, 'utf8').toString('base64');
+
+  it('uses PLAIN', async () => {
+    const outcome = await attempt(
+      async (peer) => {
+        await greet(peer, ['AUTH LOGIN PLAIN']);
+        expect(await peer.line()).toBe(`AUTH PLAIN ${base64('\u0000user\u0000pass word ü')}`);
+        peer.send('235 2.7.0 welcome\r\n');
+        await takeMail(peer);
+      },
+      {},
+      login,
+    );
+    expect(outcome).toMatchObject({ kind: 'accepted' });
+  });
+
+  it('uses LOGIN where PLAIN is not offered', async () => {
+    const outcome = await attempt(
+      async (peer) => {
+        await greet(peer, ['AUTH=LOGIN']);
+        for (const [expected, reply] of [
+          ['AUTH LOGIN', '334 VXNlcm5hbWU6'],
+          [base64('user'), '334 UGFzc3dvcmQ6'],
+          [base64('pass word ü'), '235 welcome'],
+        ]) {
+          expect(await peer.line()).toBe(expected);
+          peer.send(`${reply}\r\n`);
+        }
+        await takeMail(peer);
+      },
+      {},
+      login,
+    );
+    expect(outcome).toMatchObject({ kind: 'accepted' });
+  });
+
+  it('that is refused is a refusal at that stage', async () => {
+    const outcome = await attempt(
+      async (peer) => {
+        await greet(peer, ['AUTH PLAIN']);
+        await peer.line();
+        peer.send('535 5.7.8 wrong\r\n');
+      },
+      {},
+      login,
+    );
+    expect(outcome).toMatchObject({ kind: 'refused', stage: 'auth', reply: { code: 535, enhancedCode: '5.7.8' } });
+  });
+
+  it('needs a mechanism in common', async () => {
+    const outcome = await attempt((peer) => greet(peer, ['AUTH CRAM-MD5']), {}, login);
+    expect(outcome).toMatchObject({ kind: 'failed', stage: 'auth', reason: 'auth' });
+  });
+
+  it('never happens in clear where TLS was wanted', async () => {
+    const lines: (string | null)[] = [];
+    const outcome = await attempt(
+      async (peer) => {
+        await greet(peer, ['AUTH PLAIN']);
+        lines.push(await peer.line());
+      },
+      { tls: 'opportunistic' },
+      login,
+    );
+    expect(outcome).toMatchObject({ kind: 'failed', stage: 'auth', reason: 'auth' });
+    await eventually(() => lines.length > 0);
+    expect(lines).toEqual([null]);
+  });
+
+  it('fails as authentication where the credentials cannot be had', async () => {
+    server = await rawServer((peer) => greet(peer));
+    courier = courierWith({ credentials: () => Promise.reject(new Error('vault is sealed')) });
+    const route = { source: sourceAt(server.port), site: 'google', limits };
+    expect(await courier.deliver(mailOf(), route)).toMatchObject({ kind: 'failed', stage: 'auth', reason: 'auth' });
+    expect(server.connections).toBe(0);
+  });
+});
