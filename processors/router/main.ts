@@ -8,13 +8,13 @@ import { claimInstanceDirectory } from '../../src/host/instance-directory.ts';
 import { jobRulesOf } from '../../src/host/job-rules.ts';
 import { hostStream } from '../../src/host/stream-host.ts';
 import { openViews } from '../../src/host/views.ts';
-import { SEEN_HASH_BYTES } from '../../src/runtime/seen-port.ts';
+import { restoreSeen, SEEN_HASH_BYTES } from '../../src/runtime/seen-port.ts';
 import { openSeenStores } from '../../src/store/seen-store.ts';
 import { ROUTER_GROUP, routerDefinition } from './index.ts';
 
 /** Starts a router in this process. */
 export async function startRouter(host: Host): Promise<Hosted> {
-  const { config, clock } = host;
+  const { config } = host;
   const queueOf = (queue: Queue) => config.queues.find((candidate) => candidate.queue === queue);
   const directory = await claimInstanceDirectory(config.stateDir, 'router');
   const seen = await openSeenStores(join(directory.path, 'seen'));
@@ -34,14 +34,12 @@ export async function startRouter(host: Host): Promise<Hosted> {
     views,
     hash: hashOf,
     partitionsOf: (topic) => partitions.get(topic) as number,
-    openSeen: (type, partition, restore, nextOffset) =>
-      seen.open(type, partition, {
-        restore,
-        nextOffset,
-        windowMs: config.router.dedupWindowMs,
-        codec: host.codec,
-        clock,
-      }),
+    openSeen: async (type, partition, restore, nextOffset) => {
+      const store = seen.open(type, partition);
+      const windowMs = config.router.dedupWindowMs;
+      await restoreSeen(store, type, partition, { restore, nextOffset, windowMs, codec: host.codec });
+      return store;
+    },
   });
   const hosted = await hostStream(host, ROUTER_GROUP, definition, { batchMax: config.router.batchMax });
   return {

@@ -46,40 +46,45 @@ export interface SeenStore {
 /** What is known at the end of the window is not asked for any more. */
 export const windowStart = (now: Millis, windowMs: number): Millis => now - windowMs;
 
+/** What restoring needs. */
+export interface SeenRestore {
+  readonly restore: Restore;
+  /** The committed ingest offset; -1 for none. */
+  readonly nextOffset: number;
+  readonly windowMs: number;
+  readonly codec: Codec;
+}
+
 /**
  * Brings a store up to its changelog after the fence. It reads only what is new since the checkpoint; where log and store
  * do not belong together (another cluster, a topic made anew) it starts from nothing.
  */
 export async function restoreSeen(
   store: SeenStore,
-  options: {
-    readonly type: EmailType;
-    readonly partition: number;
-    /** The committed ingest offset; -1 for none. */
-    readonly nextOffset: number;
-    readonly windowMs: number;
-    readonly codec: Codec;
-    readonly restore: Restore;
-  },
+  type: EmailType,
+  partition: number,
+  { restore, nextOffset, windowMs, codec }: SeenRestore,
 ): Promise<void> {
-  const { type, partition, nextOffset, windowMs, codec, restore } = options;
   const topic = topics.routerSeen(type);
   const known = store.checkpoint();
   // A store can only know what was committed; one that knows more belongs to another log.
   if (known && known.inputOffset > nextOffset) await store.clear();
   const from = store.checkpoint()?.changelogOffset ?? 0;
+  const inputOffset = Math.max(0, nextOffset);
   const end = await restore(topic, partition, from, async (records) => {
     await codec.prepare(topic, records);
     const batches: SeenBatch[] = [];
+    let changelogOffset = from;
+    let newest = 0;
     for (const { value, offset } of records) {
       const decoded = codec.decode(topic, value);
       // Skipping one would let duplicates through: the partition waits until somebody looks.
       if (!decoded.ok) throw new PostlaneError('RECORD_UNDECODABLE', { topic: topic.name, partition, offset });
       batches.push(decoded.value);
+      changelogOffset = offset + 1;
+      newest = Math.max(newest, decoded.value.at);
     }
-    const newest = batches.reduce((latest, { at }) => Math.max(latest, at), 0);
-    const changelogOffset = (records.at(-1) as { offset: number }).offset + 1;
-    await store.add(batches, { inputOffset: Math.max(0, nextOffset), changelogOffset }, windowStart(newest, windowMs));
+    await store.add(batches, { inputOffset, changelogOffset }, windowStart(newest, windowMs));
   });
   if (end <= from) {
     await store.clear();
@@ -90,5 +95,5 @@ export async function restoreSeen(
       end,
     });
   }
-  await store.add([], { inputOffset: Math.max(0, nextOffset), changelogOffset: end }, 0);
+  await store.add([], { inputOffset, changelogOffset: end }, 0);
 }

@@ -63,7 +63,8 @@ export const routerOver = (cluster: MemoryCluster, views: Tables, stores: Stores
     partitionsOf: () => cluster.partitionCount,
     openSeen: async (type, partition, restore, nextOffset) => {
       const store = stores.of(`${type}.${partition}`);
-      await restoreSeen(store, { type, partition, nextOffset, windowMs: all.dedupWindowMs, codec: jsonCodec, restore });
+      const windowMs = all.dedupWindowMs;
+      await restoreSeen(store, type, partition, { nextOffset, windowMs, codec: jsonCodec, restore });
       return store;
     },
   };

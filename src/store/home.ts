@@ -1,0 +1,186 @@
+import {
+  closeSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  readSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { type Database, open, type RootDatabase } from 'lmdb';
+import { PostlaneError } from '../domain/error.ts';
+
+/** Layout of what is stored; another one is thrown away and read again from the log. */
+const FORMAT = 1;
+/** Fixed, so that the second meta page is where we look for it. */
+const PAGE_BYTES = 4_096;
+/** Offset of the magic number in a meta page, behind the page's header, and the number itself (little endian). */
+const MAGIC_OFFSET = 24;
+const MAGIC = 0xbeefc0de;
+/** Named databases per home: three types with a hundred partitions each, and room. */
+const DATABASES_MAX = 512;
+/** Abortable and not flushed (lmdb's own numbers, which its module exports as types only). */
+const TRANSACTION_FLAGS = 1 | 0x10000;
+
+const DATA_FILE = 'data.mdb';
+const STATE_FILE = 'home.json';
+
+interface State {
+  readonly format: number;
+  /** Of the operating system's run in which the file was last written. */
+  readonly bootId: string | null;
+  /** `opening`: a process was about to open it; found at a start, it died of it. `closed`: everything reached the disk. */
+  readonly phase: 'opening' | 'open' | 'closed';
+}
+
+/**
+ * A directory with one lmdb environment: a cache of topics, never the truth. It is not flushed while in use: a process
+ * that is killed loses nothing, as the pages are the kernel's, and after a crash of the machine the boot id tells that the
+ * file is not to be trusted. What is torn, of another format or fatal to open is wiped and filled again by its readers.
+ *
+ * One process per directory.
+ */
+export class StoreHome {
+  readonly directory: string;
+  /** True where it was begun anew: there was nothing, or nothing that could be used. */
+  readonly fresh: boolean;
+  private readonly root: RootDatabase<Buffer, Uint8Array>;
+  private closing: Promise<void> | null = null;
+
+  private constructor(directory: string, root: RootDatabase<Buffer, Uint8Array>, fresh: boolean) {
+    this.directory = directory;
+    this.root = root;
+    this.fresh = fresh;
+  }
+
+  /** Opens or makes it. Throws STORE_UNAVAILABLE where the file system does not let us. */
+  static async open(directory: string): Promise<StoreHome> {
+    try {
+      mkdirSync(directory, { recursive: true });
+      const usable = isUsable(directory);
+      if (!usable) wipe(directory);
+      writeState(directory, 'opening');
+      let home = new StoreHome(directory, openRoot(directory), !usable);
+      if (home.isTruncated()) {
+        // Only lmdb itself knows how long the file must be. Nothing was read yet, so nothing can have gone wrong.
+        await home.release();
+        wipe(directory);
+        home = new StoreHome(directory, openRoot(directory), true);
+      }
+      writeState(directory, 'open');
+      return home;
+    } catch (cause) {
+      throw new PostlaneError('STORE_UNAVAILABLE', { directory, what: 'cannot be opened' }, { cause });
+    }
+  }
+
+  private isTruncated(): boolean {
+    const { lastPageNumber } = this.root.getStats() as { readonly lastPageNumber: number };
+    return statSync(join(this.directory, DATA_FILE)).size < (lastPageNumber + 1) * PAGE_BYTES;
+  }
+
+  /** A named database of binary keys and values. */
+  database(name: string): Database<Buffer, Uint8Array> {
+    return this.root.openDB<Buffer, Uint8Array>({ name, encoding: 'binary', keyEncoding: 'binary' });
+  }
+
+  /** All or nothing; visible to reads at once. Throws STORE_UNAVAILABLE, and has then changed nothing. */
+  transact(action: () => void): void {
+    try {
+      this.root.transactionSync(action, TRANSACTION_FLAGS);
+    } catch (cause) {
+      throw new PostlaneError('STORE_UNAVAILABLE', { directory: this.directory, what: 'cannot be written' }, { cause });
+    }
+  }
+
+  /** Flushes and closes. Idempotent. */
+  close(): Promise<void> {
+    this.closing ??= this.shut();
+    return this.closing;
+  }
+
+  private async release(): Promise<void> {
+    // Closing in the same turn as a read or a write would block for ever (lmdb 3.5).
+    await new Promise<void>((resolve) => setImmediate(resolve));
+    await this.root.close();
+  }
+
+  private async shut(): Promise<void> {
+    await this.release();
+    const file = openSync(join(this.directory, DATA_FILE), 'r+');
+    try {
+      fsyncSync(file);
+    } finally {
+      closeSync(file);
+    }
+    writeState(this.directory, 'closed');
+  }
+}
+
+const openRoot = (directory: string): RootDatabase<Buffer, Uint8Array> =>
+  open<Buffer, Uint8Array>({
+    path: directory,
+    noSubdir: false,
+    pageSize: PAGE_BYTES,
+    maxDbs: DATABASES_MAX,
+    encoding: 'binary',
+    keyEncoding: 'binary',
+    noSync: true,
+    overlappingSync: false,
+    cache: false,
+  });
+
+/** Changes with every start of the operating system; null where it cannot be told: then only a closed file is trusted. */
+function bootId(): string | null {
+  try {
+    return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+  } catch {
+    return null;
+  }
+}
+
+function readState(directory: string): State | null {
+  try {
+    return JSON.parse(readFileSync(join(directory, STATE_FILE), 'utf8')) as State;
+  } catch {
+    return null;
+  }
+}
+
+function writeState(directory: string, phase: State['phase']): void {
+  const state: State = { format: FORMAT, bootId: bootId(), phase };
+  const path = join(directory, STATE_FILE);
+  writeFileSync(`${path}.new`, JSON.stringify(state));
+  renameSync(`${path}.new`, path);
+}
+
+/** Can what lies there be opened? lmdb ends the process on a file that is none, so it is not asked. */
+function isUsable(directory: string): boolean {
+  const state = readState(directory);
+  if (state === null || state.format !== FORMAT || state.phase === 'opening') return false;
+  const sameRun = state.bootId !== null && state.bootId === bootId();
+  return (sameRun || state.phase === 'closed') && hasMetaPages(join(directory, DATA_FILE));
+}
+
+function hasMetaPages(path: string): boolean {
+  const pages = Buffer.alloc(2 * PAGE_BYTES);
+  try {
+    const file = openSync(path, 'r');
+    try {
+      if (readSync(file, pages, 0, pages.length, 0) < pages.length) return false;
+    } finally {
+      closeSync(file);
+    }
+  } catch {
+    return false;
+  }
+  return [0, PAGE_BYTES].every((page) => pages.readUInt32LE(page + MAGIC_OFFSET) === MAGIC);
+}
+
+function wipe(directory: string): void {
+  for (const name of [DATA_FILE, 'lock.mdb']) rmSync(join(directory, name), { force: true });
+}
