@@ -1,4 +1,5 @@
 import { connect, type Socket } from 'node:net';
+import { connect as connectTls } from 'node:tls';
 import { jest } from '@jest/globals';
 
 jest.setTimeout(30_000);
@@ -13,15 +14,14 @@ export class RawClient {
   pieces = 0;
   /** `end`: FIN; `reset`: RST; `refused`: nobody listened; null: still open. */
   ending: 'end' | 'reset' | 'refused' | null = null;
-  readonly socket: Socket;
+  socket: Socket;
 
   constructor(port: number) {
     this.socket = connect({ port, host: '127.0.0.1', noDelay: true });
     this.listen(this.socket);
   }
 
-  /** Reads what comes through another layer, such as TLS. */
-  listen(socket: Socket): void {
+  private listen(socket: Socket): void {
     socket.on('data', (bytes: Buffer) => {
       this.received += bytes.toString('latin1');
       this.pieces++;
@@ -32,6 +32,17 @@ export class RawClient {
     socket.on('error', (error: NodeJS.ErrnoException) => {
       this.ending ??= error.code === 'ECONNREFUSED' ? 'refused' : 'reset';
     });
+  }
+
+  /** Goes on under TLS, with `ca` as the only root. Rejects where the certificate does not do. */
+  async secure(ca: string | null, servername = 'localhost'): Promise<void> {
+    const secured = connectTls({ socket: this.socket, servername, ca: ca ?? [] });
+    this.listen(secured);
+    await new Promise((resolve, reject) => {
+      secured.once('secureConnect', resolve);
+      secured.once('error', reject);
+    });
+    this.socket = secured;
   }
 
   /** Takes what came, up to and with `last`; waits for it. */

@@ -1,0 +1,2 @@
+/** What users test with too: `postlane/testing`. */
+export * from './simulator/index.ts';
