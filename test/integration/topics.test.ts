@@ -13,18 +13,18 @@ jest.setTimeout(60_000);
 const TOPIC_RESOURCE = 2;
 
 describe('topics on a broker', () => {
-  const infra = withInfra();
   const made: string[] = [];
   let admin: Admin;
-
-  beforeAll(async () => {
-    admin = (await createKafka({ brokers: infra().brokers, clientId: 'postlane-test' })).admin();
-    await admin.connect();
-  }, 30_000);
+  // Before the infrastructure's own hooks: what was defined first is cleaned up first.
   afterAll(async () => {
     const present = await admin.listTopics();
     await admin.deleteTopics({ topics: made.filter((name) => present.includes(name)) });
     await admin.disconnect();
+  }, 30_000);
+  const infra = withInfra();
+  beforeAll(async () => {
+    admin = (await createKafka({ brokers: infra().brokers, clientId: 'postlane-test' })).admin();
+    await admin.connect();
   }, 30_000);
 
   /** A few topics as the catalog has them, under names that nobody else uses. */
