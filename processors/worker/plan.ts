@@ -56,8 +56,8 @@ const expiryReason = ({ job, envelope, expiresAt }: Unit): string =>
     ? 'its expiresAt has passed'
     : `older than its queue allows; accepted ${new Date(envelope.acceptedAt).toISOString()}`;
 
-/** A wait this short is spent in the worker's own lane: the ladder's shortest step is three times as long. */
-export const HELD_AGAIN_MS_MAX = 5 * SECOND_MS;
+/** A wait this short is spent in the worker's own lane: the ladder's shortest step is longer. */
+export const HELD_AGAIN_MS_MAX = 10 * SECOND_MS;
 
 /** The unit back on the delay ladder until `until`, in the transaction that makes it done here. */
 export function postponed(unit: Unit, until: Millis, change: Partial<Envelope>, now: Millis): Output {
