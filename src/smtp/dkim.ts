@@ -74,7 +74,8 @@ export class DkimSigner {
     atSeconds: number,
   ): Promise<string> {
     const parts = [
-      `v=1; a=${algorithm}; c=relaxed/relaxed; d=${this.domain}; s=${selector}; t=${atSeconds};`,
+      `v=1; a=${algorithm}; c=relaxed/relaxed; t=${atSeconds};`,
+      `d=${this.domain}; s=${selector};`,
       ...foldedNames(names),
       `bh=${bodyHash};`,
       'b=',
