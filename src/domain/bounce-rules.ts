@@ -199,7 +199,7 @@ export const BOUNCE_RULES: readonly BounceRule[] = [
     id: 'mailbox-words',
     code: /^(?:55[0-4])?$/,
     enhanced: /^(?:5\.[015]\.0)?$/,
-    stage: /^(?:rcpt|data|dot)?$/,
+    stage: /^(?:rcpt|data|body|dot)?$/,
     text: /(?:(?:no|unknown) such (?:user|mailbox|recipient|address|person|account)|(?:user|recipient|mailbox|account|address|addressee) (?:is )?(?:unknown|not found|not known|does ?n[o']t exist|invalid|not exist)|unknown (?:user|recipient|mailbox|account)|(?:invalid|non-?existent) (?:recipient|mailbox|user|address)|(?:does not have|doesn't have|has no) (?:an? )?(?:\S+ )?(?:account|mailbox)|no mailbox (?:here|by that name)|recipient address rejected: (?:user|undeliverable|unknown))/i,
     class: 'invalid-recipient',
     severity: 'hard',
