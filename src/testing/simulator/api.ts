@@ -107,6 +107,7 @@ export class Api {
       'x-journal-next': next,
       'x-journal-dropped': dropped,
     });
+    response.flushHeaders(); // a follower may wait long for its first line
     const options = { from, limit, raw: query.get('raw') === '1', follows };
     const follower = new JournalFollower(journal, response, options);
     this.followers.add(follower);

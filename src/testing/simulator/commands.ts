@@ -56,21 +56,16 @@ export const isAscii = (text: string): boolean => !/[^\0-\x7f]/.test(text);
  * What is wrong with how the command at `start` was sent, as the reply that ends the connection; null where nothing is.
  * `lineFeed` is its end, -1 where that has not come.
  */
-export function framingProblem(
-  bytes: Buffer,
-  start: number,
-  lineFeed: number,
-  mayPipeline: () => boolean,
-): string | null {
+export function framingProblem(bytes: Buffer, start: number, lineFeed: number, mayPipeline: boolean): string | null {
   const end = lineFeed < 0 ? bytes.length : lineFeed + 1;
   if (end - start > COMMAND_BYTES_MAX) return '500 5.5.6 Line is too long\r\n';
   if (lineFeed < 0) return null;
   if (lineFeed === start || bytes[lineFeed - 1] !== CR) return '500 5.5.2 Lines end with CR and LF\r\n';
-  return end < bytes.length && !mayPipeline() ? '554 5.5.0 Commands are not to be sent ahead\r\n' : null;
+  return end < bytes.length && !mayPipeline ? '554 5.5.0 Commands are not to be sent ahead\r\n' : null;
 }
 
 /** What EHLO announces, in this order. */
-export function ehloLines(sizeMax: number, isOffered: (extension: Extension) => boolean): string[] {
+export function ehloLines(sizeMax: number, offered: ReadonlySet<Extension>): string[] {
   const lines: readonly (readonly [name: Extension, line: string])[] = [
     ['PIPELINING', 'PIPELINING'],
     ['SIZE', `SIZE ${sizeMax}`],
@@ -80,13 +75,13 @@ export function ehloLines(sizeMax: number, isOffered: (extension: Extension) => 
     ['AUTH', 'AUTH PLAIN LOGIN'],
     ['ENHANCEDSTATUSCODES', 'ENHANCEDSTATUSCODES'],
   ];
-  return lines.filter(([name]) => isOffered(name)).map(([, line]) => line);
+  return lines.filter(([name]) => offered.has(name)).map(([, line]) => line);
 }
 
 /** Whether MAIL may have the parameter, given what was announced. */
-export function isMailParameter(name: string, value: string, isOffered: (extension: Extension) => boolean): boolean {
-  if (name === 'SIZE') return isOffered('SIZE') && /^\d{1,20}$/.test(value);
-  if (name === 'BODY') return isOffered('8BITMIME') && /^(?:7BIT|8BITMIME)$/i.test(value);
-  if (name === 'SMTPUTF8') return isOffered('SMTPUTF8') && value === '';
-  return name === 'AUTH' && isOffered('AUTH');
+export function isMailParameter(name: string, value: string, offered: ReadonlySet<Extension>): boolean {
+  if (name === 'SIZE') return offered.has('SIZE') && /^\d{1,20}$/.test(value);
+  if (name === 'BODY') return offered.has('8BITMIME') && /^(?:7BIT|8BITMIME)$/i.test(value);
+  if (name === 'SMTPUTF8') return offered.has('SMTPUTF8') && value === '';
+  return name === 'AUTH' && offered.has('AUTH');
 }

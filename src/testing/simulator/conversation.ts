@@ -4,13 +4,16 @@ import { type MessageDefect, MessageReader } from './message-reader.ts';
 import { perform, takesMessage } from './misbehave.ts';
 import { AuthDialogue, type AuthStep } from './sasl.ts';
 import type { Connection, Setting } from './setting.ts';
-import type { Extension, SiteRule } from './site-behaviour.ts';
+import { EXTENSIONS, type Extension, type SiteRule } from './site-behaviour.ts';
 import { Transaction } from './transaction.ts';
 import type { Reader, Wire } from './wire.ts';
 
 const RECIPIENTS_MAX = 100;
 const ERRORS_MAX = 20;
 const LF = 0x0a;
+const NOTHING: ReadonlySet<Extension> = new Set();
+/** Before EHLO nothing is known of a client that sends ahead; it is let be. */
+const NOTHING_YET: ReadonlySet<Extension> = new Set(['PIPELINING']);
 
 const OK = '250 2.0.0 OK\r\n';
 const RECIPIENT_OK = '250 2.1.5 OK\r\n';
@@ -30,8 +33,7 @@ export class Conversation implements Reader {
   private readonly message: MessageReader;
   private source = '';
   private isGreeted = false;
-  /** Said EHLO, not HELO. */
-  private isExtended = false;
+  private offered: ReadonlySet<Extension> = NOTHING_YET;
   private isSecure: boolean;
   private isLoggedIn = false;
   /** The greeting was a refusal: only QUIT is left. */
@@ -73,7 +75,7 @@ export class Conversation implements Reader {
     if (this.isInMessage) return this.readMessage(bytes, start);
     const lineFeed = bytes.indexOf(LF, start);
     const end = lineFeed < 0 ? bytes.length : lineFeed + 1;
-    const problem = framingProblem(bytes, start, lineFeed, () => this.isOffered('PIPELINING'));
+    const problem = framingProblem(bytes, start, lineFeed, this.offered.has('PIPELINING'));
     if (problem !== null) {
       this.breakOff(problem);
       return bytes.length;
@@ -123,18 +125,15 @@ export class Conversation implements Reader {
     if (name === '' || /[^!-~]/.test(name)) return this.refuse('501 5.5.4 A name is needed\r\n');
     this.source = name.toLowerCase().slice(0, 255);
     this.transaction = null;
-    const lines = [
-      `${this.setting.hostName} greets ${name}`,
-      ...(verb === 'EHLO' ? ehloLines(this.setting.sizeMax, (each) => this.isOffered(each)) : []),
-    ];
+    this.offered = verb === 'EHLO' ? this.offer() : NOTHING;
+    const lines = [`${this.setting.hostName} greets ${name}`, ...ehloLines(this.setting.sizeMax, this.offered)];
     if (!this.answer('ehlo', writeReply({ code: 250, enhancedCode: null, lines }))) return;
     this.isGreeted = true;
-    this.isExtended = verb === 'EHLO';
   }
 
   private startTls(hasMore: boolean): void {
     const { secureContext } = this.setting;
-    if (secureContext === null || !this.isOffered('STARTTLS')) return this.refuse('502 5.5.1 No STARTTLS here\r\n');
+    if (secureContext === null || !this.offered.has('STARTTLS')) return this.refuse('502 5.5.1 No STARTTLS here\r\n');
     // RFC 3207 section 6: what was sent ahead in the clear would be taken for something that came under TLS.
     if (hasMore) return this.breakOff('503 5.5.1 Nothing may follow STARTTLS\r\n');
     const behaviour = this.behaviourAt('tls');
@@ -143,6 +142,7 @@ export class Conversation implements Reader {
     if (behaviour !== null && !perform(this.wire, behaviour, '')) return;
     if (behaviour === null) this.wire.say(ready);
     this.isGreeted = false;
+    this.offered = NOTHING_YET;
     this.transaction = null;
     this.wire.secure(secureContext, () => {
       this.isSecure = true;
@@ -151,8 +151,8 @@ export class Conversation implements Reader {
 
   private beginAuth(rest: string): void {
     const { auth } = this.setting;
-    if (auth === null || !this.isOffered('AUTH')) return this.refuse('502 5.5.1 No AUTH here\r\n');
-    if (!this.isExtended || this.isLoggedIn || this.transaction !== null) return this.refuse('503 5.5.1 Not now\r\n');
+    if (auth === null || !this.offered.has('AUTH')) return this.refuse('502 5.5.1 No AUTH here\r\n');
+    if (this.isLoggedIn || this.transaction !== null) return this.refuse('503 5.5.1 Not now\r\n');
     const [mechanism = '', initial] = rest.split(' ');
     const name = mechanism.toUpperCase();
     if (!AuthDialogue.knows(name)) return this.refuse('504 5.5.4 Unknown mechanism\r\n');
@@ -184,9 +184,7 @@ export class Conversation implements Reader {
     if (command === null) return this.refuse('501 5.5.4 MAIL FROM:<path> is expected\r\n');
     const { path, parameters } = command;
     if (path !== '' && parseAddress(path) === null) return this.refuse('501 5.1.7 That is no address\r\n');
-    const unknown = [...parameters].find(
-      ([name, value]) => !isMailParameter(name, value, (each) => this.isOffered(each)),
-    );
+    const unknown = [...parameters].find(([name, value]) => !isMailParameter(name, value, this.offered));
     if (unknown) return this.refuse(`555 5.5.4 Unknown parameter ${unknown[0]}\r\n`);
     const smtputf8 = parameters.has('SMTPUTF8');
     if (!smtputf8 && !isAscii(path)) return this.refuse('553 5.6.7 That address needs SMTPUTF8\r\n');
@@ -285,12 +283,14 @@ export class Conversation implements Reader {
     return true;
   }
 
-  private isOffered(extension: Extension): boolean {
+  /** What EHLO announces. It holds until the next one, whatever a site is told meanwhile: a client goes by what it was told. */
+  private offer(): ReadonlySet<Extension> {
     const { setting } = this;
-    if (extension === 'STARTTLS' && (setting.tls !== 'starttls' || this.isSecure)) return false;
-    if (extension === 'AUTH' && setting.auth === null) return false;
-    if (setting.without.has(extension)) return false;
-    return !this.listenerRules().some(({ without }) => without.has(extension));
+    const withheld = new Set(setting.without);
+    for (const { without } of this.listenerRules()) for (const each of without) withheld.add(each);
+    if (setting.tls !== 'starttls' || this.isSecure) withheld.add('STARTTLS');
+    if (setting.auth === null) withheld.add('AUTH');
+    return new Set(EXTENSIONS.filter((each) => !withheld.has(each)));
   }
 
   private behaviourAt(stage: Stage): Behaviour | null {

@@ -96,7 +96,8 @@ export class Transaction {
     const { setting, connection, source, from } = this;
     const at = setting.now();
     const { jobId, messageId } = readNames(message.header());
-    const raw = setting.journal.keepsRaw ? message.message() : null;
+    // A copy of its own size: what was read may lie in a larger piece of memory.
+    const raw = setting.journal.keepsRaw ? Buffer.from(message.message()) : null;
     const { bytes } = message;
     let number = 0;
     connection.messages++;

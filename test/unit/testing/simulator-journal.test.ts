@@ -242,6 +242,13 @@ describe('the journal over HTTP', () => {
     following.destroy();
   });
 
+  it('answers a follower before there is anything to follow', async () => {
+    const leaving = new AbortController();
+    const response = await fetch(url('/journal?follow=1&from=1000000'), { signal: leaving.signal });
+    expect(response.status).toBe(200);
+    leaving.abort();
+  });
+
   it('is summed up', async () => {
     await send('job-1', 'again@x.test');
     const summary = (await (await fetch(url('/journal/summary'))).json()) as Record<string, unknown>;

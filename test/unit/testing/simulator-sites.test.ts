@@ -238,8 +238,10 @@ describe('a listener', () => {
     };
     const all = await keywords();
     expect(all).toEqual(['8BITMIME', 'ENHANCEDSTATUSCODES', 'PIPELINING', 'SIZE', 'SMTPUTF8', 'STARTTLS']);
+    const told = await client();
     await put('google.test', { without: ['STARTTLS', 'PIPELINING', 'SMTPUTF8'] });
     expect(await keywords()).toEqual(['8BITMIME', 'ENHANCEDSTATUSCODES', 'SIZE']);
+    expect(await told.say('MAIL FROM:<a@x.test> SMTPUTF8')).toEqual(['250 2.1.0 OK\r\n']);
     const from = await client();
     expect(await from.say('STARTTLS')).toEqual(['502 5.5.1 No STARTTLS here\r\n']);
     expect(await from.say('MAIL FROM:<a@x.test> SMTPUTF8')).toEqual(['555 5.5.4 Unknown parameter SMTPUTF8\r\n']);
