@@ -41,7 +41,7 @@ export function localTopology(port: (name: PortName) => number): LocalTopology {
   const simulator: LocalProcess = {
     name: 'simulator',
     roles: ['simulator'],
-    args: ['simulator', '--smtp-port', String(smtp), '--http-port', String(port('simulator')), '--raw'],
+    args: ['simulator', '--smtp-port', String(smtp), '--http-port', String(port('simulator')), '--keep-raw'],
     environment: {},
     readyUrl: `${url('simulator')}/stats`,
     metricsUrl: null,
