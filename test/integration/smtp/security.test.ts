@@ -1,14 +1,17 @@
 import tls from 'node:tls';
 import type { Source } from '../../../src/domain/policy.ts';
 import type { Courier, Credentials } from '../../../src/smtp/mail.ts';
-import { localhost, otherName, type TestCertificate } from './certificates.ts';
+import { type KeyAndCertificate, selfSigned, yearFrom } from '../../../src/testing/simulator/certificate.ts';
 import { courierWith, eventually, limits, mailOf, sourceAt } from './fixtures.ts';
 import { greet, type Peer, peerOf, type RawServer, rawServer, takeMail } from './raw-server.ts';
 
 let server: RawServer | null = null;
 let courier: Courier | null = null;
+const localhost = selfSigned({ names: ['localhost', '127.0.0.1'], ...yearFrom(Date.now()) });
+const otherName = selfSigned({ names: ['other.example'], ...yearFrom(Date.now()) });
+const expired = selfSigned({ names: ['localhost'], from: 0, until: Date.now() - 1_000 });
 const trusted = tls.getCACertificates('default');
-beforeAll(() => tls.setDefaultCACertificates([...trusted, localhost.cert, otherName.cert]));
+beforeAll(() => tls.setDefaultCACertificates([...trusted, localhost.cert, otherName.cert, expired.cert]));
 afterAll(() => tls.setDefaultCACertificates(trusted));
 afterEach(async () => {
   await courier?.close({ withinMs: 0 });
@@ -18,7 +21,7 @@ afterEach(async () => {
 });
 
 /** Puts TLS on the server's side of a connection. */
-const secured = (peer: Peer, { cert, key }: TestCertificate): Peer =>
+const secured = (peer: Peer, { cert, key }: KeyAndCertificate): Peer =>
   peerOf(new tls.TLSSocket(peer.socket, { isServer: true, cert, key }));
 
 async function attempt(
@@ -33,7 +36,7 @@ async function attempt(
 
 /** Offers STARTTLS, and goes on behind it. */
 const startTls =
-  (certificate: TestCertificate, injected = '') =>
+  (certificate: KeyAndCertificate, injected = '') =>
   async (peer: Peer): Promise<void> => {
     await greet(peer, ['STARTTLS']);
     expect(await peer.line()).toBe('STARTTLS');
@@ -90,6 +93,14 @@ describe('STARTTLS', () => {
     });
   });
 
+  it('with a certificate whose time is over fails', async () => {
+    const script = async (peer: Peer): Promise<void> => {
+      await startTls(expired)(peer).catch(() => {});
+    };
+    const outcome = await attempt(script, { tls: 'starttls', host: 'localhost' });
+    expect(outcome).toMatchObject({ kind: 'failed', stage: 'tls', reason: 'tls', detail: 'CERT_HAS_EXPIRED' });
+  });
+
   it('with a certificate that nobody vouches for fails, unless checks are off', async () => {
     tls.setDefaultCACertificates(trusted);
     try {
@@ -103,7 +114,7 @@ describe('STARTTLS', () => {
         kind: 'accepted',
       });
     } finally {
-      tls.setDefaultCACertificates([...trusted, localhost.cert, otherName.cert]);
+      tls.setDefaultCACertificates([...trusted, localhost.cert, otherName.cert, expired.cert]);
     }
   });
 
