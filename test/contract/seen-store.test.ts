@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { jest } from '@jest/globals';
 import fc from 'fast-check';
 import type { RouterSeen } from '../../src/contracts/generated.ts';
 import { topics } from '../../src/contracts/topic.ts';
@@ -11,6 +12,9 @@ import { StoreHome } from '../../src/store/home.ts';
 import { LmdbSeenStore } from '../../src/store/seen-store.ts';
 import { MemorySeenStore } from '../../src/testing/memory-seen-store.ts';
 import { json, jsonCodec } from '../support/json-codec.ts';
+
+// A bound against hanging, not a promise: the machine may be busy with other suites.
+jest.setTimeout(60_000);
 
 const hash = (n: number): Buffer => {
   const bytes = Buffer.alloc(16);

@@ -1,3 +1,4 @@
+import { jest } from '@jest/globals';
 import fc from 'fast-check';
 import { DELAY_GROUP, delayDefinition } from '../../processors/delay/index.ts';
 import { topics } from '../../src/contracts/topic.ts';
@@ -8,6 +9,9 @@ import { drive, type Fault } from '../../src/testing/driver.ts';
 import { MemoryCluster } from '../../src/testing/memory-log.ts';
 import { VirtualClock } from '../../src/testing/virtual-clock.ts';
 import { jsonCodec } from '../support/json-codec.ts';
+
+// A bound against hanging, not a promise: the machine may be busy with other suites.
+jest.setTimeout(60_000);
 
 const NOW = 1_700_000_000_000;
 const BYTES = Buffer.from([0, 1, 2, 255, 254]);

@@ -6,6 +6,7 @@ import { topics } from '../../src/contracts/topic.ts';
 import { JOB_RULES_DEFAULT } from '../../src/domain/job.ts';
 import { EMAIL_TYPES, PROVIDERS, QUEUES } from '../../src/domain/policy.ts';
 import { DAY_MS, HOUR_MS } from '../../src/domain/time.ts';
+import type { Codec } from '../../src/runtime/codec.ts';
 import type { SeenStore } from '../../src/runtime/seen-port.ts';
 import { restoreSeen } from '../../src/runtime/seen-port.ts';
 import type { MemoryCluster } from '../../src/testing/memory-log.ts';
@@ -46,7 +47,13 @@ export class Stores {
 }
 
 /** A router over a memory cluster, with everything it depends on in memory. */
-export const routerOver = (cluster: MemoryCluster, views: Tables, stores: Stores, over: Partial<RoutingRules> = {}) => {
+export const routerOver = (
+  cluster: MemoryCluster,
+  views: Tables,
+  stores: Stores,
+  over: Partial<RoutingRules> = {},
+  codec: Codec = jsonCodec,
+) => {
   const all = { ...rules, ...over };
   const deps: RouterDependencies = {
     rules: all,
@@ -64,7 +71,7 @@ export const routerOver = (cluster: MemoryCluster, views: Tables, stores: Stores
     openSeen: async (type, partition, restore, nextOffset) => {
       const store = stores.of(`${type}.${partition}`);
       const windowMs = all.dedupWindowMs;
-      await restoreSeen(store, type, partition, { nextOffset, windowMs, codec: jsonCodec, restore });
+      await restoreSeen(store, type, partition, { nextOffset, windowMs, codec, restore });
       return store;
     },
   };

@@ -1,6 +1,10 @@
 import { createRequire } from 'node:module';
+import { jest } from '@jest/globals';
 import fc from 'fast-check';
 import { murmur2, partitionOf } from '../../../src/domain/partitioner.ts';
+
+// A bound against hanging, not a promise: the machine may be busy with other suites.
+jest.setTimeout(60_000);
 
 const require = createRequire(import.meta.url);
 const reference = require('kafkajs/src/producer/partitioners/default/murmur2.js') as (key: Buffer | string) => number;
@@ -11,7 +15,7 @@ describe('the default partitioner', () => {
       fc.property(fc.uint8Array({ maxLength: 70 }), (bytes) => {
         expect(murmur2(bytes)).toBe(reference(Buffer.from(bytes)));
       }),
-      { numRuns: 2_000 },
+      { numRuns: 500 },
     );
   });
 
@@ -20,7 +24,7 @@ describe('the default partitioner', () => {
       fc.property(fc.string({ unit: 'binary', maxLength: 60 }), fc.integer({ min: 1, max: 200 }), (key, partitions) => {
         expect(partitionOf(key, partitions)).toBe((reference(key) & 0x7fffffff) % partitions);
       }),
-      { numRuns: 2_000 },
+      { numRuns: 500 },
     );
   });
 

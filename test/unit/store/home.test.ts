@@ -2,7 +2,11 @@ import { spawnSync } from 'node:child_process';
 import { appendFile, mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { jest } from '@jest/globals';
 import { StoreHome } from '../../../src/store/home.ts';
+
+// A bound against hanging, not a promise: the machine may be busy with other suites.
+jest.setTimeout(60_000);
 
 const KEY = Buffer.from('key');
 const VALUE = Buffer.from('value');

@@ -1,12 +1,16 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { jest } from '@jest/globals';
 import fc from 'fast-check';
 import type { Topic } from '../../../src/contracts/topic.ts';
 import type { Codec } from '../../../src/runtime/codec.ts';
 import type { StoredRecord } from '../../../src/runtime/ports.ts';
 import { TableStore } from '../../../src/store/table-store.ts';
 import { RecordingTelemetry } from '../../../src/testing/recording-telemetry.ts';
+
+// A bound against hanging, not a promise: the machine may be busy with other suites.
+jest.setTimeout(60_000);
 
 /** Wire format with a JSON body; a schema must have been prepared, as with a registry. */
 function wireCodec(): Codec & { prepared: Set<number> } {
