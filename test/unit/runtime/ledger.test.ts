@@ -1,5 +1,12 @@
 import fc from 'fast-check';
-import { buildLedger, decodeLedger, EMPTY_LEDGER, encodeLedger, type Mark, markOf } from '../../../src/runtime/ledger.ts';
+import {
+  buildLedger,
+  decodeLedger,
+  EMPTY_LEDGER,
+  encodeLedger,
+  type Mark,
+  markOf,
+} from '../../../src/runtime/ledger.ts';
 
 const marks = fc.array(fc.constantFrom<Mark>('untouched', 'declared', 'done'), { maxLength: 300 });
 
