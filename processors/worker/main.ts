@@ -1,6 +1,7 @@
 import { assert } from '../../src/domain/error.ts';
 import { type ProviderRule, QUEUES, type Queue, type SiteLimits, type Source } from '../../src/domain/policy.ts';
 import { hostEffects } from '../../src/host/effect-host.ts';
+import { failpoint } from '../../src/host/failpoints.ts';
 import type { Host, Hosted } from '../../src/host/host.ts';
 import { jobRulesOf } from '../../src/host/job-rules.ts';
 import { sample } from '../../src/host/sampler.ts';
@@ -40,6 +41,7 @@ export async function startWorkers(host: Host, queues: readonly Queue[] = QUEUES
     patienceFactor: config.worker.patienceFactor,
     idleMs: CONNECTION_IDLE_MS,
     now: clock.now,
+    failpoint,
   });
   const inFlight = new InFlight(config.worker.inFlightMax);
   const budget = new CommitBudget({ atOnce: COMMITS_AT_ONCE, perSecond: config.worker.commitsPerSecondMax }, clock);

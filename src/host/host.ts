@@ -6,6 +6,7 @@ import type { Codec } from '../runtime/codec.ts';
 import type { Clock, Stoppable, Telemetry } from '../runtime/ports.ts';
 import { systemClock } from './clock.ts';
 import { everyTopic } from './every-topic.ts';
+import { failpoint } from './failpoints.ts';
 import { PartitionCounts } from './partition-counts.ts';
 
 /** What every role of a process shares: one connection to each thing, opened once. */
@@ -43,7 +44,7 @@ export async function openHost(config: Config, telemetry: Telemetry): Promise<Ho
     jobBytesMax: config.job.bytesMax,
   });
   const counts = new PartitionCounts(kafka);
-  const log = new KafkaLog({ kafka, telemetry });
+  const log = new KafkaLog({ kafka, telemetry, failpoint });
   return {
     config,
     clock: systemClock,

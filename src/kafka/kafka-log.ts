@@ -17,6 +17,8 @@ export interface KafkaLogOptions {
   readonly idleMs?: number;
   /** `restore` fails when it gets no further for so long. Default 60 s. */
   readonly restoreStallMs?: number;
+  /** Named places where a test may end the process; see `TaskProducerOptions`. */
+  readonly failpoint?: (name: string) => void;
 }
 
 const COMMIT_TIMEOUT_MS = 10_000;
@@ -29,7 +31,7 @@ const STALE_RETRY_MS = 20;
 
 /** `Log` over Kafka: one transactional producer per task, whose transactional id is the task's, so that it alone can commit. */
 export class KafkaLog implements Log {
-  private readonly options: Required<KafkaLogOptions>;
+  private readonly options: Required<Omit<KafkaLogOptions, 'failpoint'>> & Pick<KafkaLogOptions, 'failpoint'>;
   private readonly producers = new Map<string, TaskProducer>();
   private readonly positions: CommittedPositions;
   /** The highest offset that this process knows to be committed: a read below it is a stale one. */

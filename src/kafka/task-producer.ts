@@ -13,6 +13,8 @@ export interface TaskProducerOptions {
   readonly transactionTimeoutMs: number;
   /** Connections are closed when nothing was committed for so long. */
   readonly idleMs: number;
+  /** Named places where a test may end the process (FAULTS.md 1 and 2); does nothing in production. */
+  readonly failpoint?: (name: string) => void;
 }
 
 /** The position that moves with a transaction. */
@@ -99,6 +101,8 @@ export class TaskProducer {
     if (wasResting) await this.wake();
     const { transaction } = this;
     assert(transaction !== null, 'a fenced producer holds a transaction');
+    // Barriers, and what only moves the position, are no places to die at: a test wants a transaction that says something.
+    const failpoint = moved && records.length > 0 ? this.options.failpoint : undefined;
     const landed: Landed[] = [];
     for (const chunk of chunked(records.map(toOutgoing))) {
       const acknowledged = await transaction.sendBatch({
@@ -108,8 +112,11 @@ export class TaskProducer {
       });
       for (const place of landedIn(chunk, acknowledged)) landed.push(place);
     }
+    failpoint?.('transaction-sent');
     if (moved) await this.move(transaction, moved);
+    failpoint?.('transaction-moved');
     await transaction.commit();
+    failpoint?.('transaction-ended');
     // Begins the next one here, in memory only: nothing is asked of the broker before its first record.
     this.transaction = await this.connection.client.transaction();
     return landed;

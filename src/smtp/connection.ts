@@ -59,13 +59,17 @@ export class SmtpConnection {
   }
 
   /** Offers one mail; see `Courier.deliver`. */
-  async deliver(mail: OutgoingMail, abortable?: Abortable): Promise<DeliveryOutcome> {
+  async deliver(
+    mail: OutgoingMail,
+    abortable?: Abortable,
+    failpoint?: (name: string) => void,
+  ): Promise<DeliveryOutcome> {
     const impossible = this.impossible(mail);
     if (impossible !== null) return impossible;
     this.taken += 1;
     abortable?.during(() => this.channel.fail('aborted'));
     const stopped = await this.envelope(mail);
-    const outcome = stopped ?? (await this.content(mail.message));
+    const outcome = stopped ?? (await this.content(mail.message, failpoint));
     abortable?.over();
     return outcome;
   }
@@ -133,7 +137,7 @@ export class SmtpConnection {
     return outcome;
   }
 
-  private async content(message: Buffer): Promise<DeliveryOutcome> {
+  private async content(message: Buffer, failpoint?: (name: string) => void): Promise<DeliveryOutcome> {
     const stuffed = stuffDots(message);
     if (this.isInterrupted) return this.interrupted();
     this.channel.expect(1);
@@ -142,11 +146,14 @@ export class SmtpConnection {
     } else {
       await this.channel.writeBlocks(stuffed, this.patience.body);
       if (this.isInterrupted) return this.interrupted();
+      failpoint?.('smtp-before-dot');
       this.channel.writeTogether(FINAL_DOT);
     }
+    failpoint?.('smtp-after-dot');
     const answer = await this.channel.read(this.patience.dot);
     if (isBroken(answer)) return failed('dot', answer.reason, answer.detail);
     this.transactionOpen = false;
+    failpoint?.('smtp-answered');
     if (isPositive(answer)) return acceptedBy(answer);
     return this.refusal('dot', answer);
   }

@@ -21,6 +21,8 @@ export interface CourierOptions {
   /** An idle connection is closed after it. */
   readonly idleMs: number;
   readonly now: () => Millis;
+  /** Named places where a test may end the process (FAULTS.md 1); does nothing in production. */
+  readonly failpoint?: (name: string) => void;
 }
 
 const SWEEPS_PER_IDLE = 2;
@@ -147,14 +149,14 @@ class PooledCourier implements Courier {
     const way = wayOf(route.source, route.site);
     const reused = pool.takeIdle(way);
     if (reused !== null) {
-      const outcome = await reused.deliver(mail, abortable);
+      const outcome = await reused.deliver(mail, abortable, this.options.failpoint);
       this.release(pool, way, reused, route);
       if (!wasDead(outcome)) return outcome;
     }
     pool.makeRoom();
     const connection = await this.connect(route, abortable);
     if (!(connection instanceof SmtpConnection)) return connection;
-    const outcome = await connection.deliver(mail, abortable);
+    const outcome = await connection.deliver(mail, abortable, this.options.failpoint);
     this.release(pool, way, connection, route);
     return outcome;
   }
