@@ -2,21 +2,40 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command, CommanderError } from 'commander';
 import { packageRoot } from '../infra/package-root.ts';
-import * as config from './commands/config.ts';
-import * as results from './commands/results.ts';
-import * as run from './commands/run.ts';
-import * as schemas from './commands/schemas.ts';
-import * as simulator from './commands/simulator.ts';
-import * as status from './commands/status.ts';
-import * as submit from './commands/submit.ts';
-import * as suppressions from './commands/suppressions.ts';
-import * as topics from './commands/topics.ts';
-import * as up from './commands/up.ts';
 import type { CliContext, ProcessContext } from './context.ts';
 import { describeError } from './report-error.ts';
 
-/** The whole command line, its commands in the order of `--help`. Its actions settle when the command is done. */
-export function createProgram(context: CliContext): Command {
+type Register = (program: Command, context: CliContext) => void;
+
+/**
+ * Every command by name, in the order of `--help`. Only the one that is asked for is loaded: a role that is started again
+ * has its mails to think of, and must not wait for libraries that other commands need.
+ */
+const COMMANDS: Readonly<Record<string, () => Promise<Register>>> = {
+  up: async () => (await import('./commands/up.ts')).register,
+  status: async () => (await import('./commands/status.ts')).register,
+  run: async () => (await import('./commands/run.ts')).register,
+  submit: async () => (await import('./commands/submit.ts')).register,
+  results: async () => (await import('./commands/results.ts')).register,
+  suppressions: async () => (await import('./commands/suppressions.ts')).register,
+  simulator: async () => (await import('./commands/simulator.ts')).register,
+  topics: async () => (await import('./commands/topics.ts')).register,
+  schemas: async () => (await import('./commands/schemas.ts')).register,
+  config: async () => {
+    const { register } = await import('./commands/config.ts');
+    return (program, context) =>
+      register(program, {
+        env: context.environment,
+        workingDirectory: context.workingDirectory,
+        print: (line) => context.print(`${line}\n`),
+        complain: context.tell,
+        exitWith: context.setExitStatus,
+      });
+  },
+};
+
+/** The command line with the commands of these names; by default all of them. */
+export async function createProgram(context: CliContext, names: readonly string[] = Object.keys(COMMANDS)) {
   const program = new Command('postlane')
     .description('Email delivery as a Kafka stream-processing pipeline')
     .version(packageVersion())
@@ -24,29 +43,21 @@ export function createProgram(context: CliContext): Command {
     .configureOutput({ writeOut: context.print, writeErr: (text) => context.tell(text.trimEnd()) })
     .showHelpAfterError('(--help shows what there is)')
     .exitOverride();
-  up.register(program, context);
-  status.register(program, context);
-  run.register(program, context);
-  submit.register(program, context);
-  results.register(program, context);
-  suppressions.register(program, context);
-  simulator.register(program, context);
-  topics.register(program, context);
-  schemas.register(program, context);
-  config.register(program, {
-    env: context.environment,
-    workingDirectory: context.workingDirectory,
-    print: (line) => context.print(`${line}\n`),
-    complain: context.tell,
-    exitWith: context.setExitStatus,
-  });
+  for (const name of names) (await COMMANDS[name]?.())?.(program, context);
   return program;
 }
 
 /** Runs a command line and answers the status to end with. Errors are told; none is thrown. */
 export async function runProgram(args: readonly string[], context: ProcessContext): Promise<number> {
   let status = 0;
-  const program = createProgram({ ...context, setExitStatus: (value) => (status = value) });
+  const setExitStatus = (value: number): void => {
+    status = value;
+  };
+  const named = args.find((arg) => !arg.startsWith('-')) ?? '';
+  const program = await createProgram(
+    { ...context, setExitStatus },
+    Object.hasOwn(COMMANDS, named) ? [named] : undefined,
+  );
   try {
     await program.parseAsync([...args], { from: 'user' });
     return status;

@@ -16,7 +16,8 @@ import { type Status, StatusPublisher } from './status-file.ts';
 import { Supervisor } from './supervisor.ts';
 import { type LocalProcess, type LocalTopology, localTopology, PORT_NAMES } from './topology.ts';
 
-const READY_DEADLINE_MS = 60_000;
+/** After a crash the group first waits for the end of the dead members' sessions. */
+const READY_DEADLINE_MS = 120_000;
 /** One that ends so often before it was ready will not become so. */
 const EARLY_ENDS_MAX = 4;
 const PROBE_TIMEOUT_MS = 2_000;

@@ -19,9 +19,9 @@ function recordingContext(roles: Readonly<Record<string, RoleDefinition>> = {}) 
 }
 
 describe('the command line', () => {
-  it('describes every command and every option', () => {
+  it('describes every command and every option', async () => {
     const { context } = recordingContext();
-    const program = createProgram({ ...context, setExitStatus: () => undefined });
+    const program = await createProgram({ ...context, setExitStatus: () => undefined });
     const commands = [program, ...program.commands];
     expect(commands.length).toBeGreaterThan(3);
     for (const command of commands) {
