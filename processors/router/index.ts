@@ -33,7 +33,7 @@ const GATE_MS = SECOND_MS;
 export interface RouterDependencies {
   readonly rules: RoutingRules;
   readonly views: RouterViews;
-  /** 16 bytes that stand for the parts. */
+  /** 16 bytes that stand for the parts, one after the other. */
   readonly hash: (parts: readonly (string | Uint8Array)[]) => Buffer;
   /** Number of partitions of a topic. */
   readonly partitionsOf: (topic: string) => number;

@@ -80,38 +80,43 @@ function heldBack(job: Job, envelope: Envelope, now: Millis): Envelope {
 /** The partition of an ingest topic on which ids are told apart. */
 export const homePartition = (jobId: string, partitions: number): number => partitionOf(jobId, partitions);
 
+type Field = string | number | boolean | null;
+
+/** Fields as one text that no other list of fields gives: each is preceded by its length, an absent one is a dash. */
+const joined = (fields: readonly Field[]): string => {
+  let text = `${fields.length};`;
+  for (const field of fields) {
+    const value = field === null ? '' : String(field);
+    text += field === null ? '-' : `${value.length}:${value}`;
+  }
+  return text;
+};
+
 /** What a job's identity is made of: hashed, it is what deduplication goes by. */
-export const identityOf = (job: EmailJob): string => JSON.stringify([job.tenant, job.id]);
+export const identityOf = (job: EmailJob): string => joined([job.tenant, job.id]);
 
 const flat = (list: readonly NameValue[]): readonly string[] => list.flatMap(({ name, value }) => [name, value]);
 
 /**
- * Everything that a publisher means by a job, as text and bytes to be hashed. Not the trace context, which is new with
- * every attempt to publish; not the encoding, which is another one once the schema has grown. The fields are named one by
- * one: a field that is new must leave the hash of a job without it as it is.
+ * Everything that a publisher means by a job, as a text and bytes to be hashed one after the other. Not the trace context,
+ * which is new with every attempt to publish; not the encoding, which is another one once the schema has grown. The fields
+ * are named one by one: a field that is new must leave the hash of a job without it as it is.
  */
-export function contentOf(job: EmailJob): readonly (string | Uint8Array)[] {
+export function contentOf(job: EmailJob): readonly [string, ...Uint8Array[]] {
   const { payload } = job;
-  const about = [
-    [job.type, job.priority, job.recipient, job.templateId, job.templateVersion, job.campaign, job.region],
-    [job.sendAt, job.expiresAt],
-    flat(job.mergeData),
-    flat(job.metadata),
-    job.tags,
-  ];
-  if (payload === null) return [JSON.stringify(about)];
+  const about =
+    joined([job.type, job.priority, job.recipient, job.templateId, job.templateVersion, job.campaign, job.region]) +
+    joined([job.sendAt, job.expiresAt, payload === null]) +
+    joined(flat(job.mergeData)) +
+    joined(flat(job.metadata)) +
+    joined(job.tags);
+  if (payload === null) return [about];
   const { attachments, mime } = payload;
-  const mail = [
-    [payload.from, payload.replyTo, payload.subject, payload.html, payload.text],
-    [payload.unsubscribeLink, payload.oneClick, mime === null ? null : mime.length],
-    flat(payload.headers),
-    attachments.map(({ filename, contentType, contentId, content }) => [
-      filename,
-      contentType,
-      contentId,
-      content.length,
-    ]),
-  ];
+  const mail =
+    joined([payload.from, payload.replyTo, payload.subject, payload.html, payload.text]) +
+    joined([payload.unsubscribeLink, payload.oneClick, mime === null ? null : mime.length]) +
+    joined(flat(payload.headers)) +
+    joined(attachments.flatMap((one) => [one.filename, one.contentType, one.contentId, one.content.length]));
   const bytes = attachments.map(({ content }) => content);
-  return [JSON.stringify([about, mail]), ...bytes, ...(mime === null ? [] : [mime])];
+  return [about + mail, ...bytes, ...(mime === null ? [] : [mime])];
 }
