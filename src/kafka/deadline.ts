@@ -32,3 +32,19 @@ export async function settlesWithin(work: Promise<unknown>, withinMs: number): P
     clearTimeout(timer);
   }
 }
+
+/** Waits for a promise until the signal says to give up; what comes later is ignored. */
+export async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  work.catch(() => undefined);
+  let onAbort: () => void = () => undefined;
+  const aborted = new Promise<never>((_, reject) => {
+    onAbort = () => reject(new PostlaneError('STOPPED'));
+    if (signal.aborted) onAbort();
+    else signal.addEventListener('abort', onAbort);
+  });
+  try {
+    return await Promise.race([work, aborted]);
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+  }
+}

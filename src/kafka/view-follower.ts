@@ -1,6 +1,7 @@
 import { PostlaneError } from '../domain/error.ts';
 import type { Clock, StoredRecord, Telemetry, View } from '../runtime/ports.ts';
 import type { KafkaClient } from './client.ts';
+import { unlessAborted } from './deadline.ts';
 import { type Fetched, PartitionFetcher } from './partition-fetcher.ts';
 import { isBarrier } from './records.ts';
 
@@ -105,26 +106,24 @@ export class ViewFollower implements View {
   private async follow(progressed: () => void): Promise<void> {
     const { kafka, topic, fetchWaitMs = FETCH_WAIT_MS } = this.options;
     const fetcher = new PartitionFetcher(kafka, { waitMs: fetchWaitMs });
-    // A stop does not wait for a fetch that is under way.
-    const close = () => fetcher.close();
-    this.stopping.signal.addEventListener('abort', close);
+    const { signal } = this.stopping;
     try {
-      await fetcher.connect(topic);
+      // A stop waits for the store, but not for brokers.
+      await unlessAborted(fetcher.connect(topic), signal);
       for (const followed of this.followed.values()) followed.target = null;
       const begun = new Set<number>();
-      while (!this.stopping.signal.aborted) {
+      while (!signal.aborted) {
         // Looked up each time: partitions may be added.
         const places = fetcher.partitions(topic).map((partition) => {
           const followed = this.followedOf(partition, begun);
           return { topic, partition, offset: followed.nextOffset };
         });
         const askedAt = this.options.clock.now();
-        for (const fetched of await fetcher.fetch(places)) await this.take(fetched, askedAt);
+        for (const fetched of await unlessAborted(fetcher.fetch(places), signal)) await this.take(fetched, askedAt);
         progressed();
         if (this.stalenessMs() !== Infinity) this.caughtUp();
       }
     } finally {
-      this.stopping.signal.removeEventListener('abort', close);
       fetcher.close();
     }
   }

@@ -9,10 +9,9 @@ import type { Landed } from '../../../src/runtime/ports.ts';
 import { startTestInfra } from '../../support/infra.ts';
 import { type TestKafka, testKafka } from '../../support/kafka.ts';
 import { PlainReader } from '../../support/plain-reader.ts';
+import { until } from '../../support/until.ts';
 
 type Infra = Awaited<ReturnType<typeof startTestInfra>>;
-
-const DEADLINE_MS = 30_000;
 
 let infra: Infra;
 let test: TestKafka;
@@ -26,14 +25,6 @@ afterAll(async () => {
   await test?.close();
   await infra?.stop();
 }, 60_000);
-
-async function until(what: string, condition: () => boolean | Promise<boolean>, withinMs = DEADLINE_MS): Promise<void> {
-  const end = Date.now() + withinMs;
-  while (!(await condition())) {
-    if (Date.now() > end) throw new Error(`waited in vain: ${what}`);
-    await sleep(5);
-  }
-}
 
 /** What the guarded kafkajs shows from each offset on. */
 const guarded = async (topic: string, offsets: readonly number[]) =>

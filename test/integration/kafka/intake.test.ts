@@ -5,10 +5,10 @@ import { Publisher } from '../../../src/kafka/publisher.ts';
 import type { IntakeHandler, StoredRecord, Task } from '../../../src/runtime/ports.ts';
 import { startTestInfra } from '../../support/infra.ts';
 import { silentTelemetry, type TestKafka, testKafka } from '../../support/kafka.ts';
+import { until } from '../../support/until.ts';
 
 /** The shortest session that a broker allows by default. */
 const SESSION_MS = 6_000;
-const DEADLINE_MS = 30_000;
 
 type Infra = Awaited<ReturnType<typeof startTestInfra>>;
 
@@ -33,14 +33,6 @@ afterAll(async () => {
   await test?.close();
   await infra?.stop();
 }, 60_000);
-
-async function until(what: string, condition: () => boolean | Promise<boolean>): Promise<void> {
-  const end = Date.now() + DEADLINE_MS;
-  while (!(await condition())) {
-    if (Date.now() > end) throw new Error(`waited in vain: ${what}`);
-    await sleep(5);
-  }
-}
 
 const newGroup = (): string => `intake-${process.pid}-${Date.now()}-${++groups}`;
 

@@ -1,0 +1,170 @@
+import { systemClock } from '../../../src/host/clock.ts';
+import { Publisher } from '../../../src/kafka/publisher.ts';
+import { ViewFollower, type ViewStore } from '../../../src/kafka/view-follower.ts';
+import { BARRIER_KEY, type StoredRecord } from '../../../src/runtime/ports.ts';
+import { startTestInfra } from '../../support/infra.ts';
+import { silentTelemetry, type TestKafka, testKafka } from '../../support/kafka.ts';
+import { until } from '../../support/until.ts';
+
+type Infra = Awaited<ReturnType<typeof startTestInfra>>;
+
+let infra: Infra;
+let test: TestKafka;
+let publisher: Publisher;
+const views: ViewFollower[] = [];
+
+beforeAll(async () => {
+  infra = await startTestInfra();
+  test = await testKafka(infra.brokers);
+  publisher = new Publisher({ kafka: test.kafka });
+}, 120_000);
+
+afterEach(async () => {
+  await Promise.all(views.splice(0).map((view) => view.stop()));
+});
+
+afterAll(async () => {
+  await publisher?.close();
+  await test?.close();
+  await infra?.stop();
+}, 60_000);
+
+/** A table in memory, with its checkpoints, as a real store keeps them. */
+class Store implements ViewStore {
+  readonly rows = new Map<string, string>();
+  readonly checkpoints = new Map<number, number>();
+  readonly resets: number[] = [];
+  failures = 0;
+  applied = 0;
+
+  checkpoint(partition: number): number {
+    return this.checkpoints.get(partition) ?? 0;
+  }
+  async apply(partition: number, records: readonly StoredRecord[], nextOffset: number): Promise<void> {
+    if (this.failures-- > 0) throw new Error('the disk is full');
+    for (const { key, value } of records) {
+      this.applied++;
+      if (value === null) this.rows.delete(`${partition}/${key}`);
+      else this.rows.set(`${partition}/${key}`, `${value}`);
+    }
+    this.checkpoints.set(partition, nextOffset);
+  }
+  reset(partition: number): void {
+    this.resets.push(partition);
+    this.checkpoints.delete(partition);
+    for (const key of this.rows.keys()) if (key.startsWith(`${partition}/`)) this.rows.delete(key);
+  }
+}
+
+function follow(topic: string, store: ViewStore): ViewFollower {
+  const view = new ViewFollower({
+    kafka: test.kafka,
+    topic,
+    store,
+    clock: systemClock,
+    telemetry: silentTelemetry,
+    fetchWaitMs: 50,
+  });
+  views.push(view);
+  return view;
+}
+
+const put = (topic: string, partition: number, key: string, value: string | null) =>
+  publisher.append([{ topic, partition, key, value: value === null ? null : Buffer.from(value) }]);
+
+const COMPACTED = { partitions: 2, config: { 'cleanup.policy': 'compact' } };
+
+describe('a view', () => {
+  it('has read everything when its start settles, and follows what comes', async () => {
+    const topic = await test.topic(COMPACTED);
+    await put(topic, 0, 'a', '1');
+    await put(topic, 1, 'b', '2');
+    await put(topic, 1, 'b', null);
+    await put(topic, 1, BARRIER_KEY, null);
+    const store = new Store();
+    const view = follow(topic, store);
+    expect(view.stalenessMs()).toBe(Infinity);
+    await view.start();
+    expect([...store.rows]).toEqual([['0/a', '1']]);
+    expect(store.applied).toBe(3);
+    expect(view.stalenessMs()).toBeLessThan(60_000);
+    await put(topic, 1, 'c', '3');
+    await until('the new row', () => store.rows.get('1/c') === '3');
+  });
+
+  it('is current on an empty topic, and stays so on a quiet one', async () => {
+    const view = follow(await test.topic(COMPACTED), new Store());
+    await view.start();
+    const first = Date.now();
+    await until('fresher than its first catch-up', () => Date.now() - view.stalenessMs() > first);
+  });
+
+  it('goes on from the checkpoints of its store', async () => {
+    const topic = await test.topic(COMPACTED);
+    await put(topic, 0, 'a', '1');
+    const store = new Store();
+    const first = follow(topic, store);
+    await first.start();
+    await first.stop();
+    await put(topic, 0, 'b', '2');
+    const { applied } = store;
+    await follow(topic, store).start();
+    expect(store.applied).toBe(applied + 1);
+    expect([...store.rows.keys()]).toEqual(['0/a', '0/b']);
+  });
+
+  it('starts over from the checkpoint when its store fails, and says meanwhile how stale it is', async () => {
+    const topic = await test.topic(COMPACTED);
+    const store = new Store();
+    store.failures = 2;
+    await put(topic, 0, 'a', '1');
+    const view = follow(topic, store);
+    await view.start();
+    expect([...store.rows]).toEqual([['0/a', '1']]);
+    store.failures = Infinity;
+    await put(topic, 0, 'b', '2');
+    const broken = Date.now();
+    await until('stale', () => view.stalenessMs() > 300);
+    expect(Date.now() - view.stalenessMs()).toBeLessThanOrEqual(Date.now());
+    store.failures = 0;
+    await until('current', () => Date.now() - view.stalenessMs() > broken && store.rows.has('0/b'));
+  });
+
+  it('does not call itself current while an open transaction hides what was committed behind it', async () => {
+    const topic = await test.topic(COMPACTED);
+    const store = new Store();
+    const view = follow(topic, store);
+    await view.start();
+    const open = await test.transact(`view-${topic}`, [{ topic, partition: 0, key: 'open', value: Buffer.from('x') }]);
+    await put(topic, 0, 'hidden', '1');
+    const hiddenSince = Date.now();
+    await until('stale', () => view.stalenessMs() > 500);
+    expect(Date.now() - view.stalenessMs()).toBeLessThanOrEqual(hiddenSince);
+    expect(store.rows.size).toBe(0);
+    await open.commit();
+    await until('both rows', () => store.rows.size === 2);
+    await until('current', () => Date.now() - view.stalenessMs() > hiddenSince);
+  });
+
+  it('reads a partition anew when the log no longer has what it had read', async () => {
+    const topic = await test.topic({ partitions: 1 });
+    for (let n = 0; n < 5; n++) await put(topic, 0, `k${n}`, 'v');
+    const store = new Store();
+    store.rows.set('0/stale', 'from another life');
+    store.checkpoints.set(0, 1_000);
+    await follow(topic, store).start();
+    expect(store.resets).toEqual([0]);
+    expect([...store.rows.keys()]).toEqual(['0/k0', '0/k1', '0/k2', '0/k3', '0/k4']);
+  });
+
+  it('refuses to settle when it is stopped before it caught up', async () => {
+    const topic = await test.topic(COMPACTED);
+    const store = new Store();
+    store.failures = Infinity;
+    await put(topic, 0, 'a', '1');
+    const view = follow(topic, store);
+    const started = view.start();
+    await view.stop();
+    await expect(started).rejects.toMatchObject({ code: 'STOPPED' });
+  });
+});
