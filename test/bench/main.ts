@@ -1,0 +1,19 @@
+import { readOptions } from './options.ts';
+import { Workshop } from './workshop.ts';
+
+/** `npm run bench`: what was measured on standard output, progress on standard error. */
+const options = readOptions(process.argv.slice(2));
+const workshop = await Workshop.open();
+process.once('SIGINT', () => void workshop.close().finally(() => process.exit(130)));
+process.once('SIGTERM', () => void workshop.close().finally(() => process.exit(143)));
+try {
+  const bench = {
+    throughput: async () => (await import('./throughput.ts')).benchThroughput,
+    isolation: async () => (await import('./isolation.ts')).benchIsolation,
+    memory: async () => (await import('./memory.ts')).benchMemory,
+  }[options.mode];
+  const summary = await (await bench())(workshop, options);
+  if (options.json) workshop.print(JSON.stringify(summary));
+} finally {
+  await workshop.close();
+}

@@ -1,0 +1,155 @@
+import { writeFile } from 'node:fs/promises';
+import { catalogOf } from '../../src/cli/catalog.ts';
+import { withAdmin } from '../../src/cli/commands/topics.ts';
+import { makeMissingKeys } from '../../src/cli/generated-keys.ts';
+import { environment } from '../../src/config/environment.ts';
+import { loadConfig } from '../../src/config/load.ts';
+import type { EmailType } from '../../src/domain/policy.ts';
+import type { GuardedProcess } from '../../src/infra/guarded-process.ts';
+import { freePort } from '../../src/infra/ports.ts';
+import type { Infra } from '../../src/infra/provider.ts';
+import { waitFor } from '../../src/infra/wait.ts';
+import { applyTopics } from '../../src/kafka/topic-admin.ts';
+import { applySchemas } from '../../src/registry/schema-admin.ts';
+import { startTestInfra } from '../support/infra.ts';
+import { SENDER_DOMAIN } from './mails.ts';
+import { Helper } from './processes.ts';
+import type { Sink } from './sink.ts';
+import type { SpawnOptions, Workshop } from './workshop.ts';
+
+/** Connections to the sink, in every arm. */
+export const CONNECTIONS = 20;
+/** Mails over one connection, in every arm: no arm spends its time on connecting. */
+export const MAILS_PER_CONNECTION = 100_000;
+export const SELECTOR = 'bench';
+const READY_DEADLINE_MS = 90_000;
+
+/** What the publisher's process is asked: so many jobs from `first` on, as fast as it can or at a rate. */
+export interface PublishRequest {
+  readonly run: string;
+  readonly first: number;
+  readonly count: number;
+  readonly type: EmailType;
+  readonly sites?: readonly string[];
+  /** Jobs a second; left out: as fast as the publisher takes them. */
+  readonly perSecond?: number;
+}
+
+export interface PublishAnswer {
+  /** When the first job was handed to the publisher, and when the broker had acknowledged the last one. */
+  readonly startedAt: number;
+  readonly endedAt: number;
+  /** With a rate: when each job was handed to the publisher, in their order. */
+  readonly publishedAt: readonly number[];
+}
+
+export interface PipelineOptions {
+  /** More lines of the configuration, at its top level. */
+  readonly settings?: string;
+  readonly spawn?: (role: string) => SpawnOptions;
+}
+
+/** Broker, registry, router, worker and the ladder, as processes as they run in production, and a publisher. */
+export interface Pipeline {
+  readonly publisher: Helper<PublishRequest, PublishAnswer>;
+  readonly router: GuardedProcess;
+  readonly worker: GuardedProcess;
+  /** Our own processes by name. */
+  readonly pids: Readonly<Record<string, number>>;
+  /** Broker and registry; empty where they are not processes of this machine that were started here. */
+  readonly infraPids: Readonly<Record<string, number>>;
+}
+
+/** The file with which the roles are started. No limits, no encryption, one RSA key; all else as by default. */
+const configuration = (sink: Sink, stateDirectory: string, settings: string): string => `
+state_dir: ${stateDirectory}
+logs: { level: warn }
+relay:
+  host: ${sink.host}
+  port: ${sink.port}
+  tls: none
+  helo: bench.example
+  max_connections: ${CONNECTIONS}
+  max_messages_per_connection: ${MAILS_PER_CONNECTION}
+providers:
+${['google', 'microsoft', 'yahoo', 'apple', 'other'].map((provider) => `  ${provider}: { rate_limit: none, max_connections: ${CONNECTIONS}, max_messages_per_connection: ${MAILS_PER_CONNECTION}, why: the bench has no limits }`).join('\n')}
+senders:
+  mode: strict
+  domains:
+    - name: ${SENDER_DOMAIN}
+      dkim: [{ selector: ${SELECTOR}, algorithm: rsa-sha256, private_key: 'file:${stateDirectory}/keys/dkim.pem' }]
+verp:
+  key: file:${stateDirectory}/keys/verp.key
+${settings}
+`;
+
+/** Path of the key that every arm signs with. */
+export const keyPath = (workshop: Workshop): string => workshop.path('state', 'keys', 'dkim.pem');
+
+/** Starts everything and returns when all of it is ready. Ends with the workshop. */
+export async function startPipeline(workshop: Workshop, sink: Sink, options: PipelineOptions = {}): Promise<Pipeline> {
+  const infra = await startTestInfra({ progress: (line) => workshop.tell(line) });
+  workshop.atEnd(() => infra.stop());
+  const path = workshop.path('postlane.yaml');
+  await writeFile(path, configuration(sink, workshop.path('state'), options.settings ?? ''));
+  const own = addressesOf(infra);
+  const config = loadConfig({ env: { ...environment(), ...own }, path });
+  const catalog = catalogOf(config);
+  await withAdmin(config, (admin) => applyTopics(admin, catalog, { allowStateGrowth: false }, () => undefined));
+  await applySchemas(config.registry.url, catalog, () => undefined);
+  await makeMissingKeys(config, () => undefined);
+  const start = (name: string, roles: readonly string[]) => startRole(workshop, name, roles, path, own, options);
+  const [router, worker, background] = await Promise.all([
+    start('router', ['router']),
+    start('worker', ['worker']),
+    start('background', ['delay', 'reputation']),
+  ]);
+  const publisher = await Helper.start<PublishRequest, PublishAnswer>('publisher-process.ts', {
+    brokers: infra.brokers,
+    schemaRegistryUrl: infra.schemaRegistryUrl,
+  });
+  workshop.atEnd(() => publisher.stop());
+  return {
+    publisher,
+    router,
+    worker,
+    pids: { publisher: publisher.pid, router: router.pid, worker: worker.pid, background: background.pid },
+    infraPids: Object.fromEntries(
+      infra
+        .processes()
+        .filter(({ role }) => role !== 'redis')
+        .map(({ role, pid }) => [role, pid]),
+    ),
+  };
+}
+
+const addressesOf = (infra: Infra) => ({
+  KAFKA_BROKERS: infra.brokers.join(),
+  SCHEMA_REGISTRY_URL: infra.schemaRegistryUrl,
+  REDIS_URL: infra.redisUrl ?? undefined,
+});
+
+async function startRole(
+  workshop: Workshop,
+  name: string,
+  roles: readonly string[],
+  configPath: string,
+  own: ReturnType<typeof addressesOf>,
+  options: PipelineOptions,
+): Promise<GuardedProcess> {
+  const port = String(await freePort());
+  const args = ['run', ...roles, '--config', configPath];
+  const started = await workshop.postlane(name, args, { ...own, POSTLANE_HTTP_PORT: port }, options.spawn?.(name));
+  let end: unknown;
+  void started.exited.then((exit) => {
+    end = exit;
+  });
+  const ready = async () => ((await fetch(`http://127.0.0.1:${port}/readyz`)).ok ? true : undefined);
+  await waitFor(`${name} to be ready`, ready, {
+    deadlineMs: READY_DEADLINE_MS,
+    hopeless: () => (end === undefined ? undefined : { end }),
+    diagnose: () => ({ log: workshop.logTail(name) }),
+  });
+  workshop.tell(`${name} is ready`);
+  return started;
+}
