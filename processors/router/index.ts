@@ -2,8 +2,8 @@ import type { DeliveryResult, EmailJob } from '../../src/contracts/generated.ts'
 import { topics } from '../../src/contracts/topic.ts';
 import { type Envelope, readEnvelope, writeEnvelope } from '../../src/domain/envelope.ts';
 import { assert } from '../../src/domain/error.ts';
-import { identityProblem, isEmailType, type Job, parseJob } from '../../src/domain/job.ts';
-import { EMAIL_TYPES, type EmailType } from '../../src/domain/policy.ts';
+import { identityProblem, isEmailType, type Job, type JobProblem, parseJob } from '../../src/domain/job.ts';
+import { EMAIL_TYPES, type EmailType, type Provider, type Queue } from '../../src/domain/policy.ts';
 import { ending } from '../../src/domain/results.ts';
 import { type Millis, SECOND_MS } from '../../src/domain/time.ts';
 import { deadLetter } from '../../src/runtime/encode.ts';
@@ -41,13 +41,13 @@ export interface RouterDependencies {
   readonly openSeen: (type: EmailType, partition: number, restore: Restore, nextOffset: number) => Promise<SeenStore>;
 }
 
+/** What is counted; a lane by its name, a refusal with its reason. */
 type Decision =
-  | 'routed'
-  | 'throttled'
+  | `${Queue}.${Provider}`
   | 'delayed'
   | 'suppressed'
   | 'expired'
-  | 'refused'
+  | `refused:${JobProblem}`
   | 'duplicate'
   | 'id-reused'
   | 'forwarded'
@@ -96,7 +96,7 @@ function dispatch(
   const headers = writeEnvelope(found.envelope);
   sketch.outputs.push(emit<EmailJob>(topic, job.address, new Raw(input.record.value), { headers }));
   if (found.kind === 'ladder') tell(sketch, 'delayed');
-  else tell(sketch, found.lane.queue === 'marketing-throttled' ? 'throttled' : 'routed');
+  else tell(sketch, `${found.lane.queue}.${found.lane.provider}`);
 }
 
 /** Checks and dispatches; what is refused becomes a dead letter and, as the job has an id, an ending. */
@@ -115,7 +115,7 @@ function judge(
   const reason = detail === '' ? problem : `${problem}: ${detail}`;
   const result = ending(input.value, 'dead_lettered', envelope.attempts, sketch.now, { reason });
   end(sketch, result, isEmailType(type) ? type : home);
-  tell(sketch, 'refused');
+  tell(sketch, `refused:${problem}`);
 }
 
 /** Sends a record to the partition where its id is told apart from others; true where it was sent away. */
@@ -165,7 +165,7 @@ class IngestFold implements Fold<EmailJob> {
       const nameless = identityProblem(input.value);
       if (nameless) {
         kill(sketch, input, nameless.problem, nameless.detail);
-        tell(sketch, 'refused');
+        tell(sketch, `refused:${nameless.problem}`);
       } else if (!forward(sketch, input, this.type, this.deps) && this.isNew(sketch, input, fresh, hashes)) {
         judge(sketch, input, arrival(input), this.type, this.deps);
       }

@@ -134,7 +134,10 @@ export class StreamProcessor<V> implements IntakeHandler {
     const end = gated ? gated.record.offset : (records.at(-1) as StoredRecord).offset + 1;
     const told = deaths.filter((death) => death.offset < end).map((death) => death.output);
     if (end > owned.nextOffset || told.length > 0) await this.commit(owned, [...draft.outputs, ...told], draft, end);
-    if (gated && draft.waitUntil !== null) this.wait(owned.task, draft.waitUntil, now);
+    if (gated && draft.waitUntil !== null) {
+      this.options.telemetry.count('postlane_gate_waits_total', { processor: definition.name });
+      this.wait(owned.task, draft.waitUntil, now);
+    }
     return end;
   }
 

@@ -50,6 +50,11 @@ const PIPELINE = [
     ['processor', 'decision'],
     'What a processor decided, per committed record: the router by lane or refusal. Worry when refusals grow against the rest.',
   ),
+  counter(
+    'postlane_gate_waits_total',
+    ['processor'],
+    'Times that a partition was held back: the ladder until its next record is due, the router while its views are not current. Worry when the router has any for longer than a minute.',
+  ),
   histogram(
     'postlane_commit_duration_ms',
     ['processor'],

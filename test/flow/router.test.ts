@@ -69,7 +69,8 @@ describe('the router', () => {
   it('puts a job into the lane of its type and provider, byte for byte, keyed by recipient', async () => {
     const w = world();
     publish(w, aJob({ recipient: 'Ada@Google.Test' }));
-    await run(w);
+    const telemetry = await run(w);
+    expect(telemetry.sum('postlane_decisions_total{"processor":"router","decision":"transactional.google"}')).toBe(1);
     const [record] = w.cluster.all(topics.send({ queue: 'transactional', provider: 'google' }).name);
     expect(record?.key?.toString()).toBe('Ada@google.test');
     expect(record?.value).toEqual(json(aJob({ recipient: 'Ada@Google.Test' })));
@@ -313,7 +314,8 @@ describe('the router', () => {
       key: 'a',
       value: json(aJob({ id: 'due', type: 'marketing' })),
     });
-    await run(w, { waitMaxMs: 5 * MINUTE_MS });
+    const telemetry = await run(w, { waitMaxMs: 5 * MINUTE_MS });
+    expect(telemetry.sum('postlane_gate_waits_total')).toBeGreaterThan(4);
     expect(whereabouts(w.cluster)).toEqual({ lanes: [], ladder: [], results: [], deadLetters: [] });
     w.views.ready = true;
     await run(w);
