@@ -196,6 +196,7 @@ export class Channel {
   }
 
   private async until(condition: () => boolean, withinMs: number): Promise<void> {
+    if (this.broken !== null || condition()) return;
     this.arm(withinMs);
     while (this.broken === null && !condition()) {
       await new Promise<void>((resolve) => {

@@ -74,7 +74,7 @@ describe('connections', () => {
         open -= 1;
       }),
     );
-    courier = courierWith({ patienceFactor: 1 });
+    courier = courierWith();
     const source = sourceAt(server.port, { connectionsMax: 3 });
     const two = { ...limits, connectionsMax: 2 };
     const google = ['a', 'b', 'c'].map((name) => courier.deliver(mail(name), { source, site: 'google', limits: two }));
@@ -248,7 +248,7 @@ describe('the circuit', () => {
       if (healthy) await willing([], hold)(peer);
       else peer.socket.end('421 4.3.2 not now\r\n');
     });
-    courier = courierWith({ ...options, patienceFactor: 1 });
+    courier = courierWith(options);
     const source = sourceAt(server.port);
     const deliver = (site = 'google') => courier.deliver(mail('m'), { source, site, limits });
     for (let index = 0; index < 3; index++) {
@@ -311,7 +311,7 @@ describe('the circuit', () => {
       await new Promise<void>((resolve) => held.push(resolve));
       peer.send('421 4.7.28 too much\r\n');
     });
-    courier = courierWith({ circuit: { failures: 3, resetMs: 400 }, patienceFactor: 1 });
+    courier = courierWith({ circuit: { failures: 3, resetMs: 400 } });
     const source = sourceAt(server.port);
     const deliver = (site: string) => courier.deliver(mailTo(site), { source, site, limits });
     const google = [deliver('google'), deliver('google'), deliver('google')];
@@ -369,7 +369,7 @@ describe('an attempt that is ended from outside', () => {
   it.each(['greeting', 'mail', 'dot'] as const)('says how far it had come: %s', async (stage) => {
     const control = new AbortController();
     server = await rawServer(hangs(stage, () => control.abort()));
-    courier = courierWith({ patienceFactor: 1 });
+    courier = courierWith();
     const route = { source: sourceAt(server.port), site: 'google', limits, signal: control.signal };
     const outcome = await courier.deliver(mail('m'), route);
     // The greeting is awaited as soon as the connection stands; the server may know of that first.
@@ -387,7 +387,7 @@ describe('an attempt that is ended from outside', () => {
   it('while it waits for a connection has tried nothing, and frees its place', async () => {
     const waiting: (() => void)[] = [];
     server = await rawServer(willing([], () => new Promise((resolve) => waiting.push(resolve))));
-    courier = courierWith({ patienceFactor: 1 });
+    courier = courierWith();
     const one = { source: sourceAt(server.port, { connectionsMax: 1 }), site: 'google', limits };
     const first = courier.deliver(mail('first'), one);
     await eventually(() => waiting.length > 0);
@@ -413,7 +413,7 @@ describe('closing', () => {
   it('lets what is under way settle, and takes nothing more', async () => {
     const finish: (() => void)[] = [];
     server = await rawServer(willing([], () => new Promise((resolve) => finish.push(resolve))));
-    courier = courierWith({ patienceFactor: 1 });
+    courier = courierWith();
     const route = { source: sourceAt(server.port), site: 'google', limits };
     const under = courier.deliver(mail('m'), route);
     await eventually(() => finish.length > 0);
@@ -427,7 +427,7 @@ describe('closing', () => {
 
   it('ends what does not settle in time', async () => {
     server = await rawServer(willing([], () => new Promise(() => {})));
-    courier = courierWith({ patienceFactor: 1 });
+    courier = courierWith();
     const route = { source: sourceAt(server.port, { connectionsMax: 1 }), site: 'google', limits };
     const under = courier.deliver(mail('m'), route);
     const waiting = courier.deliver(mail('n'), route);
@@ -435,5 +435,25 @@ describe('closing', () => {
     await courier.close({ withinMs: 50 });
     expect(await under).toMatchObject({ kind: 'failed', reason: 'aborted' });
     expect(await waiting).toMatchObject({ kind: 'failed', stage: 'connect', reason: 'stopped' });
+  });
+
+  it('leaves no timer that would keep the process alive', async () => {
+    const timers = (): number => process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length;
+    const before = timers();
+    server = await rawServer(async (peer) => {
+      await greet(peer);
+      for (const reply of ['250 ok', '250 ok', '354 go on']) {
+        await peer.line();
+        peer.send(`${reply}\r\n`);
+      }
+      peer.socket.pause();
+      peer.reset();
+    });
+    courier = courierWith();
+    const large = mailOf({ text: `Subject: large\r\n\r\n${'x\r\n'.repeat(4_000_000)}` });
+    const outcome = await courier.deliver(large, { source: sourceAt(server.port), site: 'google', limits });
+    expect(outcome).toMatchObject({ kind: 'failed', stage: 'body' });
+    await courier.close({ withinMs: 0 });
+    await eventually(() => timers() <= before);
   });
 });

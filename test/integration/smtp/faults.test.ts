@@ -1,6 +1,6 @@
 import type { DeliveryOutcome } from '../../../src/domain/reply.ts';
 import type { Courier, OutgoingMail } from '../../../src/smtp/mail.ts';
-import { courierWith, eventually, limits, mailOf, sourceAt } from './fixtures.ts';
+import { courierWith, eventually, IMPATIENT, limits, mailOf, sourceAt } from './fixtures.ts';
 import { greet, type Peer, type RawServer, rawServer, takeMail } from './raw-server.ts';
 
 /** A reply that no stage of these tests waits for. */
@@ -66,6 +66,10 @@ describe('a server that cannot be reached', () => {
 });
 
 describe('silence', () => {
+  beforeEach(() => {
+    courier = courierWith({ patienceFactor: IMPATIENT });
+  });
+
   it.each([
     ['greeting', async (peer: Peer) => never(peer)],
     [

@@ -2,7 +2,7 @@ import tls from 'node:tls';
 import type { Source } from '../../../src/domain/policy.ts';
 import type { Courier, Credentials } from '../../../src/smtp/mail.ts';
 import { type KeyAndCertificate, selfSigned, yearFrom } from '../../../src/testing/simulator/certificate.ts';
-import { courierWith, eventually, limits, mailOf, sourceAt } from './fixtures.ts';
+import { courierWith, eventually, IMPATIENT, limits, mailOf, sourceAt } from './fixtures.ts';
 import { greet, type Peer, peerOf, type RawServer, rawServer, takeMail } from './raw-server.ts';
 
 let server: RawServer | null = null;
@@ -28,9 +28,10 @@ async function attempt(
   script: (peer: Peer) => Promise<void>,
   source: Partial<Source>,
   login: Credentials | null = null,
+  patienceFactor = 1,
 ) {
   server = await rawServer(script);
-  courier = courierWith({ credentials: async () => login });
+  courier = courierWith({ credentials: async () => login, patienceFactor });
   return courier.deliver(mailOf(), { source: sourceAt(server.port, source), site: 'google', limits });
 }
 
@@ -154,6 +155,8 @@ describe('STARTTLS', () => {
         await new Promise((resolve) => peer.socket.once('close', resolve));
       },
       { tls: 'starttls' },
+      null,
+      IMPATIENT,
     );
     expect(outcome).toMatchObject({ kind: 'failed', stage: 'tls', reason: 'timeout' });
   });

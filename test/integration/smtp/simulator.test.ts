@@ -30,7 +30,7 @@ it('jobs arrive over TLS and a log-in, signed, each once, and their return paths
     feedbackSenderId: 'postlane',
     unsubscribeBaseUrl: null,
   });
-  const courier = courierWith({ credentials: async () => login, patienceFactor: 1 });
+  const courier = courierWith({ credentials: async () => login });
   const source = sourceAt(simulator.smtpPort, { tls: 'starttls', tlsVerify: false, connectionsMax: 4 });
   try {
     const sent = new Map<string, string>();
