@@ -4,10 +4,14 @@ import { createServer as createHttpServer } from 'node:http';
 import { type AddressInfo, createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { jest } from '@jest/globals';
 import { environment } from '../../src/config/environment.ts';
 import { type ChooseOptions, chooseProvider } from '../../src/infra/choose.ts';
 import { type GivenAddresses, givenProvider } from '../../src/infra/given.ts';
 import { freePort } from '../../src/infra/ports.ts';
+
+// Processes start slowly on a busy machine.
+jest.setTimeout(60_000);
 
 let directory: string;
 const servers: Server[] = [];

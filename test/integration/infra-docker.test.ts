@@ -4,10 +4,14 @@ import { createServer as createHttpServer } from 'node:http';
 import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { jest } from '@jest/globals';
 import { environment } from '../../src/config/environment.ts';
 import { projectName } from '../../src/infra/compose.ts';
 import { dockerProvider } from '../../src/infra/docker.ts';
 import { waitFor } from '../../src/infra/wait.ts';
+
+// Processes start slowly on a busy machine.
+jest.setTimeout(60_000);
 
 /** Answers whatever a broker is asked with: one broker is alive. Size, correlation id, number of brokers. */
 const ONE_BROKER = Buffer.from('000000080000000000000001', 'hex');

@@ -5,6 +5,7 @@ import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promis
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { jest } from '@jest/globals';
 import { environment } from '../../src/config/environment.ts';
 import { type GuardedOptions, startGuarded } from '../../src/infra/guarded-process.ts';
 import { LogFile } from '../../src/infra/log-file.ts';
@@ -13,6 +14,9 @@ import { freePort, rememberedPorts } from '../../src/infra/ports.ts';
 import { identityOf } from '../../src/infra/process-identity.ts';
 import { ProcessRecords } from '../../src/infra/process-records.ts';
 import { waitFor } from '../../src/infra/wait.ts';
+
+// Processes start slowly on a busy machine.
+jest.setTimeout(60_000);
 
 const DEADLINE_MS = 10_000;
 let directory: string;

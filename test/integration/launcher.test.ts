@@ -3,8 +3,12 @@ import { once } from 'node:events';
 import { copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { jest } from '@jest/globals';
 import { packageRoot } from '../../src/infra/package-root.ts';
 import { listens, parseAddress } from '../../src/infra/probes.ts';
+
+// Processes start slowly on a busy machine.
+jest.setTimeout(60_000);
 
 const LAUNCHER = join(packageRoot(), 'bin', 'postlane.cjs');
 let directory: string;

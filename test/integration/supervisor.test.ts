@@ -1,11 +1,15 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { jest } from '@jest/globals';
 import { restartDelayMs, Supervisor } from '../../src/cli/supervisor.ts';
 import { environment } from '../../src/config/environment.ts';
 import { identityOf } from '../../src/infra/process-identity.ts';
 import { ProcessRecords } from '../../src/infra/process-records.ts';
 import { waitFor } from '../../src/infra/wait.ts';
+
+// Processes start slowly on a busy machine.
+jest.setTimeout(60_000);
 
 const DEADLINE_MS = 15_000;
 const RESTARTS = { delayMsMin: 10, delayMsMax: 40, healthyMs: 60_000 };
