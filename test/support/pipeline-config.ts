@@ -1,0 +1,56 @@
+/** What a fault test decides about the pipeline, where it differs from the others. */
+export interface PipelineSettings {
+  /** `worker.in_flight_max`: what one crash may leave in doubt. Default 64. */
+  readonly inFlightMax?: number;
+  /** `worker.patience_factor`. Default 0.05: half a minute after the final dot. */
+  readonly patienceFactor?: number;
+  /** Mails per minute, source and site, of `other`. Default none. */
+  readonly ratePerMinute?: number;
+  /** Partitions of every topic are multiplied by it. Default 1. */
+  readonly replicationFactor?: number;
+}
+
+export const IN_FLIGHT_MAX = 64;
+/** Policies for the three types, so that one load shows them side by side. */
+export const ON_UNCERTAIN = { transactional: 'resend', notification: 'drop', marketing: 'hold' } as const;
+
+/**
+ * The configuration of a fault test: time is scaled so that a lost member is noticed after six seconds, which is the least
+ * that brokers take, and a retry comes after one.
+ */
+export const pipelineConfig = (settings: PipelineSettings = {}): string => `
+kafka:
+  session_timeout: 6s
+  rebalance_timeout: 20s
+  heartbeat_interval: 500ms
+logs:
+  level: info
+relay:
+  tls: none
+worker:
+  in_flight_max: ${settings.inFlightMax ?? IN_FLIGHT_MAX}
+  patience_factor: ${settings.patienceFactor ?? 0.05}
+  drain: 15s
+circuit:
+  failures: 5
+  reset: 2s
+providers:
+  other:
+    rate_limit: ${settings.ratePerMinute ?? 'none'}
+    max_connections: 10
+    why: a test's sink
+router:
+  queues:
+${Object.entries(ON_UNCERTAIN)
+  .map(
+    ([queue, policy]) => `    ${queue}:
+      on_uncertain: ${policy}
+      retry_policy:
+        backoff: [1s]
+        max_retries: 8
+        jitter: 0`,
+  )
+  .join('\n')}
+senders:
+  mode: lenient
+`;
