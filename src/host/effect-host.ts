@@ -4,7 +4,7 @@ import { EffectProcessor } from '../runtime/effect-processor.ts';
 import type { CommitBudget, EffectDefinition, InFlight } from '../runtime/effects.ts';
 import type { IntakeHandler, Task } from '../runtime/ports.ts';
 import { failpoint } from './failpoints.ts';
-import type { Host, Hosted } from './host.ts';
+import { drainMsOf, type Host, type Hosted } from './host.ts';
 
 /** Of a drain's time, what the group's own leaving may take. */
 const DRAIN_SHARE = 0.9;
@@ -26,7 +26,7 @@ export async function hostEffects<V, U extends object, R>(
   options: EffectHostOptions,
 ): Promise<Hosted & { pausedLanes(): number }> {
   const { kafka, log, codec, clock, telemetry, config } = host;
-  const drainMs = Math.min(config.worker.drainMs, config.kafka.rebalanceTimeoutMs / 2);
+  const drainMs = drainMsOf(config);
   const intake = new KafkaIntake({
     kafka,
     group,

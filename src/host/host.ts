@@ -31,6 +31,9 @@ export interface Hosted extends Stoppable {
   idleMs(): number;
 }
 
+/** How long a member of a group may take to settle what is in flight; the rebalance must leave room for the rest. */
+export const drainMsOf = ({ worker, kafka }: Config): number => Math.min(worker.drainMs, kafka.rebalanceTimeoutMs / 2);
+
 /** Opens what every role needs. The broker need not be there yet; the schema registry must. */
 export async function openHost(config: Config, telemetry: Telemetry): Promise<Host> {
   const kafka = await createKafka({

@@ -1,7 +1,7 @@
 import { KafkaIntake } from '../kafka/intake.ts';
 import type { StreamDefinition } from '../runtime/processor.ts';
 import { StreamProcessor } from '../runtime/stream-processor.ts';
-import type { Host, Hosted } from './host.ts';
+import { drainMsOf, type Host, type Hosted } from './host.ts';
 
 /** Runs a stream definition as a member of a consumer group. */
 export async function hostStream<V>(
@@ -19,6 +19,7 @@ export async function hostStream<V>(
     sessionTimeoutMs: config.kafka.sessionTimeoutMs,
     rebalanceTimeoutMs: config.kafka.rebalanceTimeoutMs,
     heartbeatMs: config.kafka.heartbeatIntervalMs,
+    drainMs: drainMsOf(config),
     batchRecordsMax: options.batchMax,
   });
   const processor = new StreamProcessor<V>({ definition, log, codec, clock, telemetry, intake });
