@@ -2,6 +2,7 @@ import type * as Kafkajs from 'kafkajs';
 import type { Admin, Cluster, Consumer, KafkaConfig, PartitionAssigner, Producer, RetryOptions } from 'kafkajs';
 import { partitionOf } from '../domain/partitioner.ts';
 import { registerCodecs } from './codecs.ts';
+import { TRANSACTION_RETRY } from './guards/transactions.ts';
 import { loadKafkajs } from './guards.ts';
 import { Sockets } from './sockets.ts';
 
@@ -44,14 +45,6 @@ export interface ConsumerOptions {
 
 /** A lost connection is tried again soon, then ever less often; the callers' own deadlines end it. */
 const RETRY: RetryOptions = { initialRetryTime: 100, factor: 0.2, multiplier: 2, maxRetryTime: 2_000, retries: 10 };
-/** Transactions follow each other closely, so their retries must; 50 of them take about ten seconds. */
-const RETRY_TRANSACTION: RetryOptions = {
-  initialRetryTime: 5,
-  factor: 0.2,
-  multiplier: 1.5,
-  maxRetryTime: 200,
-  retries: 50,
-};
 /** A machine under load may take seconds to accept; kafkajs's default is one. */
 const CONNECT_TIMEOUT_MS = 10_000;
 const REQUEST_TIMEOUT_MS = 30_000;
@@ -87,11 +80,11 @@ export class KafkaClient {
   /** A producer for transactions under one id. Not idempotent outside of them: it is never used so. */
   transactional(options: TransactionalOptions): Connection<Producer> {
     const sockets = new Sockets();
-    const client = this.kafka(sockets, options.requestTimeoutMs, RETRY_TRANSACTION).producer({
+    const client = this.kafka(sockets, options.requestTimeoutMs, TRANSACTION_RETRY).producer({
       transactionalId: options.transactionalId,
       transactionTimeout: options.transactionTimeoutMs,
       maxInFlightRequests: 1,
-      retry: RETRY_TRANSACTION,
+      retry: TRANSACTION_RETRY,
       allowAutoTopicCreation: false,
       metadataMaxAge: METADATA_AGE_MS_MAX,
       createPartitioner,
@@ -163,12 +156,14 @@ export class KafkaClient {
   /** A Kafka() of its own for each: kafkajs keeps a cache of committed offsets there, which transactions would spoil. */
   private kafka(sockets: Sockets, requestTimeoutMs: number, retry: RetryOptions): Kafkajs.Kafka {
     const { brokers, clientId, ssl, sasl } = this.options;
+    // Taken over into every one of the client's retries; the guarded retrier reads the signal.
+    const retryUntilCut: RetryOptions & { readonly signal: AbortSignal } = { ...retry, signal: sockets.signal };
     return new this.kafkajs.Kafka({
       brokers: [...brokers],
       clientId,
       ssl,
       sasl,
-      retry,
+      retry: retryUntilCut,
       connectionTimeout: CONNECT_TIMEOUT_MS,
       requestTimeout: requestTimeoutMs,
       enforceRequestTimeout: true,

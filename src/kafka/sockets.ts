@@ -10,10 +10,10 @@ const KEEP_ALIVE_MS = 60_000;
  */
 export class Sockets {
   private readonly open = new Set<Socket>();
-  private isCut = false;
+  private readonly controller = new AbortController();
 
   readonly factory: ISocketFactory = ({ host, port, ssl, onConnect }: ISocketFactoryArgs): Socket => {
-    if (this.isCut) throw new Error('this client was thrown away');
+    if (this.signal.aborted) throw new Error('this client was thrown away');
     // The types say that `ssl` is always given; it is not.
     const tls = ssl as ISocketFactoryArgs['ssl'] | undefined;
     const socket = tls
@@ -27,12 +27,13 @@ export class Sockets {
     return socket;
   };
 
-  get count(): number {
-    return this.open.size;
+  /** Aborted when the sockets are cut. */
+  get signal(): AbortSignal {
+    return this.controller.signal;
   }
 
   cut(): void {
-    this.isCut = true;
+    this.controller.abort();
     for (const socket of this.open) socket.destroy(new Error('this client was thrown away'));
   }
 }

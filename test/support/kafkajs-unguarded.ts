@@ -8,7 +8,7 @@ const require = createRequire(import.meta.url);
 const registry = jest;
 
 /** Modules that use the guarded ones, for tests that look at one decoded byte or one batch. */
-const USERS = ['consumer/batch', 'protocol/decoder', 'protocol/requests/fetch/v4/decodeMessages'];
+const USERS = ['cluster', 'consumer/batch', 'protocol/decoder', 'protocol/requests/fetch/v4/decodeMessages'];
 
 /**
  * kafkajs as it is published, beside the guarded one: the control of every guard's test. What a guard repairs must be

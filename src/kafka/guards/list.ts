@@ -5,10 +5,12 @@ import { offsetManager } from './offset-manager.ts';
 import { record } from './record.ts';
 import { recordBatch } from './record-batch.ts';
 import { requestQueue } from './request-queue.ts';
+import { retry } from './retry.ts';
 import { transactions } from './transactions.ts';
 
 /** Every repair of kafkajs, leaves first: a module must be replaced before another one that needs it is loaded. */
 export const GUARDS: readonly Guard[] = [
+  retry,
   requestQueue,
   record,
   recordBatch,

@@ -4,6 +4,18 @@ import { type Guard, guarded } from './guard.ts';
 const BUSY_RETRY_MS = 2;
 const BUSY_RETRIES_MAX = 1_000;
 
+/**
+ * Transactions follow each other closely, so their retries must; 50 of them take about ten seconds. kafkajs means to give
+ * its transaction manager the retry settings of the client, looks for them where they are not, and so begins at 300 ms.
+ */
+export const TRANSACTION_RETRY = {
+  initialRetryTime: 5,
+  factor: 0.2,
+  multiplier: 1.5,
+  maxRetryTime: 200,
+  retries: 50,
+} as const;
+
 interface Cluster {
   refreshMetadataIfNecessary(): Promise<void>;
   findGroupCoordinator(request: { groupId: string; coordinatorType: number }): Promise<Coordinator>;
@@ -40,14 +52,15 @@ function patient<A extends unknown[]>(call: (...args: A) => Promise<void>): (...
 }
 
 /**
- * Remembers the coordinators of a producer. kafkajs asks for them before every single request of a transaction: four of
+ * What a transaction manager sees of the cluster: retry settings, and coordinators that are remembered. kafkajs asks for them before every single request of a transaction: four of
  * its nine round trips. A producer that meets any error is thrown away, and the memory with it; while it is being
  * initialised, which is what kafkajs itself tries again, nothing is remembered from one attempt to the next.
  */
-function rememberingCoordinators(cluster: Cluster): Cluster {
+function transactionalCluster(cluster: Cluster): Cluster {
   const known = new Map<string, Promise<Coordinator>>();
   return new Proxy(cluster, {
     get(target, property) {
+      if (property === 'retry') return TRANSACTION_RETRY;
       if (property === 'findGroupCoordinator') {
         return async (request: { groupId: string; coordinatorType: number }) => {
           const key = `${request.coordinatorType} ${request.groupId}`;
@@ -82,7 +95,7 @@ export const transactions: Guard = {
   wrap: (original: (parameters: EosParameters) => EosManager) =>
     guarded('transactions', (parameters: EosParameters) => {
       if (!parameters.transactional) return original(parameters);
-      const manager = original({ ...parameters, cluster: rememberingCoordinators(parameters.cluster) });
+      const manager = original({ ...parameters, cluster: transactionalCluster(parameters.cluster) });
       return {
         ...manager,
         addPartitionsToTransaction: patient(manager.addPartitionsToTransaction),

@@ -321,6 +321,23 @@ describe('joining a group', () => {
   });
 });
 
+describe('retries', () => {
+  type Retry = (options: object) => (attempt: (bail: (error: Error) => void) => Promise<unknown>) => Promise<unknown>;
+  const options = { initialRetryTime: 1, maxRetryTime: 1, retries: 20 };
+
+  it.each(BOTH)('%s', async (which, load) => {
+    const away = new AbortController();
+    let attempts = 0;
+    const retrying = (load('retry') as Retry)({ ...options, signal: away.signal })(async () => {
+      if (++attempts === 3) away.abort();
+      throw new Error('no connection');
+    });
+    await expect(retrying).rejects.toThrow();
+    // As published a client goes on in the background when nobody wants its answer any more.
+    expect(attempts).toBe(which === 'guarded' ? 3 : 21);
+  });
+});
+
 describe('a transaction', () => {
   const busy = Object.assign(new Error('busy'), { type: 'CONCURRENT_TRANSACTIONS' });
 
@@ -368,6 +385,14 @@ describe('a transaction', () => {
     });
     await expect(made.sendOffsets()).rejects.toThrow('fenced');
     expect(calls).toBe(1);
+  });
+
+  it('is initialised with the retries of transactions; as published with those of no client', () => {
+    const { cluster } = manager(() => null);
+    expect((cluster as { retry?: object }).retry).toMatchObject({ initialRetryTime: 5, retries: 50 });
+    const Cluster = unguardedModule('cluster') as new (options: object) => { retry?: object };
+    const logger = { namespace: () => logger };
+    expect(new Cluster({ logger, brokers: ['127.0.0.1:1'], retry: { retries: 50 } }).retry).toBeUndefined();
   });
 
   it('asks for a coordinator once, and again when it is initialised again', async () => {
