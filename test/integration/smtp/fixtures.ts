@@ -36,6 +36,9 @@ export const mailOf = (rest: Partial<OutgoingMail> & { readonly text?: string } 
   ...rest,
 });
 
+/** A mail that can be told from others. */
+export const named = (name: string) => mailOf({ text: `Subject: ${name}\r\n\r\n` });
+
 /** With it the ten minutes of patience after the dot are three seconds. */
 export const IMPATIENT = 0.005;
 
@@ -58,3 +61,12 @@ export async function eventually(condition: () => boolean, withinMs = 5_000): Pr
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
 }
+
+/** What an outcome must look like. */
+export const failure = (stage: string, reason: string, afterDot = false) => ({
+  kind: 'failed',
+  stage,
+  reason,
+  afterDot,
+});
+export const refusal = (stage: string, code: number) => ({ kind: 'refused', stage, reply: { code } });

@@ -110,3 +110,43 @@ export async function takeMail(peer: Peer, lastReply = '250 2.0.0 taken'): Promi
   if (message !== null) peer.send(`${lastReply}\r\n`);
   return message;
 }
+
+/** Takes mails as long as they come; `hold` is awaited before each reply to the dot. */
+export const willing =
+  (taken: string[], hold: () => Promise<void> = async () => {}) =>
+  async (peer: Peer): Promise<void> => {
+    await greet(peer);
+    for (;;) {
+      for (const reply of ['250 ok', '250 ok', '354 go on']) {
+        const line = await peer.line();
+        if (line === null || line === 'QUIT') return void peer.socket.end();
+        peer.send(`${reply}\r\n`);
+      }
+      const message = await peer.message();
+      if (message === null) return;
+      await hold();
+      taken.push(message);
+      peer.send('250 taken\r\n');
+    }
+  };
+
+/** Settles when the connection is gone: until then the server says nothing. */
+export const never = (peer: Peer): Promise<void> =>
+  new Promise((resolve) => peer.socket.once('close', () => resolve()));
+
+/** Sends the replies of the envelope up to `stage`, reading each command first. */
+export async function upTo(
+  peer: Peer,
+  stage: 'mail' | 'rcpt' | 'data' | 'body',
+  extensions?: readonly string[],
+): Promise<void> {
+  await greet(peer, extensions);
+  const replies = { mail: [], rcpt: ['250 ok'], data: ['250 ok', '250 ok'], body: ['250 ok', '250 ok', '354 go on'] }[
+    stage
+  ];
+  for (const reply of replies) {
+    await peer.line();
+    peer.send(`${reply}\r\n`);
+  }
+  if (stage !== 'body') await peer.line();
+}
