@@ -4,6 +4,7 @@ import type { Guard } from './guard.ts';
 import { offsetManager } from './offset-manager.ts';
 import { record } from './record.ts';
 import { recordBatch } from './record-batch.ts';
+import { batchEncoder, recordEncoder } from './record-encoder.ts';
 import { requestQueue } from './request-queue.ts';
 import { retry } from './retry.ts';
 import { transactions } from './transactions.ts';
@@ -14,6 +15,8 @@ export const GUARDS: readonly Guard[] = [
   requestQueue,
   record,
   recordBatch,
+  recordEncoder,
+  batchEncoder,
   abortedRecords,
   offsetManager,
   consumerGroup,

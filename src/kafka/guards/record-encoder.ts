@@ -76,7 +76,7 @@ function writeBytes(target: Buffer, bytes: Bytes, at: number): number {
   const length = lengthOf(bytes);
   const offset = writeVarInt(target, length, at);
   if (bytes === null || bytes === undefined) return offset;
-  if (typeof bytes === 'string') target.utf8Write(bytes, offset, length);
+  if (typeof bytes === 'string') target.write(bytes, offset, length, 'utf8');
   else bytes.copy(target, offset);
   return offset + length;
 }

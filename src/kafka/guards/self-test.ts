@@ -50,6 +50,21 @@ function visibleOfAborted(load: Load): number {
     .length;
 }
 
+/** What kafkajs itself decodes of a batch that it was made to encode. */
+async function encodedAndDecoded(load: Load): Promise<unknown> {
+  const request = load('protocol/requests/produce/v3/request') as (fields: object) => {
+    encode(): Promise<{ readonly buffer: Buffer }>;
+  };
+  const messages = [{ key: 'k', value: Buffer.from('v'), headers: { h: '1' } }];
+  const topicData = [{ topic: 't', partitions: [{ partition: 0, firstSequence: 0, messages }] }];
+  const { buffer } = await request({ acks: -1, timeout: 1, topicData }).encode();
+  // Before the batch: no transactional id, acks, time-out, one topic of one letter, one partition and its number.
+  const Decoder = load('protocol/decoder') as DecoderClass;
+  const decodeMessages = load('protocol/requests/fetch/v4/decodeMessages') as DecodeMessages;
+  const [decoded] = await decodeMessages(new Decoder(buffer.subarray(2 + 2 + 4 + 4 + 3 + 4 + 4)));
+  return decoded;
+}
+
 /** Runs the modules of kafkajs that need the guarded ones, and asserts that it was the guards that answered. */
 export async function selfTest(load: Load, kafkajs: typeof Kafkajs): Promise<void> {
   const marks = GUARDS.map(({ name, path }) => {
@@ -62,6 +77,8 @@ export async function selfTest(load: Load, kafkajs: typeof Kafkajs): Promise<voi
   const Decoder = load('protocol/decoder') as DecoderClass;
   const offsets = (await decodeMessages(new Decoder(sampleBatch()))).map((message) => message.offset);
   assert(offsets.join() === '7,9', 'the guard of record batches does not work', { offsets });
+  const { key, value } = (await encodedAndDecoded(load)) as { readonly key: Buffer; readonly value: Buffer };
+  assert(`${key}${value}` === 'kv', 'the guards of encoding do not work');
   // Making a producer, which connects to nothing yet, makes its transaction manager.
   new kafkajs.Kafka({ brokers: ['127.0.0.1:1'], logLevel: kafkajs.logLevel.NOTHING }).producer({
     createPartitioner: () => () => 0,
