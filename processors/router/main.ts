@@ -18,7 +18,7 @@ export async function startRouter(host: Host): Promise<Hosted> {
   const queueOf = (queue: Queue) => config.queues.find((candidate) => candidate.queue === queue);
   const directory = await claimInstanceDirectory(config.stateDir, 'router');
   const seen = await openSeenStores(join(directory.path, 'seen'));
-  const views = await openViews(host);
+  const views = await openViews(host, directory.path);
   const partitions = new Map<string, number>();
   for (const type of EMAIL_TYPES)
     partitions.set(topics.ingest(type).name, await host.partitionsOf(topics.ingest(type).name));

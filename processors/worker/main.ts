@@ -3,6 +3,7 @@ import { type ProviderRule, QUEUES, type Queue, type SiteLimits, type Source } f
 import { hostEffects } from '../../src/host/effect-host.ts';
 import { failpoint } from '../../src/host/failpoints.ts';
 import type { Host, Hosted } from '../../src/host/host.ts';
+import { claimInstanceDirectory } from '../../src/host/instance-directory.ts';
 import { jobRulesOf } from '../../src/host/job-rules.ts';
 import { sample } from '../../src/host/sampler.ts';
 import { openViews, type Views } from '../../src/host/views.ts';
@@ -30,7 +31,8 @@ export const workerGroup = (queue: Queue): string => `postlane.worker.${queue}`;
 export async function startWorkers(host: Host, queues: readonly Queue[] = QUEUES): Promise<Hosted> {
   const { config, clock, telemetry } = host;
   const limits = await startLimits({ redis: config.redis, clock, telemetry });
-  const views = await openViews(host);
+  const directory = await claimInstanceDirectory(config.stateDir, 'worker');
+  const views = await openViews(host, directory.path);
   const mails = await createMailMaker(await mailOptions(host));
   const courier = createCourier({
     credentials: async ({ user, password }) =>
@@ -57,6 +59,7 @@ export async function startWorkers(host: Host, queues: readonly Queue[] = QUEUES
       await Promise.all(hosted.map((one) => one.stop()));
       await courier.close({ withinMs: 1_000 });
       await views.stop();
+      await directory.release();
       await limits.stop();
     },
   };

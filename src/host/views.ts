@@ -1,9 +1,11 @@
+import { join } from 'node:path';
 import type { Cancellation, Suppression } from '../contracts/generated.ts';
 import { topics } from '../contracts/topic.ts';
 import { recipientSubject } from '../domain/suppression.ts';
 import { type Millis, SECOND_MS } from '../domain/time.ts';
 import { ViewFollower, type ViewStore } from '../kafka/view-follower.ts';
 import type { Stoppable } from '../runtime/ports.ts';
+import { TableStore } from '../store/table-store.ts';
 import type { Host } from './host.ts';
 import { MemoryTable } from './memory-table.ts';
 import { sample } from './sampler.ts';
@@ -22,10 +24,14 @@ export interface Views extends Stoppable {
   cancellationOf(jobId: string): Cancellation | undefined;
 }
 
-/** Opens the views and waits until they have caught up: before that nothing can be judged. */
-export async function openViews(host: Host): Promise<Views> {
+/**
+ * Opens the views and waits until they have caught up: before that nothing can be judged. Suppressions are kept on disk,
+ * in `directory`, as they grow for ever (in memory where it is null: for a command that looks once); the other tables
+ * stay small.
+ */
+export async function openViews(host: Host, directory: string | null): Promise<Views> {
   const { codec, telemetry } = host;
-  const suppressions = new MemoryTable(topics.suppressions, codec, telemetry);
+  const suppressions = await openSuppressions(host, directory);
   const scores = new MemoryTable(topics.scores, codec, telemetry);
   const cancellations = new MemoryTable(topics.cancellations, codec, telemetry);
   const followers = [
@@ -49,8 +55,15 @@ export async function openViews(host: Host): Promise<Views> {
     async stop() {
       stopSampling();
       await Promise.all(followers.map((follower) => follower.stop()));
+      if (suppressions instanceof TableStore) await suppressions.close();
     },
   };
+}
+
+async function openSuppressions({ codec, telemetry }: Host, directory: string | null) {
+  const topic = topics.suppressions;
+  if (directory === null) return new MemoryTable(topic, codec, telemetry);
+  return TableStore.open({ directory: join(directory, 'suppressions'), topic, codec, telemetry });
 }
 
 const follow = ({ kafka, clock, telemetry }: Host, topic: string, store: ViewStore): ViewFollower =>

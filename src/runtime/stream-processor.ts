@@ -177,7 +177,8 @@ export class StreamProcessor<V> implements IntakeHandler {
     try {
       return owned.fold.fold(inputs, now);
     } catch (error) {
-      if (isPostlaneError(error, 'BUG')) throw error;
+      // Ours are bugs and broken infrastructure, such as a store: no record is to blame for them.
+      if (isPostlaneError(error)) throw error;
       const [input] = inputs;
       assert(input !== undefined, 'a fold of nothing cannot throw');
       if (inputs.length > 1) {

@@ -97,6 +97,15 @@ export class StoreHome {
     }
   }
 
+  /** What a look-up answers. Throws STORE_UNAVAILABLE where lmdb fails: never to be taken for a fault of the record. */
+  read<T>(action: () => T): T {
+    try {
+      return action();
+    } catch (cause) {
+      throw new PostlaneError('STORE_UNAVAILABLE', { directory: this.directory, what: 'cannot be read' }, { cause });
+    }
+  }
+
   /** Flushes and closes. Idempotent. */
   close(): Promise<void> {
     this.closing ??= this.shut();

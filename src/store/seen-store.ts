@@ -55,12 +55,12 @@ export class LmdbSeenStore implements SeenStore {
   }
 
   checkpoint(): SeenCheckpoint | null {
-    const value = this.about.get(CHECKPOINT);
+    const value = this.home.read(() => this.about.get(CHECKPOINT));
     return value ? { inputOffset: value.readDoubleLE(0), changelogOffset: value.readDoubleLE(8) } : null;
   }
 
   find(idHash: Uint8Array, since: Millis): Uint8Array | undefined {
-    const value = this.entries.get(idHash);
+    const value = this.home.read(() => this.entries.get(idHash));
     if (!value || value.readDoubleLE(SEEN_HASH_BYTES) < since) return undefined;
     return value.subarray(0, SEEN_HASH_BYTES);
   }

@@ -63,7 +63,7 @@ export class TableStore<V> {
   }
 
   get(key: string): V | undefined {
-    const row = this.rows.get(stored(Buffer.from(key)));
+    const row = this.home.read(() => this.rows.get(stored(Buffer.from(key))));
     if (!row) return undefined;
     const decoded = this.options.codec.decode(this.options.topic, row.subarray(PARTITION_BYTES));
     // It was decoded when it was taken in: that it no longer can be means that the store is not what we think.
@@ -73,7 +73,7 @@ export class TableStore<V> {
 
   /** Where to go on reading the partition; 0 at first. */
   checkpoint(partition: number): number {
-    return this.about.get(offsetKey(partition))?.readDoubleLE(0) ?? 0;
+    return this.home.read(() => this.about.get(offsetKey(partition)))?.readDoubleLE(0) ?? 0;
   }
 
   /** How many rows it holds. */

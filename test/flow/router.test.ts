@@ -5,6 +5,7 @@ import { homePartition } from '../../processors/router/step.ts';
 import type { EmailJob } from '../../src/contracts/generated.ts';
 import { topics } from '../../src/contracts/topic.ts';
 import { readEnvelope, writeEnvelope } from '../../src/domain/envelope.ts';
+import { PostlaneError } from '../../src/domain/error.ts';
 import { EMAIL_TYPES, type EmailType } from '../../src/domain/policy.ts';
 import { addEvidence, emptySuppression } from '../../src/domain/suppression.ts';
 import { DAY_MS, HOUR_MS, MINUTE_MS } from '../../src/domain/time.ts';
@@ -320,6 +321,19 @@ describe('the router', () => {
     w.views.ready = true;
     await run(w);
     expect(whereabouts(w.cluster).lanes).toHaveLength(4);
+  });
+
+  it('takes a store that fails for no fault of a job: it waits and goes on', async () => {
+    const w = world();
+    for (let n = 0; n < 5; n++) publish(w, aJob({ id: `job-${n}` }));
+    const { suppressions } = w.views;
+    let failures = 3;
+    suppressions.get = (subject) => {
+      if (failures-- > 0) throw new PostlaneError('STORE_UNAVAILABLE', { what: 'a test' });
+      return Map.prototype.get.call(suppressions, subject) as undefined;
+    };
+    await run(w, { waitMaxMs: MINUTE_MS });
+    expect(whereabouts(w.cluster)).toMatchObject({ lanes: [{}, {}, {}, {}, {}], deadLetters: [] });
   });
 
   describe('whatever crashes', () => {

@@ -137,7 +137,7 @@ async function suppress(
 /** The rows must be committed before the load is sent; the views of router and worker follow within a fetch. */
 async function watchSuppressions(host: Host, addresses: readonly string[]): Promise<void> {
   const { openViews } = await import('../../host/views.ts');
-  const views = await openViews(host);
+  const views = await openViews(host, null);
   try {
     const deadline = Date.now() + SUPPRESSED_WITHIN_MS;
     while (Date.now() < deadline) {
