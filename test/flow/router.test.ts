@@ -1,3 +1,6 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { jest } from '@jest/globals';
 import fc from 'fast-check';
 import { FORWARDED_HEADER, ROUTER_GROUP } from '../../processors/router/index.ts';
@@ -9,9 +12,13 @@ import { PostlaneError } from '../../src/domain/error.ts';
 import { EMAIL_TYPES, type EmailType } from '../../src/domain/policy.ts';
 import { addEvidence, emptySuppression } from '../../src/domain/suppression.ts';
 import { DAY_MS, HOUR_MS, MINUTE_MS } from '../../src/domain/time.ts';
+import type { SeenStore } from '../../src/runtime/seen-port.ts';
+import { StoreHome } from '../../src/store/home.ts';
+import { LmdbSeenStore } from '../../src/store/seen-store.ts';
 import { aJob, aPayload } from '../../src/testing/builders.ts';
 import { drive, type Fault } from '../../src/testing/driver.ts';
 import { MemoryCluster } from '../../src/testing/memory-log.ts';
+import { MemorySeenStore } from '../../src/testing/memory-seen-store.ts';
 import { VirtualClock } from '../../src/testing/virtual-clock.ts';
 import { json, jsonCodec } from '../support/json-codec.ts';
 import { routerOver, Stores, tables, whereabouts } from '../support/routing.ts';
@@ -352,17 +359,30 @@ describe('the router', () => {
       crash: fc.boolean(),
     });
 
-    it.each([
-      ['kept', false],
-      ['lost at every crash', true],
-    ])('loses no job and lets none through twice (store %s)', async (_, lost) => {
+    let directory: string;
+    let home: StoreHome;
+    let made = 0;
+    beforeAll(async () => {
+      directory = await mkdtemp(join(tmpdir(), 'postlane-router-'));
+      home = await StoreHome.open(directory);
+    });
+    afterAll(async () => {
+      await home.close();
+      await rm(directory, { recursive: true });
+    });
+
+    it.each<[string, boolean, () => SeenStore, number]>([
+      ['kept', false, () => new MemorySeenStore(), 80],
+      ['lost at every crash', true, () => new MemorySeenStore(), 80],
+      ['on disk', false, () => new LmdbSeenStore(home, `${made++}`), 20],
+    ])('loses no job and lets none through twice (store %s)', async (_, lost, make, numRuns) => {
       await fc.assert(
         fc.asyncProperty(
           fc.array(job, { minLength: 1, maxLength: 40 }),
           fc.array(fault, { maxLength: 25 }),
           fc.array(fc.integer({ min: 1, max: 9 }), { minLength: 1, maxLength: 6 }),
           async (jobs, faults, batchSizes) => {
-            const w = world(3);
+            const w = { ...world(3), stores: new Stores(make) };
             w.views.suppressions.set('recipient:gone@inbox.example', suppressed('gone@inbox.example'));
             for (const { subject, partition, topic, ...over } of jobs) {
               publish(w, aJob({ ...over, payload: aPayload({ subject }) }), { partition, topic });
@@ -395,7 +415,7 @@ describe('the router', () => {
             expect(deadLetters.filter(({ reason }) => reason === 'step-threw')).toEqual([]);
           },
         ),
-        { numRuns: 80 },
+        { numRuns },
       );
     });
   });
