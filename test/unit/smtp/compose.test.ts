@@ -310,8 +310,8 @@ describe('whatever a job holds', () => {
         expect(names).not.toContain('bcc');
         for (const { line } of made.fields) expect(hasControlCharacter(line.replaceAll('\r\n', ''))).toBe(false);
       }),
-      { numRuns: 500 },
+      { numRuns: 200 },
     );
-    expect(messages).toBeGreaterThan(100);
-  });
+    expect(messages).toBeGreaterThan(40);
+  }, 60_000);
 });

@@ -102,7 +102,7 @@ describe('signatures', () => {
       }),
       { numRuns: 40 },
     );
-  });
+  }, 60_000);
 
   it('of the same job are the same', async () => {
     expect((await messageOf(jobOf())).equals(await messageOf(jobOf()))).toBe(true);
