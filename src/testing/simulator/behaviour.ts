@@ -127,11 +127,13 @@ export function parseBehaviour(words: string): Behaviour | null {
   return null;
 }
 
-/** The behaviour that a recipient's local part asks for; null for an ordinary mailbox. `+tag` and `.anything` are free. */
+/**
+ * The behaviour that a recipient's local part asks for; null for an ordinary mailbox. `+tag` and `.anything` are free. One
+ * of a listener's stages comes too late to matter.
+ */
 export function behaviourOfLocalPart(localPart: string): Behaviour | null {
   const tag = localPart.indexOf('+');
-  const behaviour = parseBehaviour(tag < 0 ? localPart : localPart.slice(0, tag));
-  return behaviour === null || isOfListener(behaviour) ? null : behaviour;
+  return parseBehaviour(tag < 0 ? localPart : localPart.slice(0, tag));
 }
 
 const stageOf = (written: string | undefined, otherwise: Stage): Stage =>

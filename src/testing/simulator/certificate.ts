@@ -3,7 +3,6 @@ import { isIP } from 'node:net';
 import { DAY_MS, type Millis } from '../../domain/time.ts';
 import {
   bitString,
-  boolean,
   generalizedTime,
   integer,
   objectIdentifier,
@@ -49,7 +48,7 @@ export function selfSigned({ names, from, until }: CertificateOptions): KeyAndCe
     sequence(generalizedTime(new Date(from)), generalizedTime(new Date(until))),
     name,
     publicKey.export({ type: 'spki', format: 'der' }),
-    tagged(3, sequence(basicConstraints(), alternativeNames(names))),
+    tagged(3, sequence(alternativeNames(names))),
   );
   const signature = sign('sha256', certificate, privateKey);
   return {
@@ -57,10 +56,6 @@ export function selfSigned({ names, from, until }: CertificateOptions): KeyAndCe
     cert: pem(sequence(certificate, algorithm, bitString(signature))),
   };
 }
-
-/** Its own authority: Node takes a self-signed certificate in `ca` only where it says so. */
-const basicConstraints = (): Buffer =>
-  sequence(objectIdentifier('2.5.29.19'), boolean(true), octetString(sequence(boolean(true))));
 
 function alternativeNames(names: readonly string[]): Buffer {
   const entries = names.map((name) =>

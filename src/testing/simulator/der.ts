@@ -8,7 +8,6 @@ const OCTET_STRING = 0x04;
 const OBJECT_IDENTIFIER = 0x06;
 const UTF8_STRING = 0x0c;
 const GENERALIZED_TIME = 0x18;
-const BOOLEAN = 0x01;
 
 /** Tag, length and content. */
 export function element(tag: number, ...content: readonly Uint8Array[]): Buffer {
@@ -24,7 +23,6 @@ export const set = (...content: readonly Uint8Array[]): Buffer => element(SET, .
 export const utf8String = (text: string): Buffer => element(UTF8_STRING, Buffer.from(text, 'utf8'));
 export const octetString = (bytes: Uint8Array): Buffer => element(OCTET_STRING, bytes);
 export const bitString = (bytes: Uint8Array): Buffer => element(BIT_STRING, Buffer.from([0]), bytes);
-export const boolean = (value: boolean): Buffer => element(BOOLEAN, Buffer.from([value ? 0xff : 0]));
 /** Of octets whose first bit is not set: a positive number. */
 export const integer = (bytes: Uint8Array): Buffer => element(INTEGER, bytes);
 

@@ -85,8 +85,6 @@ export class Wire {
   hang(): void {
     if (this.state === 'closed') return;
     this.flush();
-    if (this.timer !== null) clearTimeout(this.timer);
-    this.timer = null;
     this.state = 'deaf';
   }
 

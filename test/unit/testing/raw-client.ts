@@ -16,8 +16,9 @@ export class RawClient {
   ending: 'end' | 'reset' | 'refused' | null = null;
   socket: Socket;
 
-  constructor(port: number) {
-    this.socket = connect({ port, host: '127.0.0.1', noDelay: true });
+  /** `allowHalfOpen`: does not close when the other side has. */
+  constructor(port: number, allowHalfOpen = false) {
+    this.socket = connect({ port, host: '127.0.0.1', noDelay: true, allowHalfOpen });
     this.listen(this.socket);
   }
 

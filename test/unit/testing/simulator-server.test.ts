@@ -175,6 +175,55 @@ describe('bounds', () => {
     expect(await hanging.ended()).toBe('reset');
   });
 
+  it('keeps little of what is sent while a reply waits, and reads the rest after it', async () => {
+    const simulator = await start();
+    const command = `NOOP ${'x'.repeat(4_000)}\r\n`;
+    for (const [address, isAnswered] of [
+      ['slow-600000-rcpt@x.test', false],
+      ['slow-100-rcpt@x.test', true],
+    ] as const) {
+      const client = await clientOf(simulator);
+      await client.say('MAIL FROM:<a@x.test>');
+      client.send(`RCPT TO:<${address}>\r\n${command.repeat(4_000)}`);
+      if (isAnswered) {
+        const replies = `250 2.1.5 OK\r\n${'250 2.0.0 OK\r\n'.repeat(4_000)}`;
+        await until(
+          () => client.received.length >= replies.length,
+          () => `all replies, not ${client.received.length} octets`,
+        );
+        expect(client.received).toBe(replies);
+      } else {
+        await (await clientOf(simulator)).say('NOOP', 'NOOP', 'NOOP');
+        expect(client.socket.writableLength).toBeGreaterThan(1_000_000);
+      }
+    }
+  });
+
+  it('drops a client that does not read', async () => {
+    const simulator = await start();
+    const client = await clientOf(simulator);
+    client.socket.pause();
+    const hellos = 'EHLO a.test\r\n'.repeat(1_000);
+    await until(
+      () => {
+        if (client.socket.writableLength < 1_000_000) client.send(hellos);
+        return simulator.stats().connections.open === 0;
+      },
+      () => 'the end of the connection',
+    );
+  });
+
+  it('does not wait for a client that does not close', async () => {
+    const simulator = await start();
+    const client = keep(new RawClient(simulator.smtpPort, true));
+    await client.take(GREETING);
+    expect(await client.say('QUIT')).toEqual(['221 2.0.0 Bye\r\n']);
+    await until(
+      () => simulator.stats().connections.open === 0,
+      () => 'the end of the connection',
+    );
+  });
+
   it('counts sites and sources one by one up to a number of them', async () => {
     const simulator = await start();
     const client = await clientOf(simulator);

@@ -1,4 +1,6 @@
 import { type Simulator, type SiteBehaviour, startSimulator } from '../../../src/testing/simulator/index.ts';
+import { readSiteBehaviour } from '../../../src/testing/simulator/site-behaviour.ts';
+import { Sites } from '../../../src/testing/simulator/sites.ts';
 import { GREETING, greeted, messageOf, RawClient, until } from './raw-client.ts';
 
 let simulator: Simulator;
@@ -130,6 +132,17 @@ describe('a recipient domain', () => {
     expect(await recipient(await client(), 'a@google.test')).toMatch(/^250/);
   });
 
+  it('ends by the clock, not by a timer that may be late', () => {
+    const sites = new Sites([]);
+    for (const mode of ['reject', 'hang-greeting']) {
+      sites.setRule('google.test', readSiteBehaviour({ mode, until: 1_000 }));
+      expect(sites.rule('google.test', 'a.test', 999)).not.toBeNull();
+      expect(sites.rule('google.test', 'a.test', 1_000)).toBeNull();
+    }
+    expect(sites.ofListener(null, '', 999)).toHaveLength(1);
+    expect(sites.ofListener(null, '', 1_000)).toHaveLength(0);
+  });
+
   it.each<[unknown, RegExp]>([
     [{ mode: 'reject-everything-please' }, /^$/],
     [{ mode: 'sulk' }, /no behaviour/],
@@ -156,7 +169,7 @@ describe('a recipient domain', () => {
     expect((await put('google.test', '{')).status).toBe(400);
     expect((await put('%00', '{}')).status).toBe(400);
     expect((await put('%E0%A4%A', '{}')).status).toBe(400);
-    expect((await put('google.test', `{"mode": "${'x'.repeat(70_000)}"}`)).status).toBe(400);
+    expect((await put('google.test', `{"mode": "normal"${' '.repeat(70_000)}}`)).status).toBe(400);
     await expect(simulator.setSite('google.test', { mode: 'sulk' })).rejects.toMatchObject({ code: 'CONFIG_INVALID' });
   });
 });
