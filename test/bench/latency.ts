@@ -4,7 +4,6 @@ import type { Sink } from './sink.ts';
 import { percentile } from './statistics.ts';
 
 const JOBS_PER_SECOND = 200;
-const SECONDS = 10;
 
 export interface Latency {
   readonly p50: number;
@@ -16,9 +15,10 @@ export async function measureLatency(
   sink: Sink,
   publisher: Helper<PublishRequest, PublishAnswer>,
   run: string,
+  seconds: number,
 ): Promise<Latency> {
   const first = await sink.count();
-  const count = JOBS_PER_SECOND * SECONDS;
+  const count = JOBS_PER_SECOND * seconds;
   const request = { run, first: 0, count, type: 'transactional', perSecond: JOBS_PER_SECOND } as const;
   const [{ publishedAt }] = await Promise.all([publisher.ask(request), sink.waitForCount(first + count)]);
   return latencyOf(run, publishedAt, await sink.accepted(first));

@@ -4,8 +4,13 @@ import { Workshop } from './workshop.ts';
 /** `npm run bench`: what was measured on standard output, progress on standard error. */
 const options = readOptions(process.argv.slice(2));
 const workshop = await Workshop.open();
-process.once('SIGINT', () => void workshop.close().finally(() => process.exit(130)));
-process.once('SIGTERM', () => void workshop.close().finally(() => process.exit(143)));
+const end = (status: number): void => {
+  // What still waits for a process that is ended now must not have the last word.
+  process.on('uncaughtException', () => undefined);
+  void workshop.close().finally(() => process.exit(status));
+};
+process.once('SIGINT', () => end(130));
+process.once('SIGTERM', () => end(143));
 try {
   const bench = {
     throughput: async () => (await import('./throughput.ts')).benchThroughput,

@@ -9,6 +9,8 @@ export interface BenchOptions {
   readonly mails: number;
   /** Arms of the throughput bench that run. */
   readonly arms: readonly string[];
+  /** How long latency is measured in each round; 0: not at all. */
+  readonly latencySeconds: number;
   /** Where CPU profiles of router and worker go; null: none are made. */
   readonly profileDirectory: string | null;
 }
@@ -18,7 +20,7 @@ export const ARMS = ['pipeline', 'nodemailer', 'bullmq'] as const;
 const ROUNDS = 5;
 const MAILS = 10_000;
 
-export const USAGE = `npm run bench -- [--json] [--rounds N] [--mails N] [--arms ${ARMS.join(',')}] [--profile DIRECTORY]
+export const USAGE = `npm run bench -- [--json] [--rounds N] [--mails N] [--arms ${ARMS.join(',')}] [--latency-seconds N] [--profile DIRECTORY]
 npm run bench -- --isolation [--json] [--rounds N] [--mails N]
 npm run bench -- --memory [--json] [--mails N]`;
 
@@ -33,6 +35,7 @@ export function readOptions(args: readonly string[]): BenchOptions {
       rounds: { type: 'string' },
       mails: { type: 'string' },
       arms: { type: 'string', default: ARMS.join() },
+      'latency-seconds': { type: 'string', default: '10' },
       profile: { type: 'string' },
     },
   });
@@ -43,15 +46,16 @@ export function readOptions(args: readonly string[]): BenchOptions {
   return {
     mode,
     json: values.json,
-    rounds: positive('rounds', values.rounds ?? String(ROUNDS)),
-    mails: positive('mails', values.mails ?? String(mode === 'throughput' ? MAILS : 2 * MAILS)),
+    rounds: whole('rounds', values.rounds ?? String(ROUNDS), 1),
+    mails: whole('mails', values.mails ?? String(mode === 'throughput' ? MAILS : 2 * MAILS), 1),
     arms,
+    latencySeconds: whole('latency-seconds', values['latency-seconds'], 0),
     profileDirectory: values.profile ?? null,
   };
 }
 
-function positive(name: string, text: string): number {
+function whole(name: string, text: string, least: number): number {
   const number = Number(text);
-  if (Number.isInteger(number) && number > 0) return number;
-  throw new TypeError(`--${name} is a whole number above 0\n${USAGE}`);
+  if (/^\d+$/.test(text) && number >= least) return number;
+  throw new TypeError(`--${name} is a whole number, ${least} or more\n${USAGE}`);
 }

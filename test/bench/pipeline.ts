@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { catalogOf } from '../../src/cli/catalog.ts';
 import { withAdmin } from '../../src/cli/commands/topics.ts';
 import { makeMissingKeys } from '../../src/cli/generated-keys.ts';
-import { environment } from '../../src/config/environment.ts';
+import { type Environment, environment } from '../../src/config/environment.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import type { EmailType } from '../../src/domain/policy.ts';
 import type { GuardedProcess } from '../../src/infra/guarded-process.ts';
@@ -43,6 +43,11 @@ export interface PublishAnswer {
   readonly publishedAt: readonly number[];
 }
 
+export interface Commits {
+  readonly count: number;
+  readonly durationMs: number;
+}
+
 export interface PipelineOptions {
   /** More lines of the configuration, at its top level. */
   readonly settings?: string;
@@ -54,6 +59,8 @@ export interface Pipeline {
   readonly publisher: Helper<PublishRequest, PublishAnswer>;
   readonly router: GuardedProcess;
   readonly worker: GuardedProcess;
+  /** How many transactions router and worker have committed, and how long they took in all, in ms. */
+  commits(): Promise<Commits>;
   /** Our own processes by name. */
   readonly pids: Readonly<Record<string, number>>;
   /** Broker and registry; empty where they are not processes of this machine that were started here. */
@@ -98,7 +105,13 @@ export async function startPipeline(workshop: Workshop, sink: Sink, options: Pip
   await withAdmin(config, (admin) => applyTopics(admin, catalog, { allowStateGrowth: false }, () => undefined));
   await applySchemas(config.registry.url, catalog, () => undefined);
   await makeMissingKeys(config, () => undefined);
-  const start = (name: string, roles: readonly string[]) => startRole(workshop, name, roles, path, own, options);
+  const start = async (name: string, roles: readonly string[]): Promise<Role> => {
+    const port = await freePort();
+    const process = await startRole(workshop, name, roles, path, { ...own, POSTLANE_HTTP_PORT: String(port) }, options);
+    const url = `http://127.0.0.1:${port}`;
+    await untilReady(workshop, name, process, url);
+    return { process, url };
+  };
   const [router, worker, background] = await Promise.all([
     start('router', ['router']),
     start('worker', ['worker']),
@@ -111,9 +124,15 @@ export async function startPipeline(workshop: Workshop, sink: Sink, options: Pip
   workshop.atEnd(() => publisher.stop());
   return {
     publisher,
-    router,
-    worker,
-    pids: { publisher: publisher.pid, router: router.pid, worker: worker.pid, background: background.pid },
+    router: router.process,
+    worker: worker.process,
+    commits: () => commitsOf([router, worker]),
+    pids: {
+      publisher: publisher.pid,
+      router: router.process.pid,
+      worker: worker.process.pid,
+      background: background.process.pid,
+    },
     infraPids: Object.fromEntries(
       infra
         .processes()
@@ -129,27 +148,47 @@ const addressesOf = (infra: Infra) => ({
   REDIS_URL: infra.redisUrl ?? undefined,
 });
 
-async function startRole(
+interface Role {
+  readonly process: GuardedProcess;
+  /** Of its health checks and metrics. */
+  readonly url: string;
+}
+
+function startRole(
   workshop: Workshop,
   name: string,
   roles: readonly string[],
   configPath: string,
-  own: ReturnType<typeof addressesOf>,
+  own: Environment,
   options: PipelineOptions,
 ): Promise<GuardedProcess> {
-  const port = String(await freePort());
-  const args = ['run', ...roles, '--config', configPath];
-  const started = await workshop.postlane(name, args, { ...own, POSTLANE_HTTP_PORT: port }, options.spawn?.(name));
+  return workshop.postlane(name, ['run', ...roles, '--config', configPath], own, options.spawn?.(name));
+}
+
+async function untilReady(workshop: Workshop, name: string, process: GuardedProcess, url: string): Promise<void> {
   let end: unknown;
-  void started.exited.then((exit) => {
+  void process.exited.then((exit) => {
     end = exit;
   });
-  const ready = async () => ((await fetch(`http://127.0.0.1:${port}/readyz`)).ok ? true : undefined);
+  const ready = async () => ((await fetch(`${url}/readyz`)).ok ? true : undefined);
   await waitFor(`${name} to be ready`, ready, {
     deadlineMs: READY_DEADLINE_MS,
     hopeless: () => (end === undefined ? undefined : { end }),
     diagnose: () => ({ log: workshop.logTail(name) }),
   });
   workshop.tell(`${name} is ready`);
-  return started;
+}
+
+/** Adds up over every label what the processes say about their transactions. */
+async function commitsOf(roles: readonly Role[]): Promise<Commits> {
+  let count = 0;
+  let durationMs = 0;
+  for (const { url } of roles) {
+    const text = await (await fetch(`${url}/metrics`)).text();
+    for (const [, what, value] of text.matchAll(/^postlane_commit_duration_ms_(count|sum)(?:\{.*\})? (\S+)$/gm)) {
+      if (what === 'count') count += Number(value);
+      else durationMs += Number(value);
+    }
+  }
+  return { count, durationMs };
 }

@@ -5,7 +5,15 @@ import { waitFor } from '../../src/infra/wait.ts';
 import { measureLatency } from './latency.ts';
 import type { SendAnswer, SendRequest } from './nodemailer-transport.ts';
 import type { BenchOptions } from './options.ts';
-import { CONNECTIONS, keyPath, MAILS_PER_CONNECTION, type Pipeline, SELECTOR, startPipeline } from './pipeline.ts';
+import {
+  CONNECTIONS,
+  type Commits,
+  keyPath,
+  MAILS_PER_CONNECTION,
+  type Pipeline,
+  SELECTOR,
+  startPipeline,
+} from './pipeline.ts';
 import { type CpuTimes, cpuSince, cpuTimes, Helper } from './processes.ts';
 import { Sink } from './sink.ts';
 import { median, rounded, spread } from './statistics.ts';
@@ -18,12 +26,15 @@ interface Arm {
   readonly pids: Readonly<Record<string, number>>;
   /** Begins to send and answers when it began: before the first mail was handed over. */
   send(run: string, count: number): Promise<{ readonly startedAt: number }>;
+  /** Transactions so far; where there are any. */
+  commits?(): Promise<Commits>;
 }
 
 interface Measure {
   readonly perSecond: number;
   /** CPU ms per mail, by process. */
   readonly cpu: CpuTimes;
+  readonly commits: { readonly perMail: number; readonly meanMs: number } | null;
 }
 
 const WARM_UP_MAILS = 2_000;
@@ -44,8 +55,8 @@ export async function benchThroughput(workshop: Workshop, options: BenchOptions)
       measures.get(arm.name)?.push(measured);
       workshop.tell(`round ${round + 1}, ${arm.name}: ${measured.perSecond.toFixed(0)} mails/s`);
     }
-    if (!measures.has('pipeline')) continue;
-    const latency = await measureLatency(sink, pipeline.publisher, `latency${round}`);
+    if (!measures.has('pipeline') || options.latencySeconds === 0) continue;
+    const latency = await measureLatency(sink, pipeline.publisher, `latency${round}`, options.latencySeconds);
     latencies.push(latency);
     workshop.tell(`round ${round + 1}, pipeline: p50 ${latency.p50} ms, p99 ${latency.p99} ms`);
   }
@@ -82,6 +93,7 @@ async function startArms(
       name: 'pipeline',
       pids: { ...pipeline.pids, ...pipeline.infraPids },
       // A campaign: what arrives is routed and sent while the rest is still being published.
+      commits: () => pipeline.commits(),
       send: (run, count) => pipeline.publisher.ask({ run, first: 0, count, type: 'marketing' }),
     });
   }
@@ -111,9 +123,11 @@ async function helperArm(
 /** From before the first mail was handed to the arm until the sink had taken the last one. */
 async function measure(sink: Sink, arm: Arm, run: string, count: number): Promise<Measure> {
   const first = await sink.count();
+  const commitsBefore = await arm.commits?.();
   const before = cpuTimes(arm.pids);
   const [{ startedAt }] = await Promise.all([arm.send(run, count), sink.waitForCount(first + count)]);
   const used = cpuSince(before, cpuTimes(arm.pids));
+  const commitsAfter = await arm.commits?.();
   const accepted = await sink.accepted(first);
   const ids = new Set(accepted.map(({ jobId }) => jobId));
   if (accepted.length !== count || ids.size !== count) {
@@ -125,7 +139,13 @@ async function measure(sink: Sink, arm: Arm, run: string, count: number): Promis
   return {
     perSecond: (count / (endedAt - startedAt)) * 1_000,
     cpu: Object.fromEntries(Object.entries(used).map(([name, ms]) => [name, ms / count])),
+    commits: commitsBefore && commitsAfter ? between(commitsBefore, commitsAfter, count) : null,
   };
+}
+
+function between(before: Commits, after: Commits, mails: number): Measure['commits'] {
+  const count = after.count - before.count;
+  return { perMail: count / mails, meanMs: (after.durationMs - before.durationMs) / count };
 }
 
 type Measures = ReadonlyMap<string, readonly Measure[]>;
@@ -184,6 +204,19 @@ function table(
     const cpu = Object.keys(all[0]?.cpu ?? {}).map((name) => `${name} ${cpuOf(measures, arm, [name])}`);
     lines.push(
       `${arm.padEnd(10)} ${spread(all.map(({ perSecond }) => perSecond)).padEnd(22)} mails/s   CPU ms per mail: ${cpu.join(', ')}`,
+    );
+  }
+  const commits = (measures.get('pipeline') ?? []).flatMap((each) => each.commits ?? []);
+  if (commits.length > 0) {
+    const mailsEach = spread(
+      commits.map(({ perMail }) => 1 / perMail),
+      1,
+    );
+    lines.push(
+      `pipeline   mails per transaction ${mailsEach}, ms each ${spread(
+        commits.map(({ meanMs }) => meanMs),
+        1,
+      )}`,
     );
   }
   for (const other of ['nodemailer', 'bullmq']) {
