@@ -76,5 +76,5 @@ describe('reading NDJSON', () => {
       }),
       { numRuns: 200 },
     );
-  });
+  }, 60_000);
 });

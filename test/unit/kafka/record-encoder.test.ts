@@ -62,7 +62,7 @@ describe('encoding batches', () => {
       }),
       { numRuns: 200 },
     );
-  });
+  }, 60_000);
 
   it.each([0, 1, 63, 64, 127, 128, 8_191, 8_192, 1_048_575, 1_048_576])('counts right at %d bytes', async (length) => {
     const records = [{ key: 'k', value: Buffer.alloc(length, 7), headers: {} }];

@@ -411,5 +411,5 @@ describe('handing records to a handler', () => {
       ),
       { numRuns: 200 },
     );
-  });
+  }, 60_000);
 });
