@@ -56,6 +56,7 @@ export interface PipelineOptions {
 
 /** Broker, registry, router, worker and the ladder, as processes as they run in production, and a publisher. */
 export interface Pipeline {
+  readonly infra: Infra;
   readonly publisher: Helper<PublishRequest, PublishAnswer>;
   readonly router: GuardedProcess;
   readonly worker: GuardedProcess;
@@ -117,12 +118,9 @@ export async function startPipeline(workshop: Workshop, sink: Sink, options: Pip
     start('worker', ['worker']),
     start('background', ['delay', 'reputation']),
   ]);
-  const publisher = await Helper.start<PublishRequest, PublishAnswer>('publisher-process.ts', {
-    brokers: infra.brokers,
-    schemaRegistryUrl: infra.schemaRegistryUrl,
-  });
-  workshop.atEnd(() => publisher.stop());
+  const publisher = await startPublisher(workshop, { infra });
   return {
+    infra,
     publisher,
     router: router.process,
     worker: worker.process,
@@ -140,6 +138,18 @@ export async function startPipeline(workshop: Workshop, sink: Sink, options: Pip
         .map(({ role, pid }) => [role, pid]),
     ),
   };
+}
+
+/** A publisher in a process of its own. */
+export async function startPublisher(
+  workshop: Workshop,
+  { infra }: Pick<Pipeline, 'infra'>,
+): Promise<Pipeline['publisher']> {
+  const { brokers, schemaRegistryUrl } = infra;
+  const settings = { brokers, schemaRegistryUrl };
+  const publisher = await Helper.start<PublishRequest, PublishAnswer>('publisher-process.ts', settings);
+  workshop.atEnd(() => publisher.stop());
+  return publisher;
 }
 
 const addressesOf = (infra: Infra) => ({
