@@ -1,5 +1,12 @@
 import { Pipeline } from '../support/pipeline.ts';
+import { brokerRestarts } from './faults/broker.ts';
+import { gracefulChanges } from './faults/graceful.ts';
+import { poison } from './faults/poison.ts';
+import { redisRestarts } from './faults/redis.ts';
+import { routerKills } from './faults/router-kills.ts';
+import { smtpFaults } from './faults/smtp.ts';
 import { workerKills } from './faults/worker-kills.ts';
+import { zombies } from './faults/zombie.ts';
 
 /** The short run of the fault suite: one pipeline, one fault after the other, each judged by the oracle before the next. */
 describe('faults', () => {
@@ -12,4 +19,11 @@ describe('faults', () => {
   afterAll(() => pipeline?.close(), 120_000);
 
   workerKills(() => pipeline);
+  routerKills(() => pipeline);
+  zombies(() => pipeline);
+  smtpFaults(() => pipeline);
+  poison(() => pipeline);
+  gracefulChanges(() => pipeline);
+  redisRestarts(() => pipeline);
+  brokerRestarts(() => pipeline);
 });

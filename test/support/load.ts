@@ -26,9 +26,13 @@ export interface LoadOptions {
   readonly bodyBytes?: number;
 }
 
+/** What every local part may hold. */
+const PREFIX = /^[\w-]+-$/;
+
 /** Jobs that differ in everything that decides about their way; the same for the same chance. */
 export function load({ prefix, count, types, random, ...rest }: LoadOptions): EmailJobInput[] {
   const { mailbox = () => 'ada', sites = SITES, bodyBytes = 0 } = rest;
+  if (!PREFIX.test(prefix)) throw new Error(`${prefix} would make addresses that are none`);
   return Array.from({ length: count }, (_, n) => ({
     id: `${prefix}${n}`,
     type: types[n % types.length] as EmailType,

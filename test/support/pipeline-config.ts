@@ -6,8 +6,8 @@ export interface PipelineSettings {
   readonly patienceFactor?: number;
   /** Mails per minute, source and site, of `other`. Default none. */
   readonly ratePerMinute?: number;
-  /** Partitions of every topic are multiplied by it. Default 1. */
-  readonly replicationFactor?: number;
+  /** Retries after the first attempt; each comes a second later. Default 8. */
+  readonly retriesMax?: number;
 }
 
 export const IN_FLIGHT_MAX = 64;
@@ -47,7 +47,7 @@ ${Object.entries(ON_UNCERTAIN)
       on_uncertain: ${policy}
       retry_policy:
         backoff: [1s]
-        max_retries: 8
+        max_retries: ${settings.retriesMax ?? 8}
         jitter: 0`,
   )
   .join('\n')}

@@ -9,10 +9,12 @@ import { createPublisher, type EmailJobInput, type JobPublisher } from '../../sr
 import type { Infra } from '../../src/infra/provider.ts';
 import { waitFor } from '../../src/infra/wait.ts';
 import { createKafka, type KafkaClient } from '../../src/kafka/client.ts';
+import { Publisher } from '../../src/kafka/publisher.ts';
 import { TopicTail } from '../../src/kafka/topic-tail.ts';
 import { openRegistryCodec } from '../../src/registry/codec.ts';
 import { JOB_BYTES_MAX_DEFAULT } from '../../src/registry/limits.ts';
 import type { Codec } from '../../src/runtime/codec.ts';
+import type { Landed, LogRecord } from '../../src/runtime/ports.ts';
 import { type Simulator, startSimulator } from '../../src/testing/simulator/index.ts';
 import { committedOffsets } from './committed-offsets.ts';
 import { startTestInfra, type TestInfraOptions } from './infra.ts';
@@ -22,6 +24,11 @@ import { provision } from './provision.ts';
 import { Quiet } from './quiet.ts';
 import { RoleProcess } from './role-process.ts';
 
+/** As much as the topics of jobs take, and more than a job may have. */
+const RECORD_BYTES_MAX = JOB_BYTES_MAX_DEFAULT + 32 * 1_024;
+/** For every wait: a bound against hanging, not a promise. */
+const WAIT_MS_MAX = 120_000;
+
 /** A pipeline whose every part is a process that a test may break, and what can be seen of it from outside. */
 export class Pipeline {
   readonly infra: Infra;
@@ -30,8 +37,10 @@ export class Pipeline {
   readonly codec: Codec;
   readonly results: DeliveryResult[] = [];
   readonly deadLetters: DeadLetter[] = [];
+  private readonly settings: PipelineSettings;
   private readonly directory: string;
   private readonly publisher: JobPublisher;
+  private readonly appender: Publisher;
   private readonly tail: TopicTail;
   private readonly quiet: Quiet;
   private readonly running = new Set<RoleProcess>();
@@ -41,6 +50,7 @@ export class Pipeline {
   private started = 0;
 
   private constructor(parts: {
+    readonly settings: PipelineSettings;
     readonly infra: Infra;
     readonly simulator: Simulator;
     readonly kafka: KafkaClient;
@@ -48,12 +58,14 @@ export class Pipeline {
     readonly directory: string;
     readonly publisher: JobPublisher;
   }) {
+    this.settings = parts.settings;
     this.infra = parts.infra;
     this.simulator = parts.simulator;
     this.kafka = parts.kafka;
     this.codec = parts.codec;
     this.directory = parts.directory;
     this.publisher = parts.publisher;
+    this.appender = new Publisher({ kafka: parts.kafka, recordBytesMax: RECORD_BYTES_MAX });
     this.quiet = new Quiet(parts.kafka);
     this.tail = new TopicTail(parts.kafka, (topic, _, records) => this.saw(topic, records));
   }
@@ -64,7 +76,6 @@ export class Pipeline {
     try {
       const directory = await mkdtemp(join(tmpdir(), 'postlane-faults-'));
       undo.push(() => rm(directory, { recursive: true, force: true, maxRetries: 3 }));
-      await writeFile(join(directory, 'postlane.yaml'), pipelineConfig(settings));
       const infra = await startTestInfra({ own: true, ...infraOptions });
       undo.push(() => infra.stop());
       await provision(infra);
@@ -73,10 +84,14 @@ export class Pipeline {
       const { brokers, schemaRegistryUrl } = infra;
       const kafka = await createKafka({ brokers, clientId: 'postlane-faults' });
       const url = schemaRegistryUrl;
-      const codec = await openRegistryCodec({ url, encodes: [], jobBytesMax: JOB_BYTES_MAX_DEFAULT });
+      const codec = await openRegistryCodec({
+        url,
+        encodes: EMAIL_TYPES.map((type) => topics.ingest(type)),
+        jobBytesMax: JOB_BYTES_MAX_DEFAULT,
+      });
       const publisher = await createPublisher({ brokers, schemaRegistryUrl });
       undo.push(() => publisher.close({ withinMs: 5_000 }));
-      const pipeline = new Pipeline({ infra, simulator, kafka, codec, directory, publisher });
+      const pipeline = new Pipeline({ settings, infra, simulator, kafka, codec, directory, publisher });
       await pipeline.tail.start([...EMAIL_TYPES.map((type) => topics.results(type).name), topics.deadLetters.name]);
       return pipeline;
     } catch (error) {
@@ -88,6 +103,7 @@ export class Pipeline {
   async close(): Promise<void> {
     await Promise.all([...this.running].map((role) => this.stop(role)));
     await this.publisher.close({ withinMs: 5_000 });
+    await this.appender.close();
     await this.tail.stop();
     await this.simulator.stop();
     await this.infra.stop();
@@ -100,16 +116,21 @@ export class Pipeline {
     options: {
       readonly queues?: readonly string[];
       readonly environment?: Environment;
+      /** What differs from the pipeline's own. */
+      readonly settings?: PipelineSettings;
       /** Default true. */
       readonly wait?: boolean;
     } = {},
   ): Promise<RoleProcess> {
     const names = typeof roles === 'string' ? [roles] : roles;
+    const name = `${++this.started}-${names.join('+')}`;
+    const config = join(this.directory, `${name}.yaml`);
+    await writeFile(config, pipelineConfig({ ...this.settings, ...options.settings }));
     const role = await RoleProcess.start({
-      name: `${++this.started}-${names.join('+')}`,
+      name,
       roles: names,
       queues: options.queues,
-      config: join(this.directory, 'postlane.yaml'),
+      config,
       environment: { ...this.environment(), ...options.environment },
       logDirectory: join(this.directory, 'logs'),
     });
@@ -151,31 +172,65 @@ export class Pipeline {
     );
   }
 
+  /** Appends records as they are, past every check of a publisher; answers where they lie. */
+  async append(records: readonly LogRecord[]): Promise<readonly Landed[]> {
+    return this.appender.append(records);
+  }
+
+  /** Jobs that nobody was promised anything about: each may end, but not twice. */
+  doubt(ids: Iterable<string>): void {
+    for (const id of ids) this.inDoubt.add(id);
+  }
+
+  /** Publishes little by little, so that no more than so many are on their way; settles when all are accepted. */
+  async stream(jobs: readonly EmailJobInput[], { outstandingMax = 150, wave = 25 } = {}): Promise<void> {
+    for (let at = 0; at < jobs.length; at += wave) {
+      await this.waitFor('room for more jobs', () => this.accepted.size - this.ended.size < outstandingMax);
+      await this.publish(jobs.slice(at, at + wave));
+    }
+  }
+
+  /** How many of the jobs whose ids begin so have ended. */
+  endedOf(prefix: string): number {
+    let count = 0;
+    for (const id of this.ended) if (id.startsWith(prefix)) count++;
+    return count;
+  }
+
+  /** Settles when so many of the jobs whose ids begin so have ended. */
+  async progressed(prefix: string, count: number): Promise<void> {
+    await this.waitFor(`${count} endings of ${prefix}`, () => this.endedOf(prefix) >= count);
+  }
+
   /** Settles when every job that was accepted has an ending. */
-  async allEnded(deadlineMs = 120_000): Promise<void> {
-    const missing = () => [...this.accepted].filter((id) => !this.ended.has(id));
-    await waitFor(
-      'every job to end',
-      () => (this.ended.size < this.accepted.size || missing().length > 0 ? undefined : true),
-      {
-        deadlineMs,
-        diagnose: () => ({
-          missing: missing().length,
-          some: missing().slice(0, 5),
-          processes: [...this.running].map((role) => ({ name: role.name, log: role.logTail(6) })),
-        }),
-      },
-    );
+  async allEnded(deadlineMs = WAIT_MS_MAX): Promise<void> {
+    await this.waitFor('every job to end', () => this.missing().length === 0, deadlineMs);
   }
 
   /** Settles when nothing waits in any topic any more, so that what was done twice has been seen twice. */
-  async comesToRest(deadlineMs = 120_000): Promise<void> {
+  async comesToRest(deadlineMs = WAIT_MS_MAX): Promise<void> {
     await this.allEnded(deadlineMs);
     await this.quiet.until({ deadlineMs });
   }
 
+  /** Waits for a condition; tells at its deadline what every process said last. */
+  async waitFor(what: string, condition: () => boolean | Promise<boolean>, deadlineMs = WAIT_MS_MAX): Promise<void> {
+    await waitFor(what, async () => ((await condition()) ? true : undefined), {
+      deadlineMs,
+      diagnose: () => ({
+        missing: this.missing().length,
+        some: this.missing().slice(0, 5),
+        processes: [...this.running].map((role) => ({ name: role.name, log: role.logTail(6) })),
+      }),
+    });
+  }
+
+  private missing(): readonly string[] {
+    return [...this.accepted].filter((id) => !this.ended.has(id));
+  }
+
   /** What was seen of the jobs whose ids begin so, and of everything that nobody published. */
-  async facts(prefix = ''): Promise<Facts> {
+  async facts(prefix: string): Promise<Facts> {
     const others = (jobId: string) =>
       !jobId.startsWith(prefix) && (this.accepted.has(jobId) || this.inDoubt.has(jobId));
     const mine = (ids: ReadonlySet<string>) => new Set([...ids].filter((id) => id.startsWith(prefix)));

@@ -57,7 +57,7 @@ export function workerKills(pipeline: () => Pipeline): void {
     it.each(STAGES)(
       '$where loses nothing, and names what is in doubt ($failpoint)',
       async (stage) => {
-        const prefix = `${stage.failpoint}-`;
+        const prefix = `worker-${stage.failpoint.replace(':', '-')}-`;
         const environment = { POSTLANE_FAILPOINT: stage.failpoint };
         const armed = await Promise.all(
           TYPES.map((queue) => pipeline().start('worker', { queues: [queue], environment })),

@@ -22,29 +22,20 @@ const OUTPUT_BYTES_MAX = 256 * 1024 * 1024;
 const BYTES_DESERIALIZER = 'org.apache.kafka.common.serialization.BytesDeserializer';
 
 /**
- * Reads a topic from its beginning with Kafka's own console consumer, committed records only: the second opinion of the tests
+ * Reads a topic from its beginning with Kafka's own console consumer: the second opinion of the tests
  * in which a client that shows aborted records would show us what we want to see.
  */
-export async function readWithJava(broker: string, topic: string): Promise<readonly ShownRecord[]> {
-  const downloads = download({
-    directory: join(packageRoot(), '.postlane', 'downloads'),
-    environment: environment(),
-    progress: () => undefined,
-  });
-  const libraries = await downloads.kafka;
+export async function readWithJava(
+  broker: string,
+  topic: string,
+  isolation: 'read_committed' | 'read_uncommitted' = 'read_committed',
+): Promise<readonly ShownRecord[]> {
   const properties = ['print.partition=true', 'print.offset=true', 'print.key=true', 'print.value=true'];
-  const args = [
-    '-Xmx256m',
-    '-XX:TieredStopAtLevel=1',
-    '-cp',
-    join(libraries, '*'),
-    'org.apache.kafka.tools.consumer.ConsoleConsumer',
+  const stdout = await runTool('org.apache.kafka.tools.consumer.ConsoleConsumer', [
     ...['--bootstrap-server', broker, '--topic', topic, '--from-beginning'],
-    ...['--isolation-level', 'read_committed', '--timeout-ms', String(IDLE_MS)],
+    ...['--isolation-level', isolation, '--timeout-ms', String(IDLE_MS)],
     ...[...properties, `value.deserializer=${BYTES_DESERIALIZER}`].flatMap((one) => ['--formatter-property', one]),
-  ];
-  const java = await findJava(environment());
-  const { stdout } = await promisify(execFile)(java, args, { timeout: RUN_MS_MAX, maxBuffer: OUTPUT_BYTES_MAX });
+  ]);
   return stdout
     .split('\n')
     .filter((line) => line.startsWith('Partition:'))
@@ -71,3 +62,28 @@ const bytesOf = (text: string): Buffer =>
     text.replace(/\\x([0-9A-F]{2})/g, (_, code: string) => String.fromCharCode(Number.parseInt(code, 16))),
     'latin1',
   );
+
+/** Writes lines as records without a key, in batches compressed by Kafka's own client. */
+export async function writeWithJava(
+  broker: string,
+  topic: string,
+  compression: 'lz4' | 'zstd' | 'snappy',
+  lines: readonly string[],
+): Promise<void> {
+  const args = ['--bootstrap-server', broker, '--topic', topic, '--compression-codec', compression];
+  await runTool('org.apache.kafka.tools.ConsoleProducer', args, lines.join('\n'));
+}
+
+async function runTool(main: string, args: readonly string[], input = ''): Promise<string> {
+  const downloads = download({
+    directory: join(packageRoot(), '.postlane', 'downloads'),
+    environment: environment(),
+    progress: () => undefined,
+  });
+  const classes = join(await downloads.kafka, '*');
+  const java = await findJava(environment());
+  const options = ['-Xmx256m', '-XX:TieredStopAtLevel=1', '-cp', classes, main, ...args];
+  const running = promisify(execFile)(java, options, { timeout: RUN_MS_MAX, maxBuffer: OUTPUT_BYTES_MAX });
+  running.child.stdin?.end(input);
+  return (await running).stdout;
+}
