@@ -11,5 +11,7 @@ export default {
     ],
   },
   setupFiles: ['<rootDir>/test/support/kafkajs-guard.setup.cjs'],
+  // Ends a test that hangs. It judges no speed: machines here may be busy with other things.
+  testTimeout: 60_000,
   maxWorkers: 2,
 };
