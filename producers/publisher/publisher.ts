@@ -36,8 +36,8 @@ export interface PublisherBounds {
 
 export const PUBLISHER_BOUNDS_DEFAULT: PublisherBounds = {
   lingerMs: 5,
-  bufferedJobsMax: 10_000,
-  bufferedBytesMax: 32 * 1024 * 1024,
+  bufferedJobsMax: 2_000,
+  bufferedBytesMax: 16 * 1024 * 1024,
   deliveryTimeoutMs: 120 * SECOND_MS,
 };
 
@@ -107,10 +107,11 @@ export class JobPublisher {
     return this.queue.room();
   }
 
-  /** Settles when everything that was published before is acknowledged or given up. */
-  flush(): Promise<void> {
+  /** Settles when everything that was published before is acknowledged or given up, and whoever waited for it has heard. */
+  async flush(): Promise<void> {
     this.endLinger();
-    return this.queue.flushed();
+    await this.queue.flushed();
+    await new Promise((resolve) => setImmediate(resolve));
   }
 
   /** Takes no more, flushes, and closes the connections. What is not sent in time is rejected with STOPPED. Idempotent. */
