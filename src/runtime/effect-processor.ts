@@ -25,7 +25,7 @@ export interface EffectProcessorOptions<V, U extends object, R> {
   readonly codec: Codec;
   readonly clock: Clock;
   readonly telemetry: Telemetry;
-  readonly intake: Pick<Intake, 'pause' | 'resume' | 'seek'>;
+  readonly intake: Pick<Intake, 'pause' | 'resume' | 'seek' | 'rejoin'>;
   readonly inFlight: InFlight;
   readonly budget: CommitBudget;
   /** Shortest time between two commits of one partition. */
@@ -382,6 +382,7 @@ export class EffectProcessor<V, U extends object, R> implements IntakeHandler {
     telemetry.count('postlane_tasks_migrated_total', { processor: definition.name });
     intake.pause(lane.task);
     this.drop(lane);
+    intake.rejoin();
   }
 
   private async refuse(task: Task, firstOffset: number, error: unknown): Promise<number> {
@@ -395,6 +396,7 @@ export class EffectProcessor<V, U extends object, R> implements IntakeHandler {
       await log.retire(task);
       this.migrated.add(taskId(task));
       telemetry.count('postlane_tasks_migrated_total', { processor: definition.name });
+      intake.rejoin();
       return firstOffset;
     }
     telemetry.log('warn', 'a batch could not be taken in and is tried again', { task: taskId(task), error });

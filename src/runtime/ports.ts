@@ -108,6 +108,11 @@ export interface Intake {
   resume(task: Task): void;
   /** Next fetch of that task begins there. */
   seek(task: Task, offset: number): void;
+  /**
+   * Asks for a new generation. Who was fenced out of a task that the group still gives it needs one: a zombie may have
+   * taken the fence on its way out, and then nobody would work the task until the next rebalance.
+   */
+  rejoin(): void;
   /** Leaves the group gracefully (calls `revoking` first). Idempotent. */
   stop(): Promise<void>;
   /** Milliseconds since the last successful fetch or heartbeat; for readiness. */

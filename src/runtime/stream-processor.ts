@@ -26,7 +26,7 @@ export interface StreamProcessorOptions<V> {
   readonly clock: Clock;
   readonly telemetry: Telemetry;
   /** The group member that feeds us; only its flow controls are used here. */
-  readonly intake: Pick<Intake, 'pause' | 'resume' | 'seek'>;
+  readonly intake: Pick<Intake, 'pause' | 'resume' | 'seek' | 'rejoin'>;
 }
 
 /**
@@ -224,6 +224,7 @@ export class StreamProcessor<V> implements IntakeHandler {
     if (isPostlaneError(error, 'TASK_MIGRATED')) {
       this.migrated.add(taskId(task));
       telemetry.count('postlane_tasks_migrated_total', { processor: definition.name });
+      this.options.intake.rejoin();
       return this.letGo(task, firstOffset);
     }
     telemetry.count('postlane_commit_failures_total', { processor: definition.name });

@@ -30,7 +30,7 @@ export interface DriveOptions<V> {
 }
 
 /** Flow control that the driver obeys. */
-class DrivenIntake implements Pick<Intake, 'pause' | 'resume' | 'seek'> {
+class DrivenIntake implements Pick<Intake, 'pause' | 'resume' | 'seek' | 'rejoin'> {
   readonly paused = new Set<string>();
   pause(task: Task): void {
     this.paused.add(taskId(task));
@@ -38,6 +38,7 @@ class DrivenIntake implements Pick<Intake, 'pause' | 'resume' | 'seek'> {
   resume(task: Task): void {
     this.paused.delete(taskId(task));
   }
+  rejoin(): void {}
   seek(): void {
     assert(false, 'a stream processor answers where to go on; it does not seek');
   }

@@ -69,6 +69,7 @@ async function live<V, U extends object, R>(
     intake: {
       pause: (task) => paused.add(taskId(task)),
       resume: (task) => paused.delete(taskId(task)),
+      rejoin: () => undefined,
       seek: () => assert(false, 'an effect processor answers where to go on; it does not seek'),
     },
     inFlight: new InFlight(options.inFlightMax ?? 4),
