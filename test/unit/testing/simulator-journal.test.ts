@@ -93,17 +93,21 @@ describe('Journal', () => {
     expect(journal.entries().map(({ seq, jobId }) => [seq, jobId])).toEqual([[2, 'c']]);
   });
 
-  it('stays within its bound outside of the heap', () => {
+  it('stays within its bound outside of the heap', async () => {
     const journal = new Journal({ entriesMax: 5_000, rawBytesMax: 0 });
     setFlagsFromString('--expose-gc');
     const collect: () => void = runInNewContext('gc');
     collect();
     const before = process.memoryUsage().arrayBuffers;
     for (let index = 0; index < 200_000; index++) journal.append(entryOf(`job-${index}`), null);
-    collect();
-    // 200,000 entries of 180 octets would be 36 MB; 5,000 are one.
     expect(journal.position().kept).toBe(5_000);
-    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(4_000_000);
+    // 200,000 entries of 180 octets would be 36 MB; 5,000 are one. Buffers are given back some turns after a collection.
+    const grown = () => process.memoryUsage().arrayBuffers - before;
+    for (let turn = 0; turn < 500 && grown() >= 4_000_000; turn++) {
+      collect();
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    expect(grown()).toBeLessThan(4_000_000);
   });
 
   it('adds up by job, site and minute', async () => {
