@@ -39,7 +39,7 @@ export interface WorkerPorts {
     site: string,
   ): { readonly source: Millis | null; readonly site: Millis | null; readonly trial: boolean };
   /** Composes, signs and hands over. Never throws. */
-  send(unit: Unit, signal: AbortSignal): Promise<Exclude<SendResult, { kind: 'skipped' }>>;
+  send(unit: Unit, abort: AbortSignal, closing: AbortSignal): Promise<Exclude<SendResult, { kind: 'skipped' }>>;
   now(): Millis;
   /** A number in [0, 1): jitter. */
   chance(): number;
@@ -84,12 +84,12 @@ export function workerDefinition(ports: WorkerPorts): WorkerDefinition {
     admit: (task, input, uncertain, now) =>
       admit(ports, dispatcher, lanes.get(task.topic) as Lane, task, input, uncertain, now),
     choose: (room, now) => dispatcher.choose(room, now),
-    async perform(unit, abort) {
+    async perform(unit, abort, closing) {
       const now = ports.now();
       const outputs = skip(unit, views, now);
       if (outputs) return { kind: 'skipped', outputs };
       dispatcher.started(unit, now);
-      return ports.send(unit, abort);
+      return ports.send(unit, abort, closing);
     },
     settle(unit, result, now) {
       const outputs = settled(ports, unit, result, now);

@@ -13,13 +13,14 @@ export const sender =
     limitsOf: (unit: Unit) => SiteLimits,
     telemetry: Telemetry,
   ): WorkerPorts['send'] =>
-  async (unit, signal) => {
+  async (unit, signal, closing) => {
     const { job, envelope, source, lane } = unit;
     const made = await mails.make(job.content, envelope.acceptedAt);
     if (!made.ok) return { kind: 'invalid', reason: made.fault, detail: FAULTS[made.fault] ?? null };
     if (!made.signed) telemetry.count('postlane_unsigned_mails_total', { queue: lane.queue });
     if (source === null) throw new TypeError('a unit that was chosen has a source');
-    const outcome = await courier.deliver(made.mail, { source, site: unit.site, limits: limitsOf(unit), signal });
+    const route = { source, site: unit.site, limits: limitsOf(unit), signal, closing };
+    const outcome = await courier.deliver(made.mail, route);
     return { kind: 'attempted', attempt: { outcome, messageId: made.messageId } };
   };
 

@@ -340,7 +340,7 @@ export class EffectProcessor<V, U extends object, R> implements IntakeHandler {
     const { definition, clock, failpoint } = this.options;
     const unit = slot.unit as U;
     failpoint?.('before-effect');
-    const result = await definition.perform(unit, lane.flights.signal);
+    const result = await definition.perform(unit, lane.flights.signal, lane.closing.signal);
     failpoint?.('after-effect');
     lane.flying--;
     // The lane may have gone to another owner meanwhile: a late result is nobody's business then.
@@ -412,6 +412,7 @@ export class EffectProcessor<V, U extends object, R> implements IntakeHandler {
     this.lanes.delete(taskId(lane.task));
     lane.abort.abort();
     lane.flights.abort();
+    lane.closing.abort();
     for (const slot of lane.slots()) {
       if (slot.unit !== null) {
         this.places.delete(slot.unit);
@@ -423,15 +424,19 @@ export class EffectProcessor<V, U extends object, R> implements IntakeHandler {
   }
 
   /**
-   * Stops declaring, lets what flies settle and commits it; then lets every lane go. What still flies shortly before
-   * the deadline is aborted, so that even its end is written by us; what is not settled by then is uncertain.
+   * Stops declaring, lets what flies settle and commits it; then lets every lane go. What was declared and still waits for
+   * its turn is given back: many turns would not fit into the time. What still flies shortly before the deadline is aborted,
+   * so that even its end is written by us; what is not settled by then is uncertain.
    */
   private async drain(deadlineMs: number): Promise<void> {
     const { clock, log } = this.options;
     this.declaring = false;
     const startedAt = clock.now();
     const lanes = [...this.lanes.values()];
-    for (const lane of lanes) this.unchoose(lane);
+    for (const lane of lanes) {
+      this.unchoose(lane);
+      lane.closing.abort();
+    }
     const busy = () => lanes.some((lane) => this.isBusy(lane));
     let aborted = false;
     while (busy() && clock.now() - startedAt < deadlineMs) {

@@ -32,8 +32,11 @@ export interface EffectDefinition<V, U extends object, R> {
   admit(task: Task, input: Input<V>, uncertain: boolean, now: Millis): Admission<U>;
   /** Picks from everything admitted. Never called twice at once. Must hold what it gives out until `settle` or `forget`. */
   choose(room: number, now: Millis): Promise<Choice<U>>;
-  /** The effect. Never throws: what the world does is a value. Ends early, truthfully, when the signal aborts. */
-  perform(unit: U, signal: AbortSignal): Promise<R>;
+  /**
+   * The effect. Never throws: what the world does is a value. Ends early, truthfully, when `abort` aborts. Once `closing`
+   * has aborted nothing begins any more: an attempt that still waits for its turn ends without having touched the world.
+   */
+  perform(unit: U, abort: AbortSignal, closing: AbortSignal): Promise<R>;
   /** What to write about an attempt. Frees what the unit held. */
   settle(unit: U, result: R, now: Millis): readonly Output[];
   /** The unit is not ours any more: free what it holds and never choose it again. Idempotent. */

@@ -49,6 +49,8 @@ export class OwnedLane<U, R> {
   readonly abort = new AbortController();
   /** Aborted when its attempts must end early. */
   readonly flights = new AbortController();
+  /** Aborted when those of its attempts that have not begun must not begin any more. */
+  readonly closing = new AbortController();
   chosen: Slot<U, R>[] = [];
   settled: Slot<U, R>[] = [];
   /** Highest offset that was read; everything below the first slot and up to here is done. */

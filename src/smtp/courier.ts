@@ -66,6 +66,7 @@ class PooledCourier implements Courier {
     try {
       if (!(await this.entered(pool, route, abortable))) return failed('connect', this.closed ? 'stopped' : 'aborted');
       try {
+        if (route.closing?.aborted) return failed('connect', 'aborted');
         return await this.guarded(route, () => this.attempt(pool, mail, route, abortable));
       } finally {
         pool.leave(route.site);

@@ -24,6 +24,8 @@ export interface Route {
   readonly limits: SiteLimits;
   /** Aborting ends the attempt; the outcome then says how far it had come. */
   readonly signal?: AbortSignal;
+  /** Once it has aborted no attempt begins: one that waits for a connection ends as aborted when its turn comes. */
+  readonly closing?: AbortSignal;
 }
 
 /** What keeps mails from going; null: nothing. */
