@@ -172,6 +172,13 @@ export function report(facts: Facts, verdict: Verdict): string {
     const found = jobId === null ? undefined : cases.get(jobId);
     if (found) lines.push(...story(found).map((line) => `    ${line}`));
   }
+  const copied = [...cases].filter(([, { copies }]) => copies.length > 1);
+  if (told.has('I3') && copied.length > 0) {
+    lines.push('jobs with more than one copy:');
+    for (const [jobId, found] of copied.slice(0, TOLD_MAX)) {
+      lines.push(`  ${jobId}`, ...story(found).map((line) => `    ${line}`));
+    }
+  }
   for (const [invariant, count] of told) if (count > TOLD_MAX) lines.push(`${invariant}: ${count} in all`);
   return lines.join('\n');
 }

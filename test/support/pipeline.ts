@@ -48,6 +48,8 @@ export class Pipeline {
   private readonly inDoubt = new Set<string>();
   private readonly ended = new Set<string>();
   private started = 0;
+  /** Something was found: what the processes said is kept. */
+  private broken = false;
 
   private constructor(parts: {
     readonly settings: PipelineSettings;
@@ -107,7 +109,7 @@ export class Pipeline {
     await this.tail.stop();
     await this.simulator.stop();
     await this.infra.stop();
-    await rm(this.directory, { recursive: true, force: true, maxRetries: 3 });
+    if (!this.broken) await rm(this.directory, { recursive: true, force: true, maxRetries: 3 });
   }
 
   /** Starts a process that does these roles. Settles when it is ready, or at once where it is not waited for. */
@@ -215,14 +217,13 @@ export class Pipeline {
 
   /** Waits for a condition; tells at its deadline what every process said last. */
   async waitFor(what: string, condition: () => boolean | Promise<boolean>, deadlineMs = WAIT_MS_MAX): Promise<void> {
-    await waitFor(what, async () => ((await condition()) ? true : undefined), {
-      deadlineMs,
-      diagnose: () => ({
-        missing: this.missing().length,
-        some: this.missing().slice(0, 5),
-        processes: [...this.running].map((role) => ({ name: role.name, log: role.logTail(6) })),
-      }),
-    });
+    const diagnose = () => {
+      this.broken = true;
+      const missing = this.missing();
+      const processes = [...this.running].map((role) => ({ name: role.name, log: role.logTail(3) }));
+      return { missing: missing.length, some: missing.slice(0, 5), processes, logs: join(this.directory, 'logs') };
+    };
+    await waitFor(what, async () => ((await condition()) ? true : undefined), { deadlineMs, diagnose });
   }
 
   private missing(): readonly string[] {
@@ -246,7 +247,15 @@ export class Pipeline {
   /** Waits until nothing moves, and judges. Throws the report where an invariant is broken. */
   async judged(prefix: string, bounds: Omit<Bounds, 'held'>, deadlineMs?: number): Promise<Verdict> {
     await this.comesToRest(deadlineMs);
-    return uphold(await this.facts(prefix), { held: new Set(['marketing']), ...bounds });
+    const facts = await this.facts(prefix);
+    try {
+      return uphold(facts, { held: new Set(['marketing']), ...bounds });
+    } catch (error) {
+      this.broken = true;
+      throw new Error(`${(error as Error).message}\nwhat the processes said: ${join(this.directory, 'logs')}`, {
+        cause: error,
+      });
+    }
   }
 
   private async saw(topic: string, records: Parameters<Codec['prepare']>[1]): Promise<void> {

@@ -118,6 +118,11 @@ export class RoleProcess {
     return exit;
   }
 
+  /** Of `await using`: none outlives its test, also where the test fails. One that is suspended cannot stop by itself. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+  }
+
   logTail(lines = 15): readonly string[] {
     return this.log.tail(lines);
   }

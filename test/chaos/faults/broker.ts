@@ -11,7 +11,8 @@ export function brokerRestarts(pipeline: () => Pipeline): void {
   describe('a broker that is killed and started again under load', () => {
     it('costs nothing and doubles nothing', async () => {
       const prefix = 'broker-';
-      const workers = [await pipeline().start('worker'), await pipeline().start('worker')];
+      await using first = await pipeline().start('worker');
+      await using second = await pipeline().start('worker');
       const jobs = load({
         prefix,
         count: JOBS,
@@ -27,10 +28,7 @@ export function brokerRestarts(pipeline: () => Pipeline): void {
 
       const verdict = await pipeline().judged(prefix, { duplicatesMax: 0 });
       expect(verdict).toMatchObject({ accepted: JOBS, endings: { sent: JOBS }, lost: 0, duplicates: 0, uncertain: 0 });
-      for (const worker of workers) {
-        expect(worker.exit).toBeNull();
-        await pipeline().stop(worker);
-      }
+      expect([first.exit, second.exit]).toEqual([null, null]);
     }, 300_000);
   });
 }

@@ -30,7 +30,7 @@ export function poison(pipeline: () => Pipeline): void {
       );
 
     it('of every known kind ends in dead letters with its reason', async () => {
-      const worker = await pipeline().start('worker');
+      await using worker = await pipeline().start('worker');
       const kinds = poisonOf(template(), await foreignId(pipeline()));
       const landed = await pipeline().append(kinds.map(({ record }) => record));
       const lines = ['no job', '\u0000 no job either', 'x'.repeat(10_000)];
@@ -72,7 +72,7 @@ export function poison(pipeline: () => Pipeline): void {
       const verdict = await pipeline().judged('poison-kinds-', { duplicatesMax: 0 });
       expect(verdict.endings).toEqual({ sent: 30 });
       expect(pipeline().endedOf('poison-keyless')).toBe(1);
-      await pipeline().stop(worker);
+      expect(worker.exit).toBeNull();
     }, 240_000);
 
     it(
@@ -80,8 +80,8 @@ export function poison(pipeline: () => Pipeline): void {
       async () => {
         const prefix = 'poison-between-';
         // A router of its own, so that its event loop is the router's alone.
-        const worker = await pipeline().start('worker');
-        const router = await pipeline().start('router');
+        await using worker = await pipeline().start('worker');
+        await using router = await pipeline().start('router');
         await pipeline().append([{ topic: INGEST.name, key: 'poison-template', value: template() }]);
         pipeline().doubt(['poison-template']);
         const strings = fc.sample(strangeBytes(template()), { numRuns: STRINGS, seed: SEED });
@@ -120,8 +120,7 @@ export function poison(pipeline: () => Pipeline): void {
           console.log(`event loop of the router, over ${STRINGS} strings: ${JSON.stringify(delays)}`);
           expect(delays.p99Ms).toBeLessThan(EVENT_LOOP_MS_MAX);
         }
-        await pipeline().stop(router);
-        await pipeline().stop(worker);
+        expect(worker.exit).toBeNull();
       },
       STRINGS * 20 + 300_000,
     );

@@ -39,7 +39,7 @@ export function smtpFaults(pipeline: () => Pipeline): void {
   describe('mail servers that break', () => {
     it('bring each mail to its right end and hold nobody else’s up', async () => {
       const settings = { patienceFactor: PATIENCE_FACTOR, retriesMax: RETRIES_MAX };
-      const worker = await pipeline().start('worker', { settings });
+      await using worker = await pipeline().start('worker', { settings });
       const random = new Random(SEED);
       // Each fault has a site of its own, or the circuits would make them wait for each other.
       const bad = FAULTS.flatMap(({ mailbox }, n) =>
@@ -74,12 +74,14 @@ export function smtpFaults(pipeline: () => Pipeline): void {
       });
       const goodEnds = good.map(({ id }) => ends.get(id as string)?.ending);
       expect(goodEnds.filter((ending) => ending !== 'sent')).toEqual([]);
-      await pipeline().stop(worker);
+      expect(worker.exit).toBeNull();
     }, 240_000);
 
     it('are waited for while they are shut, and no attempt is used up', async () => {
       const { simulator } = pipeline();
-      const worker = await pipeline().start('worker', { settings: { patienceFactor: PATIENCE_FACTOR, retriesMax: 0 } });
+      await using worker = await pipeline().start('worker', {
+        settings: { patienceFactor: PATIENCE_FACTOR, retriesMax: 0 },
+      });
       await simulator.setSite('shut.example', { mode: '421-rcpt-4.7.28' });
       const random = new Random(SEED);
       const jobs = load({ prefix: 'smtp-shut-', count: 40, types: ['transactional'], random, sites: ['shut.example'] });
@@ -106,7 +108,7 @@ export function smtpFaults(pipeline: () => Pipeline): void {
       await simulator.setSite('*', null);
       const after = await pipeline().judged('smtp-refused-', { duplicatesMax: 0 });
       expect(after).toMatchObject({ endings: { sent: refused.length }, lost: 0, duplicates: 0, uncertain: 0 });
-      await pipeline().stop(worker);
+      expect(worker.exit).toBeNull();
     }, 240_000);
   });
 }
