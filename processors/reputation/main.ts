@@ -9,6 +9,8 @@ import { REPUTATION_GROUP, suppressionProcessor } from './index.ts';
 
 /** Signals of one transaction. */
 const BATCH_MAX = 500;
+/** While mail is sent, every transaction of a worker brings a count: they are folded a few times a second. */
+const REST_MS = 250;
 
 /** Starts a reputation processor in this process. */
 export async function startReputation(host: Host): Promise<Hosted> {
@@ -17,7 +19,7 @@ export async function startReputation(host: Host): Promise<Hosted> {
   const path = join(directory.path, 'suppressions');
   const rows = await TableStore.open({ directory: path, topic: topics.suppressions, codec, telemetry });
   const definition = tableDefinition(suppressionProcessor(), rows, codec);
-  const hosted = await hostStream(host, REPUTATION_GROUP, definition, { batchMax: BATCH_MAX });
+  const hosted = await hostStream(host, REPUTATION_GROUP, definition, { batchMax: BATCH_MAX, restMs: () => REST_MS });
   return {
     ...hosted,
     async stop() {

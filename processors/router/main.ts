@@ -22,6 +22,13 @@ export async function startRouter(host: Host): Promise<Hosted> {
   const partitions = new Map<string, number>();
   for (const type of EMAIL_TYPES)
     partitions.set(topics.ingest(type).name, await host.partitionsOf(topics.ingest(type).name));
+  // As often as the lane behind it commits, but never for what somebody waits for.
+  const rests = new Map<string, number>();
+  for (const type of EMAIL_TYPES) {
+    const queue = queueOf(type);
+    if (queue === undefined || queue.priority === 'high') continue;
+    for (const { name } of [topics.ingest(type), topics.due(type)]) rests.set(name, queue.tickMs);
+  }
   const definition = routerDefinition({
     rules: {
       job: jobRulesOf(config),
@@ -41,7 +48,10 @@ export async function startRouter(host: Host): Promise<Hosted> {
       return store;
     },
   });
-  const hosted = await hostStream(host, ROUTER_GROUP, definition, { batchMax: config.router.batchMax });
+  const hosted = await hostStream(host, ROUTER_GROUP, definition, {
+    batchMax: config.router.batchMax,
+    restMs: (topic) => rests.get(topic) ?? 0,
+  });
   return {
     ...hosted,
     async stop() {

@@ -9,8 +9,12 @@ import type { Unit } from './unit.ts';
 
 /** A unit that cannot go within this time goes back to the ladder, where its lane holds other sites too. */
 export const WAIT_MS_MAX = 30 * SECOND_MS;
-/** Declared units per connection, while a site answers quickly: they bridge the commits between two sends. */
-const HELD_PER_CONNECTION = 6;
+/**
+ * Declared units per connection, while a site answers quickly: they bridge the commits between two sends. A bulk lane's
+ * unit is held for one tick before it is sent and for another one after, and a connection takes a mail every ten to
+ * twenty milliseconds.
+ */
+const HELD_PER_CONNECTION = 12;
 /** A site whose oldest attempt is older than this is slow: it gets no more units than it has connections. */
 const SLOW_MS = SECOND_MS;
 /** How often what waits is looked through for expired mails while nothing can go. */

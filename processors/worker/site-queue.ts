@@ -6,6 +6,12 @@ const PRIORITIES = ['high', 'normal', 'low'] as const;
 
 /** The head of a list that is taken from is cut off once it is this long, so that taking stays cheap. */
 const CUT_AT = 1_024;
+/**
+ * So many mails of one lane partition are given out before the next partition has its turn. Every partition that something
+ * is under way of commits its own transactions, and one of sixty mails costs the broker hardly more than one of a single
+ * mail; so a backlog is worked off a few partitions at a time.
+ */
+export const RUN_LENGTH = 64;
 
 class Fifo {
   private items: Unit[] = [];
@@ -35,10 +41,56 @@ class Fifo {
   }
 }
 
+/** Where a unit was read: the lane partition that its ending will be committed for. */
+const partitionOf = ({ place }: Unit): string => place.slice(0, place.lastIndexOf('/'));
+
+/** Mails in the order in which they came, a run of one lane partition at a time; partitions take turns. */
+class Runs {
+  /** Per partition; the first one has its turn. */
+  private readonly fifos = new Map<string, Fifo>();
+  private taken = 0;
+
+  push(unit: Unit): void {
+    const partition = partitionOf(unit);
+    let fifo = this.fifos.get(partition);
+    if (!fifo) {
+      fifo = new Fifo();
+      this.fifos.set(partition, fifo);
+    }
+    fifo.push(unit);
+  }
+
+  peek(): Unit | undefined {
+    for (const [partition, fifo] of this.fifos) {
+      const unit = fifo.peek();
+      if (unit) return unit;
+      this.fifos.delete(partition);
+      this.taken = 0;
+    }
+    return undefined;
+  }
+
+  take(): void {
+    for (const [partition, fifo] of this.fifos) {
+      fifo.take();
+      if (++this.taken >= RUN_LENGTH) {
+        this.taken = 0;
+        this.fifos.delete(partition);
+        this.fifos.set(partition, fifo);
+      }
+      return;
+    }
+  }
+
+  *[Symbol.iterator](): Generator<Unit> {
+    for (const fifo of this.fifos.values()) yield* fifo;
+  }
+}
+
 /** What waits for one site, and what keeps it waiting. */
 export class SiteQueue {
   readonly site: string;
-  private readonly waiting = PRIORITIES.map(() => new Fifo());
+  private readonly waiting = PRIORITIES.map(() => new Runs());
   /** Not before this moment: a limit, or a circuit. */
   blockedUntil: Millis = 0;
   length = 0;
@@ -54,7 +106,7 @@ export class SiteQueue {
 
   push(unit: Unit): void {
     const rank = PRIORITIES.indexOf(unit.job.content.priority);
-    (this.waiting[rank < 0 ? 1 : rank] as Fifo).push(unit);
+    (this.waiting[rank < 0 ? 1 : rank] as Runs).push(unit);
     unit.state = 'queued';
     this.length++;
     this.bytes += unit.bytes.length;

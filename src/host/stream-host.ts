@@ -1,6 +1,6 @@
 import { KafkaIntake } from '../kafka/intake.ts';
 import type { StreamDefinition } from '../runtime/processor.ts';
-import { StreamProcessor } from '../runtime/stream-processor.ts';
+import { StreamProcessor, type StreamProcessorOptions } from '../runtime/stream-processor.ts';
 import { drainMsOf, type Host, type Hosted } from './host.ts';
 
 /** Runs a stream definition as a member of a consumer group. */
@@ -8,7 +8,7 @@ export async function hostStream<V>(
   host: Host,
   group: string,
   definition: StreamDefinition<V>,
-  options: { readonly batchMax: number },
+  options: Pick<StreamProcessorOptions<V>, 'restMs'> & { readonly batchMax: number },
 ): Promise<Hosted> {
   const { kafka, log, codec, clock, telemetry, config } = host;
   const intake = new KafkaIntake({
@@ -22,7 +22,15 @@ export async function hostStream<V>(
     drainMs: drainMsOf(config),
     batchRecordsMax: options.batchMax,
   });
-  const processor = new StreamProcessor<V>({ definition, log, codec, clock, telemetry, intake });
+  const processor = new StreamProcessor<V>({
+    definition,
+    log,
+    codec,
+    clock,
+    telemetry,
+    intake,
+    restMs: options.restMs,
+  });
   await intake.start(processor);
   return {
     name: definition.name,

@@ -1,5 +1,6 @@
 import type { Topic } from '../contracts/topic.ts';
 import { assert, isPostlaneError, PostlaneError } from '../domain/error.ts';
+import type { Millis } from '../domain/time.ts';
 import type { Codec } from './codec.ts';
 import type { CommitBudget, EffectDefinition, InFlight } from './effects.ts';
 import { deadLetter, encodeOutputs, keyText } from './encode.ts';
@@ -16,6 +17,11 @@ const RETRY_MS = 500;
 const ABORT_GRACE_MS = 2_000;
 /** A tick does not wait for its time once this much is to be said. */
 const SAY_AT_ONCE = 64;
+/**
+ * Ends alone, with nothing to declare and room for others, may wait this long: they usually find company, and a transaction
+ * of their own costs the broker as much as one of many. A mail waits for its declaration, but nobody for its end.
+ */
+const ENDS_WAIT_MS = 50;
 /** How often a drain looks whether everything has landed. */
 const DRAIN_POLL_MS = 5;
 
@@ -250,22 +256,28 @@ export class EffectProcessor<V, U extends object, R> implements IntakeHandler {
     this.tickSoon(lane);
   }
 
-  /** A tick is due `tickMs` after the last commit, or at once when much is to be said; never two of a lane at a time. */
+  /** Never two ticks of a lane at a time; one that must come sooner than the one that is scheduled takes its place. */
   private tickSoon(lane: OwnedLane<U, R>): void {
-    const { clock, tickMs } = this.options;
+    const { clock } = this.options;
     if (lane.committing) return;
-    const waiting = lane.chosen.length + lane.settled.length;
-    const delay = waiting >= SAY_AT_ONCE ? 0 : Math.max(0, lane.lastCommitAt + tickMs - clock.now());
-    if (lane.ticking && (delay > 0 || lane.urgent)) return;
-    lane.ticking = true;
-    lane.urgent = delay === 0;
-    void clock.sleep(delay, lane.abort.signal).then(() => this.tick(lane));
+    const now = clock.now();
+    const at = Math.max(now, this.tickDue(lane));
+    if (lane.tickAt !== null && lane.tickAt <= at) return;
+    lane.tickAt = at;
+    void clock.sleep(at - now, lane.abort.signal).then(() => this.tick(lane, at));
   }
 
-  private tick(lane: OwnedLane<U, R>): void {
-    if (!lane.ticking || lane.committing || lane.abort.signal.aborted) return;
-    lane.ticking = false;
-    lane.urgent = false;
+  /** `tickMs` after the last commit, or at once when much is to be said. */
+  private tickDue(lane: OwnedLane<U, R>): Millis {
+    const { tickMs, inFlight } = this.options;
+    if (lane.chosen.length + lane.settled.length >= SAY_AT_ONCE) return 0;
+    const nobodyWaits = lane.chosen.length === 0 && inFlight.used * 2 < inFlight.max;
+    return lane.lastCommitAt + (nobodyWaits ? Math.max(tickMs, ENDS_WAIT_MS) : tickMs);
+  }
+
+  private tick(lane: OwnedLane<U, R>, at: Millis): void {
+    if (lane.tickAt !== at || lane.committing || lane.abort.signal.aborted) return;
+    lane.tickAt = null;
     lane.committing = true;
     void this.commit(lane)
       .catch((error) => this.options.onFatal(error))

@@ -58,10 +58,8 @@ export class OwnedLane<U, R> {
   /** The position as last seen committed. */
   committed: Position;
   committing = false;
-  /** A tick is scheduled. */
-  ticking = false;
-  /** It is scheduled for at once. */
-  urgent = false;
+  /** When the next tick is scheduled; null while none is. */
+  tickAt: Millis | null = null;
   sought = false;
   paused = false;
   lastCommitAt: Millis = 0;

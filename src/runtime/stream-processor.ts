@@ -8,6 +8,8 @@ import type { Clock, Intake, IntakeHandler, Log, StoredRecord, Task, Telemetry }
 import { taskId } from './ports.ts';
 import type { Draft, Fold, Input, Output, StreamDefinition } from './processor.ts';
 
+/** A commit of so many records is worth its transaction: no time is given for more to come together. */
+const WORTHWHILE = 100;
 /** A transient failure (registry, broker) pauses the task this long before it is tried again. */
 const RETRY_MS = 1_000;
 
@@ -27,6 +29,11 @@ export interface StreamProcessorOptions<V> {
   readonly telemetry: Telemetry;
   /** The group member that feeds us; only its flow controls are used here. */
   readonly intake: Pick<Intake, 'pause' | 'resume' | 'seek' | 'rejoin'>;
+  /**
+   * How long a task rests after a small commit, in ms, so that what comes meanwhile shares a transaction; what comes after a
+   * longer silence is not delayed. Left out: not at all, for what somebody waits for.
+   */
+  readonly restMs?: (topic: string) => number;
 }
 
 /**
@@ -137,7 +144,7 @@ export class StreamProcessor<V> implements IntakeHandler {
     if (gated && draft.waitUntil !== null) {
       this.options.telemetry.count('postlane_gate_waits_total', { processor: definition.name });
       this.wait(owned.task, draft.waitUntil, now);
-    }
+    } else if (records.length < WORTHWHILE) this.rest(owned.task, now);
     return end;
   }
 
@@ -240,6 +247,13 @@ export class StreamProcessor<V> implements IntakeHandler {
   private letGo(task: Task, firstOffset: number): number {
     this.options.intake.pause(task);
     return firstOffset;
+  }
+
+  private rest(task: Task, startedAt: Millis): void {
+    const { restMs, clock } = this.options;
+    const until = startedAt + (restMs?.(task.topic) ?? 0);
+    const now = clock.now();
+    if (until > now) this.wait(task, until, now);
   }
 
   private wait(task: Task, until: Millis, now: Millis): void {

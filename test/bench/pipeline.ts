@@ -43,6 +43,7 @@ export interface PublishAnswer {
   readonly publishedAt: readonly number[];
 }
 
+/** Transactions, and how long they took in all. */
 export interface Commits {
   readonly count: number;
   readonly durationMs: number;
@@ -60,8 +61,8 @@ export interface Pipeline {
   readonly publisher: Helper<PublishRequest, PublishAnswer>;
   readonly router: GuardedProcess;
   readonly worker: GuardedProcess;
-  /** How many transactions router and worker have committed, and how long they took in all, in ms. */
-  commits(): Promise<Commits>;
+  /** What router and worker have committed so far. */
+  commits(): Promise<Readonly<Record<'router' | 'worker', Commits>>>;
   /** Our own processes by name. */
   readonly pids: Readonly<Record<string, number>>;
   /** Broker and registry; empty where they are not processes of this machine that were started here. */
@@ -124,7 +125,7 @@ export async function startPipeline(workshop: Workshop, sink: Sink, options: Pip
     publisher,
     router: router.process,
     worker: worker.process,
-    commits: () => commitsOf([router, worker]),
+    commits: async () => ({ router: await commitsOf(router), worker: await commitsOf(worker) }),
     pids: {
       publisher: publisher.pid,
       router: router.process.pid,
@@ -189,16 +190,14 @@ async function untilReady(workshop: Workshop, name: string, process: GuardedProc
   workshop.tell(`${name} is ready`);
 }
 
-/** Adds up over every label what the processes say about their transactions. */
-async function commitsOf(roles: readonly Role[]): Promise<Commits> {
+/** Adds up over every label what a process says about its transactions. */
+async function commitsOf({ url }: Role): Promise<Commits> {
+  const text = await (await fetch(`${url}/metrics`)).text();
   let count = 0;
   let durationMs = 0;
-  for (const { url } of roles) {
-    const text = await (await fetch(`${url}/metrics`)).text();
-    for (const [, what, value] of text.matchAll(/^postlane_commit_duration_ms_(count|sum)(?:\{.*\})? (\S+)$/gm)) {
-      if (what === 'count') count += Number(value);
-      else durationMs += Number(value);
-    }
+  for (const [, what, value] of text.matchAll(/^postlane_commit_duration_ms_(count|sum)(?:\{.*\})? (\S+)$/gm)) {
+    if (what === 'count') count += Number(value);
+    else durationMs += Number(value);
   }
   return { count, durationMs };
 }

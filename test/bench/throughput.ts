@@ -27,14 +27,19 @@ interface Arm {
   /** Begins to send and answers when it began: before the first mail was handed over. */
   send(run: string, count: number): Promise<{ readonly startedAt: number }>;
   /** Transactions so far; where there are any. */
-  commits?(): Promise<Commits>;
+  commits?(): ReturnType<Pipeline['commits']>;
+}
+
+interface CommitMeasure {
+  readonly mailsEach: number;
+  readonly meanMs: number;
 }
 
 interface Measure {
   readonly perSecond: number;
   /** CPU ms per mail, by process. */
   readonly cpu: CpuTimes;
-  readonly commits: { readonly perMail: number; readonly meanMs: number } | null;
+  readonly commits: Readonly<Record<'router' | 'worker', CommitMeasure>> | null;
 }
 
 const WARM_UP_MAILS = 2_000;
@@ -139,13 +144,19 @@ async function measure(sink: Sink, arm: Arm, run: string, count: number): Promis
   return {
     perSecond: (count / (endedAt - startedAt)) * 1_000,
     cpu: Object.fromEntries(Object.entries(used).map(([name, ms]) => [name, ms / count])),
-    commits: commitsBefore && commitsAfter ? between(commitsBefore, commitsAfter, count) : null,
+    commits:
+      commitsBefore && commitsAfter
+        ? {
+            router: between(commitsBefore.router, commitsAfter.router, count),
+            worker: between(commitsBefore.worker, commitsAfter.worker, count),
+          }
+        : null,
   };
 }
 
-function between(before: Commits, after: Commits, mails: number): Measure['commits'] {
+function between(before: Commits, after: Commits, mails: number): CommitMeasure {
   const count = after.count - before.count;
-  return { perMail: count / mails, meanMs: (after.durationMs - before.durationMs) / count };
+  return { mailsEach: mails / count, meanMs: (after.durationMs - before.durationMs) / count };
 }
 
 type Measures = ReadonlyMap<string, readonly Measure[]>;
@@ -207,17 +218,9 @@ function table(
     );
   }
   const commits = (measures.get('pipeline') ?? []).flatMap((each) => each.commits ?? []);
-  if (commits.length > 0) {
-    const mailsEach = spread(
-      commits.map(({ perMail }) => 1 / perMail),
-      1,
-    );
-    lines.push(
-      `pipeline   mails per transaction ${mailsEach}, ms each ${spread(
-        commits.map(({ meanMs }) => meanMs),
-        1,
-      )}`,
-    );
+  for (const role of commits.length > 0 ? (['router', 'worker'] as const) : []) {
+    const [mailsEach, meanMs] = [commits.map((each) => each[role].mailsEach), commits.map((each) => each[role].meanMs)];
+    lines.push(`${role.padEnd(10)} ${spread(mailsEach, 1)} mails per transaction, ${spread(meanMs, 1)} ms each`);
   }
   for (const other of ['nodemailer', 'bullmq']) {
     const value = ratio(measures, other);
