@@ -10,6 +10,7 @@ import { type Attempted, ledgerText, OwnedLane, type Slot } from './owned-lane.t
 import type { Clock, Intake, IntakeHandler, Log, Position, StoredRecord, Task, Telemetry } from './ports.ts';
 import { taskId } from './ports.ts';
 import type { Output } from './processor.ts';
+import { RememberedLane } from './remembered-lane.ts';
 
 /** A transient failure is tried again after this long. */
 const RETRY_MS = 500;
@@ -52,6 +53,8 @@ export interface EffectProcessorOptions<V, U extends object, R> {
 export class EffectProcessor<V, U extends object, R> implements IntakeHandler {
   private readonly lanes = new Map<string, OwnedLane<U, R>>();
   private readonly migrated = new Set<string>();
+  /** Lanes that were let go without a last commit, until they are opened again. */
+  private readonly remembered = new Map<string, RememberedLane<U, R>>();
   private readonly places = new Map<U, { readonly lane: OwnedLane<U, R>; readonly slot: Slot<U, R> }>();
   private readonly topicOf: ReadonlyMap<string, Topic<V>>;
   private readonly stopping = new AbortController();
@@ -129,9 +132,21 @@ export class EffectProcessor<V, U extends object, R> implements IntakeHandler {
     const inherited =
       position.nextOffset < 0 ? EMPTY_LEDGER : decodeLedger(position.nextOffset, ledgerText(position.metadata));
     const lane = new OwnedLane<U, R>(task, position, inherited, firstOffset);
+    lane.memory = await this.recall(task, position);
     this.lanes.set(taskId(task), lane);
     telemetry.count('postlane_tasks_opened_total', { processor: definition.name });
     return lane;
+  }
+
+  /** What we still know of the lane, if nobody has committed since we let it go. Its last attempts were aborted: they end soon. */
+  private async recall(task: Task, position: Position): Promise<RememberedLane<U, R> | null> {
+    const memory = this.remembered.get(taskId(task));
+    if (!memory?.holdsAt(position)) return null;
+    const { clock } = this.options;
+    for (let waitedMs = 0; memory.pending > 0 && waitedMs < ABORT_GRACE_MS; waitedMs += DRAIN_POLL_MS) {
+      await clock.sleep(DRAIN_POLL_MS);
+    }
+    return memory;
   }
 
   private refuseOlder(task: Task, position: Position): void {
@@ -165,7 +180,9 @@ export class EffectProcessor<V, U extends object, R> implements IntakeHandler {
     const { definition, codec, telemetry } = this.options;
     const mark = markOf(lane.inherited, record.offset);
     if (mark === 'done') return lane.passDone(record.offset);
-    const uncertain = mark === 'declared';
+    const known = mark === 'declared' ? lane.memory?.about(record.offset) : undefined;
+    if (known?.kind === 'said') return this.say(lane, lane.append(record.offset, null, 0, true), known.outputs, null);
+    const uncertain = mark === 'declared' && known?.kind !== 'never-begun';
     if (uncertain) telemetry.count('postlane_uncertain_units_total', { processor: definition.name });
     const decoded = codec.decode(topic, record.value);
     if (!decoded.ok) {
@@ -294,6 +311,7 @@ export class EffectProcessor<V, U extends object, R> implements IntakeHandler {
       if (!this.declaring) this.unchoose(lane);
       const attempted = lane.prepare(this.generation);
       if (!attempted) return;
+      lane.attempted = attempted;
       const startedAt = clock.now();
       const results = attempted.settled.filter((slot) => slot.unit !== null && slot.result !== null);
       const pairs = results.map((slot) => ({ unit: slot.unit as U, result: slot.result as R }));
@@ -317,6 +335,7 @@ export class EffectProcessor<V, U extends object, R> implements IntakeHandler {
   private believe(lane: OwnedLane<U, R>, attempted: Attempted<U, R>): void {
     const { inFlight, clock, telemetry, definition } = this.options;
     lane.committed = attempted;
+    lane.attempted = null;
     lane.lastCommitAt = clock.now();
     for (const slot of attempted.settled) {
       if (slot.unit !== null) this.places.delete(slot.unit);
@@ -356,9 +375,18 @@ export class EffectProcessor<V, U extends object, R> implements IntakeHandler {
     failpoint?.('after-effect');
     lane.flying--;
     // The lane may have gone to another owner meanwhile: a late result is nobody's business then.
-    if (this.lanes.get(taskId(lane.task)) !== lane) return definition.forget(unit);
+    if (this.lanes.get(taskId(lane.task)) !== lane) return this.late(lane, slot, result);
     this.say(lane, slot, definition.settle(unit, result, clock.now()), result);
     this.pump();
+  }
+
+  /** An attempt ended after its lane was let go: remembered, in case the lane comes back to us untouched. */
+  private late(lane: OwnedLane<U, R>, slot: Slot<U, R>, result: R): void {
+    const { definition, clock } = this.options;
+    const unit = slot.unit as U;
+    const memory = this.remembered.get(taskId(lane.task));
+    if (memory?.isOf(lane)) memory.landed(slot.offset, definition.settle(unit, result, clock.now()));
+    definition.forget(unit);
   }
 
   /**
@@ -379,6 +407,7 @@ export class EffectProcessor<V, U extends object, R> implements IntakeHandler {
         this.refuseOlder(lane.task, position);
         if (same(position, attempted)) return this.believe(lane, attempted);
         if (!same(position, lane.committed)) throw new PostlaneError('TASK_MIGRATED', { task: taskId(lane.task) });
+        lane.attempted = null;
         lane.takeBack(attempted);
         return;
       } catch (again) {
@@ -394,6 +423,7 @@ export class EffectProcessor<V, U extends object, R> implements IntakeHandler {
     telemetry.count('postlane_tasks_migrated_total', { processor: definition.name });
     intake.pause(lane.task);
     this.drop(lane);
+    this.remembered.delete(taskId(lane.task));
     intake.rejoin();
   }
 
@@ -422,6 +452,7 @@ export class EffectProcessor<V, U extends object, R> implements IntakeHandler {
   private drop(lane: OwnedLane<U, R>): void {
     const { definition, inFlight } = this.options;
     this.lanes.delete(taskId(lane.task));
+    this.remembered.set(taskId(lane.task), new RememberedLane(lane));
     lane.abort.abort();
     lane.flights.abort();
     lane.closing.abort();

@@ -4,6 +4,7 @@ import { generationMetadata } from './generation.ts';
 import { buildLedger, type Entry, encodeLedger, LEDGER_LENGTH_MAX, LEDGER_LENGTH_SOFT, type Ledger } from './ledger.ts';
 import type { Position, Task } from './ports.ts';
 import type { Output } from './processor.ts';
+import type { RememberedLane } from './remembered-lane.ts';
 
 /**
  * Where a unit of an owned lane partition stands. It only moves down this list; a failed commit moves it one back.
@@ -57,6 +58,10 @@ export class OwnedLane<U, R> {
   readTo: number;
   /** The position as last seen committed. */
   committed: Position;
+  /** What this process remembers of an earlier ownership that nobody has followed. */
+  memory: RememberedLane<U, R> | null = null;
+  /** The commit whose outcome is not known yet. */
+  attempted: Attempted<U, R> | null = null;
   committing = false;
   /** When the next tick is scheduled; null while none is. */
   tickAt: Millis | null = null;

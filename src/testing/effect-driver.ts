@@ -1,4 +1,4 @@
-import { assert } from '../domain/error.ts';
+import { assert, PostlaneError } from '../domain/error.ts';
 import type { Codec } from '../runtime/codec.ts';
 import { EffectProcessor } from '../runtime/effect-processor.ts';
 import { CommitBudget, type EffectDefinition, InFlight } from '../runtime/effects.ts';
@@ -8,10 +8,17 @@ import { type CommitFault, type MemoryCluster, MemoryLog } from './memory-log.ts
 import { RecordingTelemetry } from './recording-telemetry.ts';
 import { settled, type VirtualClock } from './virtual-clock.ts';
 
+/** The log is away for a while: nothing can be committed, the group is lost and joined again, and the process lives on. */
+export interface Blip {
+  readonly afterMs: number;
+  readonly drainMs: number;
+}
+
 /** How one incarnation of a process ends: it dies or drains after so long, or runs until nothing moves any more. */
 export interface Life {
   readonly endsAfterMs: number | null;
   readonly graceful: boolean;
+  readonly blip?: Blip;
 }
 
 export interface EffectDriveOptions<V, U extends object, R> {
@@ -57,12 +64,17 @@ async function live<V, U extends object, R>(
 ): Promise<'ended' | 'finished'> {
   const { cluster, clock, codec } = options;
   let alive = true;
+  let away = false;
   const fatal: unknown[] = [];
   const paused = new Set<string>();
   const definition = options.define(() => alive);
   const processor = new EffectProcessor<V, U, R>({
     definition,
-    log: mortal(new MemoryLog(cluster, () => faults.shift() ?? 'none'), () => alive),
+    log: mortal(
+      new MemoryLog(cluster, () => faults.shift() ?? 'none'),
+      () => alive,
+      () => away,
+    ),
     codec,
     clock,
     telemetry,
@@ -85,12 +97,24 @@ async function live<V, U extends object, R>(
   const positions = new Map<string, number>();
   const endsAt = life.endsAfterMs === null ? null : clock.now() + life.endsAfterMs;
   let quietSince = clock.now();
+  let blip = life.blip ?? null;
+  const bornAt = clock.now();
   while (clock.now() - quietSince < (options.quietMs ?? 400)) {
     if (fatal.length > 0) throw fatal[0];
     if (endsAt !== null && clock.now() >= endsAt) {
       if (life.graceful) await untilDone(processor.stop(5_000), clock);
       alive = false;
       return 'ended';
+    }
+    if (blip !== null && clock.now() - bornAt >= blip.afterMs) {
+      const { drainMs } = blip;
+      blip = null;
+      away = true;
+      await untilDone(processor.revoking(drainMs), clock);
+      away = false;
+      positions.clear();
+      await processor.assigned(tasks, generation);
+      quietSince = clock.now();
     }
     for (const task of tasks) {
       if (paused.has(taskId(task))) continue;
@@ -101,7 +125,7 @@ async function live<V, U extends object, R>(
         options.batchSize ?? 5,
       );
       if (records.length === 0) continue;
-      positions.set(taskId(task), await processor.batch(task, records));
+      positions.set(taskId(task), await untilDone(processor.batch(task, records), clock));
       quietSince = clock.now();
     }
     await clock.advance(POLL_MS);
@@ -112,26 +136,26 @@ async function live<V, U extends object, R>(
 }
 
 /** A dead process says nothing more to the log; its code here goes on, so it must hang there. */
-function mortal(log: Log, isAlive: () => boolean): Log {
-  const ifAlive = <T>(work: () => Promise<T>): Promise<T> => (isAlive() ? work() : new Promise<T>(() => undefined));
+function mortal(log: Log, isAlive: () => boolean, isAway: () => boolean): Log {
+  const ifAlive = <T>(work: () => Promise<T>): Promise<T> => {
+    if (!isAlive()) return new Promise<T>(() => undefined);
+    return isAway() ? Promise.reject(new PostlaneError('KAFKA_UNAVAILABLE')) : work();
+  };
   return {
     open: (task) => ifAlive(() => log.open(task)),
     restore: (...given) => ifAlive(() => log.restore(...given)),
     commit: (task, commit) => ifAlive(() => log.commit(task, commit)),
-    retire: (task) => ifAlive(() => log.retire(task)),
+    retire: (task) => (isAway() ? Promise.resolve() : ifAlive(() => log.retire(task))),
   };
 }
 
-/** Moves the clock until a promise settles. */
-export async function untilDone(work: Promise<unknown>, clock: VirtualClock): Promise<void> {
+/** Answers what a promise settles with; moves the clock as long as it does not. */
+export async function untilDone<T>(work: Promise<T>, clock: VirtualClock): Promise<T> {
   let done = false;
   const finish = () => {
     done = true;
   };
   work.then(finish, finish);
-  while (!done) {
-    await clock.advance(POLL_MS);
-    await settled();
-  }
-  await work;
+  for (await settled(); !done; await settled()) await clock.advance(POLL_MS);
+  return work;
 }
