@@ -1,4 +1,5 @@
 import { Pipeline } from '../support/pipeline.ts';
+import { abortedTransactions } from './faults/aborted.ts';
 import { brokerRestarts } from './faults/broker.ts';
 import { gracefulChanges } from './faults/graceful.ts';
 import { poison } from './faults/poison.ts';
@@ -20,6 +21,7 @@ describe('faults', () => {
 
   workerKills(() => pipeline);
   routerKills(() => pipeline);
+  abortedTransactions(() => pipeline);
   zombies(() => pipeline);
   smtpFaults(() => pipeline);
   poison(() => pipeline);

@@ -2,7 +2,8 @@ import fc from 'fast-check';
 import { environment } from '../../../src/config/environment.ts';
 import { topics } from '../../../src/contracts/topic.ts';
 import { EMAIL_TYPES } from '../../../src/domain/policy.ts';
-import type { Landed, LogRecord } from '../../../src/runtime/ports.ts';
+import { JOB_BYTES_MAX_DEFAULT } from '../../../src/registry/limits.ts';
+import type { Landed, LogRecord, StoredRecord } from '../../../src/runtime/ports.ts';
 import { aJob } from '../../../src/testing/builders.ts';
 import { writeWithJava } from '../../support/java-clients.ts';
 import { load } from '../../support/load.ts';
@@ -87,7 +88,7 @@ export function poison(pipeline: () => Pipeline): void {
         const strings = fc.sample(strangeBytes(template()), { numRuns: STRINGS, seed: SEED });
         const random = new Random(SEED);
         const landed: Landed[] = [];
-        const loop = watchLoop(router);
+        await using loop = watchLoop(router);
         for (let at = 0; at < strings.length; at += APPENDED_AT_ONCE) {
           const wave = strings.slice(at, at + APPENDED_AT_ONCE).map((value, n): LogRecord => {
             return { topic: INGEST.name, key: `strange-${at + n}`, value };
@@ -96,10 +97,10 @@ export function poison(pipeline: () => Pipeline): void {
           const [places] = await Promise.all([pipeline().append(wave), pipeline().publish(good)]);
           landed.push(...places);
         }
+        await pipeline().codec.prepare(INGEST, strings.map(stored));
         const jobs = strings.map((value) => pipeline().codec.decode(INGEST, value));
         pipeline().doubt(jobs.flatMap((job) => (job.ok ? [job.value.id] : [])));
         await pipeline().comesToRest(STRINGS * 10 + 120_000);
-        const delays = await loop.stop();
 
         const letters = new Map(
           pipeline().deadLetters.map((letter) => [`${letter.topic}/${letter.partition}@${letter.offset}`, letter]),
@@ -117,8 +118,8 @@ export function poison(pipeline: () => Pipeline): void {
         const good = Math.ceil(STRINGS / APPENDED_AT_ONCE) * GOOD_PER_WAVE;
         expect(verdict).toMatchObject({ accepted: good, endings: { sent: good }, duplicates: 0 });
         if (ASKED > 0) {
-          console.log(`event loop of the router, over ${STRINGS} strings: ${JSON.stringify(delays)}`);
-          expect(delays.p99Ms).toBeLessThan(EVENT_LOOP_MS_MAX);
+          console.log(`event loop of the router, over ${STRINGS} strings: ${JSON.stringify(loop.worst)}`);
+          expect(loop.worst.p99Ms).toBeLessThan(EVENT_LOOP_MS_MAX);
         }
         expect(worker.exit).toBeNull();
       },
@@ -163,7 +164,7 @@ function poisonOf(template: Buffer, foreign: number): readonly Kind[] {
     kind('an octet too many', 'malformed', Buffer.concat([template, Buffer.from([0])])),
     kind('a length of two gigabytes', 'malformed', Buffer.concat([header, twoGigabytes])),
     kind('a negative length', 'malformed', Buffer.concat([header, Buffer.from([0x01])])),
-    kind('larger than a job may be', 'too-large', Buffer.concat([header, Buffer.alloc(5 * 1_000_000 + 300_000)])),
+    kind('larger than a job may be', 'too-large', Buffer.concat([header, Buffer.alloc(JOB_BYTES_MAX_DEFAULT)])),
   ];
 }
 
@@ -191,27 +192,26 @@ function strangeBytes(template: Buffer): fc.Arbitrary<Buffer> {
   );
 }
 
-/** Looks at a role's event loop again and again; the worst of what was seen. */
-function watchLoop(role: RoleProcess): { stop(): Promise<{ readonly p99Ms: number; readonly maxMs: number }> } {
-  let watching = true;
-  const worst = { p99Ms: 0, maxMs: 0 };
+const stored = (value: Buffer): StoredRecord => ({ offset: 0, key: null, value, headers: {}, at: 0 });
+
+const LOOK_MS = 500;
+
+/** Looks at a role's event loop again and again; keeps the worst of what was seen. */
+function watchLoop(role: RoleProcess) {
+  const worst = { p99Ms: 0 };
   const delay = (quantile: string) => role.metric('postlane_event_loop_delay_ms', { quantile });
-  const look = async () => {
-    const [p99Ms, maxMs] = await Promise.all([delay('0.99'), delay('1')]);
-    worst.p99Ms = Math.max(worst.p99Ms, p99Ms);
-    worst.maxMs = Math.max(worst.maxMs, maxMs);
-  };
-  const done = (async () => {
-    while (watching) {
-      await look();
-      await new Promise((resolve) => setTimeout(resolve, 500));
-    }
-  })();
+  let looking: Promise<void> = Promise.resolve();
+  const timer = setInterval(() => {
+    looking = looking.then(async () => {
+      const p99Ms = await delay('0.99').catch(() => 0);
+      worst.p99Ms = Math.max(worst.p99Ms, p99Ms);
+    });
+  }, LOOK_MS);
   return {
-    async stop() {
-      watching = false;
-      await done;
-      return worst;
+    worst,
+    async [Symbol.asyncDispose]() {
+      clearInterval(timer);
+      await looking;
     },
   };
 }

@@ -80,7 +80,7 @@ export function smtpFaults(pipeline: () => Pipeline): void {
     it('are waited for while they are shut, and no attempt is used up', async () => {
       const { simulator } = pipeline();
       await using worker = await pipeline().start('worker', {
-        settings: { patienceFactor: PATIENCE_FACTOR, retriesMax: 0 },
+        settings: { patienceFactor: PATIENCE_FACTOR, retriesMax: 1 },
       });
       await simulator.setSite('shut.example', { mode: '421-rcpt-4.7.28' });
       const random = new Random(SEED);
