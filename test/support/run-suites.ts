@@ -5,7 +5,7 @@ import path from 'node:path';
 
 /**
  * The test commands: `fast` needs no services and takes under a minute; `all` starts broker, registry and Redis once,
- * and runs everything over them. Ends with one line `N passed, N failed, N skipped`; a step that is no Jest suite
+ * and runs everything but the faults over them; `chaos` runs the faults, which take longer. Ends with one line `N passed, N failed, N skipped`; a step that is no Jest suite
  * (lint, types) counts as one test. A suite that cannot run fails: nothing is skipped for want of a service.
  */
 interface Counts {
@@ -111,7 +111,7 @@ const which = process.argv[2] ?? 'all';
 const sum: Counts = { passed: 0, failed: 0, skipped: 0 };
 const startedAt = Date.now();
 if (which === 'fast' || which === 'all') for (const step of FAST) add(sum, await run(step, {}));
-if (which === 'all') await withServices([...SERVICES, ...CHAOS], sum);
+if (which === 'all') await withServices(SERVICES, sum);
 if (which === 'chaos') await withServices(CHAOS, sum);
 console.log(`\n${which}: ${Math.round((Date.now() - startedAt) / 1000)} s`);
 console.log(`${sum.passed} passed, ${sum.failed} failed${sum.skipped > 0 ? `, ${sum.skipped} skipped` : ''}`);
