@@ -126,6 +126,12 @@ describe('the oracle', () => {
       '1970-01-01T00:00:00.900Z the sink accepted a copy',
       '1970-01-01T00:00:01.000Z ending, sent, attempt 1, s-1',
       '1970-01-01T00:00:01.100Z the sink accepted a copy',
+      // The copies are told once more, whether or not a violation named the job.
+      'jobs with more than one copy:',
+      'a',
+      '1970-01-01T00:00:00.900Z the sink accepted a copy',
+      '1970-01-01T00:00:01.000Z ending, sent, attempt 1, s-1',
+      '1970-01-01T00:00:01.100Z the sink accepted a copy',
     ]);
     expect(() => uphold(facts, { duplicatesMax: 1 })).toThrow(/its results call it certain/);
   });
