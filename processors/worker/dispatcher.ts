@@ -4,7 +4,7 @@ import { SECOND_MS } from '../../src/domain/time.ts';
 import type { Choice } from '../../src/runtime/effects.ts';
 import type { Demand, RateLimits } from '../../src/runtime/limits-port.ts';
 import type { Output } from '../../src/runtime/processor.ts';
-import { SiteQueue, Timed } from './site-queue.ts';
+import { CHUNK, SiteQueue, Timed } from './site-queue.ts';
 import type { Unit } from './unit.ts';
 
 /** A unit that cannot go within this time goes back to the ladder, where its lane holds other sites too. */
@@ -170,7 +170,7 @@ export class Dispatcher {
         settled.push({ unit, outputs: skipped });
         continue;
       }
-      const way = this.way(site, unit, now);
+      const way = this.way(site, unit, given > 0, now);
       if ('full' in way) break;
       if ('until' in way) {
         this.block(site, unit, way.until, way.wholeSource, settled, now);
@@ -194,8 +194,11 @@ export class Dispatcher {
     return given;
   }
 
-  /** The source to send over: the last one first (a greylisted retry must come from it), then in order of preference. */
-  private way(site: SiteQueue, unit: Unit, now: Millis): Way {
+  /**
+   * The source to send over: the last one first (a greylisted retry must come from it), then in order of preference. A
+   * site that answers quickly and has enough under way is `full` until a whole chunk fits, unless one was `begun`.
+   */
+  private way(site: SiteQueue, unit: Unit, begun: boolean, now: Millis): Way {
     const { sources } = this.ports;
     const last = unit.envelope.lastSource;
     const ordered =
@@ -215,10 +218,11 @@ export class Dispatcher {
       }
       // One mail tries whether it works again; the others wait for what it says.
       if (circuits.trial && site.heldOf(source.name) > 0) return { full: true };
-      const sourceHeld = this.heldBySource.get(source.name) ?? 0;
-      const siteRoom = Math.min(connectionsMax, source.connectionsMax) * perConnection - site.heldOf(source.name);
-      if (siteRoom > 0 && sourceHeld < source.connectionsMax * HELD_PER_CONNECTION) return { source };
-      return { full: true };
+      const heldMax = Math.min(connectionsMax, source.connectionsMax) * perConnection;
+      const sourceRoom = source.connectionsMax * HELD_PER_CONNECTION - (this.heldBySource.get(source.name) ?? 0);
+      const room = Math.min(heldMax - site.heldOf(source.name), sourceRoom);
+      const least = begun || perConnection === 1 ? 1 : Math.min(CHUNK, Math.ceil(heldMax / 2));
+      return room >= least ? { source } : { full: true };
     }
     return until === null ? { full: true } : { until, wholeSource: everySource };
   }
@@ -287,8 +291,8 @@ export class Dispatcher {
   }
 }
 
-/** While several sites wait, none takes more than half of the room, and more than a few places are always tried. */
+/** While several sites wait, none takes more than half of the room, but always a whole chunk. */
 const fairShare = (room: number, sites: readonly SiteQueue[]): number => {
   const waiting = sites.filter((site) => site.length > 0).length;
-  return waiting <= 1 ? room : Math.max(4, Math.ceil(room / 2));
+  return waiting <= 1 ? room : Math.max(CHUNK, Math.ceil(room / 2));
 };

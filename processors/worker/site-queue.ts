@@ -6,12 +6,14 @@ const PRIORITIES = ['high', 'normal', 'low'] as const;
 
 /** The head of a list that is taken from is cut off once it is this long, so that taking stays cheap. */
 const CUT_AT = 1_024;
+/** So many mails of a backlog are given out together: they are declared, and most of them ended, by one transaction. */
+export const CHUNK = 32;
 /**
  * So many mails of one lane partition are given out before the next partition has its turn. Every partition that something
- * is under way of commits its own transactions, and one of sixty mails costs the broker hardly more than one of a single
+ * is under way of commits its own transactions, and one of thirty mails costs the broker hardly more than one of a single
  * mail; so a backlog is worked off a few partitions at a time.
  */
-export const RUN_LENGTH = 64;
+export const RUN_LENGTH = 8 * CHUNK;
 
 class Fifo {
   private items: Unit[] = [];

@@ -17,7 +17,7 @@ const RETRY_MS = 500;
 /** Before a drain's deadline, what still flies is aborted, so that its truth can still be committed. */
 const ABORT_GRACE_MS = 2_000;
 /** A tick does not wait for its time once this much is to be said. */
-const SAY_AT_ONCE = 64;
+const SAY_AT_ONCE = 32;
 /**
  * Ends alone, with nothing to declare and room for others, may wait this long: they usually find company, and a transaction
  * of their own costs the broker as much as one of many. A mail waits for its declaration, but nobody for its end.
