@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { freePort } from '../../src/infra/ports.ts';
 import { answersPing } from '../../src/infra/probes.ts';
 import { waitFor } from '../../src/infra/wait.ts';
-import { measureLatency } from './latency.ts';
+import { type LatencyMeasure, measureLatency } from './latency.ts';
 import type { SendAnswer, SendRequest } from './nodemailer-transport.ts';
 import type { BenchOptions } from './options.ts';
 import {
@@ -52,7 +52,7 @@ export async function benchThroughput(workshop: Workshop, options: BenchOptions)
   const pipeline = await startPipeline(workshop, sink, { spawn: profiled(options.profileDirectory) });
   const arms = await startArms(workshop, sink, pipeline, options.arms);
   const measures = new Map(arms.map(({ name }) => [name, [] as Measure[]]));
-  const latencies: Awaited<ReturnType<typeof measureLatency>>[] = [];
+  const latencies: LatencyMeasure[] = [];
   for (const arm of arms) {
     const mails = arm.name === 'pipeline' ? WARM_UP_MAILS : WARM_UP_MAILS_OTHERS;
     const { perSecond } = await measure(sink, arm, `warm-${arm.name}`, mails);
@@ -67,7 +67,7 @@ export async function benchThroughput(workshop: Workshop, options: BenchOptions)
       workshop.tell(`round ${round + 1}, ${arm.name}: ${measured.perSecond.toFixed(0)} mails/s`);
     }
     if (!measures.has('pipeline') || options.latencySeconds === 0) continue;
-    const latency = await measureLatency(sink, pipeline.publisher, `latency${round}`, options.latencySeconds);
+    const latency = await measureLatency(sink, pipeline, `latency${round}`, options.latencySeconds);
     latencies.push(latency);
     workshop.tell(`round ${round + 1}, pipeline: p50 ${latency.p50} ms, p99 ${latency.p99} ms`);
   }
@@ -186,11 +186,7 @@ function ratio(measures: Measures, other: string): number | null {
   return rounded(median(ours.map(({ perSecond }, n) => perSecond / (theirs[n] as Measure).perSecond)), 2);
 }
 
-function summarise(
-  measures: Measures,
-  latencies: readonly { readonly p50: number; readonly p99: number }[],
-  pipeline: Pipeline,
-): object {
+function summarise(measures: Measures, latencies: readonly LatencyMeasure[], pipeline: Pipeline): object {
   const cpu = (arm: string, names: readonly string[]) => cpuOf(measures, arm, names);
   const own = Object.keys(pipeline.pids);
   return {
@@ -212,10 +208,7 @@ function summarise(
   };
 }
 
-function table(
-  measures: Measures,
-  latencies: readonly { readonly p50: number; readonly p99: number }[],
-): readonly string[] {
+function table(measures: Measures, latencies: readonly LatencyMeasure[]): readonly string[] {
   const lines = ['median (least … most)'];
   for (const [arm, all] of measures) {
     const cpu = Object.keys(all[0]?.cpu ?? {}).map((name) => `${name} ${cpuOf(measures, arm, [name])}`);
@@ -234,7 +227,11 @@ function table(
   }
   if (latencies.length > 0) {
     const [p50, p99] = [latencies.map((each) => each.p50), latencies.map((each) => each.p99)];
-    lines.push(`latency at 200 jobs/s: p50 ${spread(p50)} ms, p99 ${spread(p99)} ms`);
+    lines.push(`at 200 jobs/s: p50 ${spread(p50)} ms, p99 ${spread(p99)} ms`);
+    const of = (pick: (each: LatencyMeasure) => number) => spread(latencies.map(pick), 2);
+    lines.push(
+      `at 200 jobs/s: CPU ms per mail, broker included ${of((each) => each.cpuMsPerMail)}, transactions per mail: router ${of((each) => each.commitsPerMail.router)}, worker ${of((each) => each.commitsPerMail.worker)}`,
+    );
   }
   return lines;
 }
