@@ -78,7 +78,7 @@ export class Pipeline {
     try {
       const directory = await mkdtemp(join(tmpdir(), 'postlane-faults-'));
       undo.push(() => rm(directory, { recursive: true, force: true, maxRetries: 3 }));
-      const infra = await startTestInfra({ own: true, ...infraOptions });
+      const infra = await startTestInfra({ own: true, dataDirectory: join(directory, 'infra'), ...infraOptions });
       undo.push(() => infra.stop());
       await provision(infra);
       const simulator = await startSimulator();
@@ -221,7 +221,7 @@ export class Pipeline {
       this.broken = true;
       const missing = this.missing();
       const processes = [...this.running].map((role) => ({ name: role.name, log: role.logTail(3) }));
-      return { missing: missing.length, some: missing.slice(0, 5), processes, logs: join(this.directory, 'logs') };
+      return { missing: missing.length, some: missing.slice(0, 5), processes, logs: this.directory };
     };
     await waitFor(what, async () => ((await condition()) ? true : undefined), { deadlineMs, diagnose });
   }
@@ -252,7 +252,8 @@ export class Pipeline {
       return uphold(facts, { held: new Set(['marketing']), ...bounds });
     } catch (error) {
       this.broken = true;
-      throw new Error(`${(error as Error).message}\nwhat the processes said: ${join(this.directory, 'logs')}`, {
+      await writeFile(join(this.directory, 'facts.json'), JSON.stringify({ ...facts, accepted: [...facts.accepted] }));
+      throw new Error(`${(error as Error).message}\nwhat was seen, and what the processes said: ${this.directory}`, {
         cause: error,
       });
     }
