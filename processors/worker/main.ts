@@ -8,7 +8,7 @@ import { jobRulesOf } from '../../src/host/job-rules.ts';
 import { sample } from '../../src/host/sampler.ts';
 import { openViews, type Views } from '../../src/host/views.ts';
 import { startLimits } from '../../src/limits/start.ts';
-import { CommitBudget, InFlight } from '../../src/runtime/effects.ts';
+import { InFlight } from '../../src/runtime/effects.ts';
 import type { RateLimits } from '../../src/runtime/limits-port.ts';
 import { resolveSecret } from '../../src/secrets/resolve.ts';
 import { createCourier } from '../../src/smtp/courier.ts';
@@ -19,8 +19,6 @@ import { ReadAhead } from './read-ahead.ts';
 import { sender } from './send.ts';
 import type { Unit } from './unit.ts';
 
-/** Transactions of one process that run at once: enough to keep every lane moving, few enough not to drown the broker. */
-const COMMITS_AT_ONCE = 12;
 /** An idle connection is given back after this long; most servers close it after five minutes. */
 const CONNECTION_IDLE_MS = 30_000;
 
@@ -46,10 +44,9 @@ export async function startWorkers(host: Host, queues: readonly Queue[] = QUEUES
     failpoint,
   });
   const inFlight = new InFlight(config.worker.inFlightMax);
-  const budget = new CommitBudget({ atOnce: COMMITS_AT_ONCE, perSecond: config.worker.commitsPerSecondMax }, clock);
   const readAhead = new ReadAhead(config.worker);
   const hosted = await Promise.all(
-    queues.map((queue) => startQueue({ host, queue, limits, views, mails, courier, inFlight, budget, readAhead })),
+    queues.map((queue) => startQueue({ host, queue, limits, views, mails, courier, inFlight, readAhead })),
   );
   return {
     name: 'worker',
@@ -73,7 +70,6 @@ interface QueueParts {
   readonly mails: MailMaker;
   readonly courier: Courier;
   readonly inFlight: InFlight;
-  readonly budget: CommitBudget;
   readonly readAhead: ReadAhead;
 }
 
@@ -103,7 +99,6 @@ async function startQueue(parts: QueueParts): Promise<Hosted> {
   const hosted = await hostEffects(host, workerGroup(queue), definition, {
     policy,
     inFlight: parts.inFlight,
-    budget: parts.budget,
     readAheadMax: () => parts.readAhead.perLane(),
     onAssigned(tasks) {
       parts.readAhead.owns(queue, tasks.length);

@@ -14,7 +14,7 @@ export async function demo(context: CliContext, stack: LocalStack, options: Demo
   // Its log shares the terminal with the progress of `up`: only what went wrong is worth a line.
   const telemetry = await openTelemetry(stack.config, 'demo', 'error');
   try {
-    const summary = await withHost(stack.config, telemetry, (host) =>
+    const summary = await withHost(stack.config, { telemetry, name: 'demo' }, (host) =>
       runDemo(host, {
         count: options.mails,
         journalUrl: String(stack.status().simulatorJournal),

@@ -16,9 +16,13 @@ export async function openTelemetry(
 }
 
 /** Works with what a process opens once, and closes it. Its libraries are loaded only here: not every command needs them. */
-export async function withHost<T>(config: Config, telemetry: Telemetry, work: (host: Host) => Promise<T>): Promise<T> {
+export async function withHost<T>(
+  config: Config,
+  { telemetry, name }: { readonly telemetry: Telemetry; readonly name: string },
+  work: (host: Host) => Promise<T>,
+): Promise<T> {
   const { openHost } = await import('../host/host.ts');
-  const host = await openHost(config, telemetry);
+  const host = await openHost(config, telemetry, name);
   try {
     return await work(host);
   } finally {

@@ -85,7 +85,6 @@ function workerOf({ worker }: Read): Config['worker'] {
     siteQueue: { unitsMax: worker.site_queue.max_mails, bytesMax: worker.site_queue.max_size },
     allQueues: { unitsMax: worker.all_queues.max_mails, bytesMax: worker.all_queues.max_size },
     patienceFactor: worker.patience_factor,
-    commitsPerSecondMax: worker.commits_per_second,
     drainMs: worker.drain,
   };
 }

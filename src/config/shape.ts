@@ -96,7 +96,6 @@ const worker = record({
   site_queue: bounds(1_000, 32),
   all_queues: bounds(20_000, 256),
   patience_factor: decimal({ min: 0.001, max: 10, default: 1 }),
-  commits_per_second: integer({ min: 1, max: 10_000, default: 200 }),
   drain: duration({ min: 0, max: 15 * MINUTE_MS, default: 30 * SECOND_MS }),
 });
 

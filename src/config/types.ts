@@ -86,7 +86,6 @@ export interface WorkerConfig {
   readonly allQueues: QueueBounds;
   /** Multiplies every SMTP time-out. 1 in production; tests shrink it. */
   readonly patienceFactor: number;
-  readonly commitsPerSecondMax: number;
   readonly drainMs: number;
 }
 

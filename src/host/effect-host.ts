@@ -1,7 +1,7 @@
 import type { QueuePolicy } from '../domain/policy.ts';
 import { KafkaIntake } from '../kafka/intake.ts';
 import { EffectProcessor } from '../runtime/effect-processor.ts';
-import type { CommitBudget, EffectDefinition, InFlight } from '../runtime/effects.ts';
+import type { EffectDefinition, InFlight } from '../runtime/effects.ts';
 import type { IntakeHandler, Task } from '../runtime/ports.ts';
 import { failpoint } from './failpoints.ts';
 import { drainMsOf, type Host, type Hosted } from './host.ts';
@@ -12,7 +12,6 @@ const DRAIN_SHARE = 0.9;
 export interface EffectHostOptions {
   readonly policy: QueuePolicy;
   readonly inFlight: InFlight;
-  readonly budget: CommitBudget;
   readAheadMax(): { readonly units: number; readonly bytes: number };
   /** Told at every assignment which tasks are ours. */
   readonly onAssigned: (tasks: readonly Task[]) => void;
@@ -25,11 +24,12 @@ export async function hostEffects<V, U extends object, R>(
   definition: EffectDefinition<V, U, R>,
   options: EffectHostOptions,
 ): Promise<Hosted & { pausedLanes(): number }> {
-  const { kafka, log, codec, clock, telemetry, config } = host;
+  const { kafka, log, members, codec, clock, telemetry, config } = host;
   const drainMs = drainMsOf(config);
   const intake = new KafkaIntake({
     kafka,
     group,
+    members,
     topics: definition.inputs.map(({ name }) => name),
     telemetry,
     sessionTimeoutMs: config.kafka.sessionTimeoutMs,
@@ -49,7 +49,6 @@ export async function hostEffects<V, U extends object, R>(
     telemetry,
     intake,
     inFlight: options.inFlight,
-    budget: options.budget,
     tickMs: options.policy.tickMs,
     readAheadMax: () => options.readAheadMax(),
     onFatal: (error) => fail(error instanceof Error ? error : new Error(String(error))),

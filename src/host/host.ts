@@ -1,5 +1,6 @@
 import type { Config } from '../config/types.ts';
 import { createKafka, type KafkaClient } from '../kafka/client.ts';
+import { GroupMembers } from '../kafka/group-members.ts';
 import { KafkaLog } from '../kafka/kafka-log.ts';
 import { openRegistryCodec } from '../registry/codec.ts';
 import type { Codec } from '../runtime/codec.ts';
@@ -7,6 +8,7 @@ import type { Clock, Stoppable, Telemetry } from '../runtime/ports.ts';
 import { systemClock } from './clock.ts';
 import { everyTopic } from './every-topic.ts';
 import { failpoint } from './failpoints.ts';
+import { claimInstanceDirectory } from './instance-directory.ts';
 import { PartitionCounts } from './partition-counts.ts';
 
 /** What every role of a process shares: one connection to each thing, opened once. */
@@ -16,6 +18,8 @@ export interface Host {
   readonly telemetry: Telemetry;
   readonly kafka: KafkaClient;
   readonly log: KafkaLog;
+  /** As which member of each group this process commits; every intake of the process is given it. */
+  readonly members: GroupMembers;
   readonly codec: Codec;
   /** Partitions of a topic, as the cluster had them when this process first asked. */
   partitionsOf(topic: string): Promise<number>;
@@ -34,8 +38,11 @@ export interface Hosted extends Stoppable {
 /** How long a member of a group may take to settle what is in flight; the rebalance must leave room for the rest. */
 export const drainMsOf = ({ worker, kafka }: Config): number => Math.min(worker.drainMs, kafka.rebalanceTimeoutMs / 2);
 
-/** Opens what every role needs. The broker need not be there yet; the schema registry must. */
-export async function openHost(config: Config, telemetry: Telemetry): Promise<Host> {
+/**
+ * Opens what every role needs, for a process that does `name`. The broker need not be there yet; the schema registry must.
+ * A process of that name that was killed before has its open transactions ended by the next one that is started here.
+ */
+export async function openHost(config: Config, telemetry: Telemetry, name: string): Promise<Host> {
   const kafka = await createKafka({
     brokers: config.kafka.brokers,
     clientId: config.kafka.clientId,
@@ -47,18 +54,22 @@ export async function openHost(config: Config, telemetry: Telemetry): Promise<Ho
     jobBytesMax: config.job.bytesMax,
   });
   const counts = new PartitionCounts(kafka);
-  const log = new KafkaLog({ kafka, telemetry, failpoint });
+  const members = new GroupMembers();
+  const directory = await claimInstanceDirectory(config.stateDir, `process.${name}`);
+  const log = new KafkaLog({ kafka, members, instance: directory.id, telemetry, failpoint });
   return {
     config,
     clock: systemClock,
     telemetry,
     kafka,
     log,
+    members,
     codec,
     partitionsOf: (topic) => counts.of(topic),
     async close() {
       await counts.close();
       await log.close();
+      await directory.release();
     },
   };
 }

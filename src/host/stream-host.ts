@@ -10,10 +10,11 @@ export async function hostStream<V>(
   definition: StreamDefinition<V>,
   options: Pick<StreamProcessorOptions<V>, 'restMs'> & { readonly batchMax: number },
 ): Promise<Hosted> {
-  const { kafka, log, codec, clock, telemetry, config } = host;
+  const { kafka, log, members, codec, clock, telemetry, config } = host;
   const intake = new KafkaIntake({
     kafka,
     group,
+    members,
     topics: definition.inputs.map(({ name }) => name),
     telemetry,
     sessionTimeoutMs: config.kafka.sessionTimeoutMs,

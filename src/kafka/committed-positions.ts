@@ -4,9 +4,11 @@ import type { Position, Task } from '../runtime/ports.ts';
 import { taskId } from '../runtime/ports.ts';
 import type { Connection, KafkaClient } from './client.ts';
 import { withDeadline } from './deadline.ts';
+import { causedBy } from './errors.ts';
+import { onlyStable } from './guards/stable-offsets.ts';
 
 const ANSWER_MS_MAX = 5_000;
-const RETRY_MS = 50;
+const RETRY_MS = 20;
 
 interface OffsetFetchResponse {
   readonly responses: readonly {
@@ -19,7 +21,10 @@ interface OffsetFetchResponse {
   }[];
 }
 
-/** Reads what groups have committed, one partition at a time: kafkajs's admin reads those of the whole topic. */
+/**
+ * Reads what groups have committed, one partition at a time: kafkajs's admin reads those of the whole topic. What a
+ * pending transaction is about to move is waited for, whoever began it.
+ */
 export class CommittedPositions {
   private readonly kafka: KafkaClient;
   private connection: Connection<Cluster> | null = null;
@@ -37,7 +42,7 @@ export class CommittedPositions {
       try {
         return await withDeadline(this.readOnce(task), ANSWER_MS_MAX, 'reading a committed position');
       } catch (cause) {
-        this.close();
+        if (!isUnstable(cause)) this.close();
         if (Date.now() > until) throw new PostlaneError('KAFKA_UNAVAILABLE', { task: taskId(task) }, { cause });
         await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
       }
@@ -58,7 +63,7 @@ export class CommittedPositions {
     const coordinator = await this.coordinator(group);
     const answer = (await coordinator.offsetFetch({
       groupId: group,
-      topics: [{ topic, partitions: [{ partition } as never] }],
+      topics: onlyStable([{ topic, partitions: [{ partition } as never] }]),
     })) as OffsetFetchResponse;
     const found = answer.responses
       .find((each) => each.topic === topic)
@@ -80,3 +85,5 @@ export class CommittedPositions {
     return coordinator;
   }
 }
+
+const isUnstable = (error: unknown): boolean => causedBy(error, ({ type }) => type === 'UNSTABLE_OFFSET_COMMIT');

@@ -1,11 +1,5 @@
-/** The names by which brokers, and kafkajs itself, say that another producer has taken the transactional id over. */
-const FENCED_TYPES: ReadonlySet<string> = new Set([
-  'INVALID_PRODUCER_EPOCH',
-  'PRODUCER_FENCED',
-  'TRANSACTION_COORDINATOR_FENCED',
-]);
-/** PRODUCER_FENCED, which kafkajs knows by number only (KIP-588). */
-const PRODUCER_FENCED_CODE = 90;
+/** The names by which a group coordinator says that who commits is no member of the group's present generation. */
+const OUTSIDER_TYPES: ReadonlySet<string> = new Set(['ILLEGAL_GENERATION', 'UNKNOWN_MEMBER_ID', 'FENCED_INSTANCE_ID']);
 /** An error's causes are followed this far. */
 const CAUSES_MAX = 8;
 
@@ -26,8 +20,9 @@ export function causedBy(error: unknown, test: (error: KafkaError) => boolean): 
   return false;
 }
 
-export const isFenced = (error: unknown): boolean =>
-  causedBy(error, ({ type, code }) => (type !== undefined && FENCED_TYPES.has(type)) || code === PRODUCER_FENCED_CODE);
+/** Whether the group has gone on without us: what we committed as its member was refused. */
+export const isOutsider = (error: unknown): boolean =>
+  causedBy(error, ({ type }) => type !== undefined && OUTSIDER_TYPES.has(type));
 
 /** The record, not the moment, is what the broker refused: trying again changes nothing. */
 export const isRefused = (error: unknown): boolean =>

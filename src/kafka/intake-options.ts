@@ -1,10 +1,13 @@
 import { assert } from '../domain/error.ts';
 import type { Telemetry } from '../runtime/ports.ts';
 import type { KafkaClient } from './client.ts';
+import type { GroupMembers } from './group-members.ts';
 
 export interface KafkaIntakeOptions {
   readonly kafka: KafkaClient;
   readonly group: string;
+  /** Told as which member we have joined, for the log of the same process, which commits as it. */
+  readonly members: GroupMembers;
   /** Fixed for the group: all members have the same. */
   readonly topics: readonly string[];
   readonly telemetry: Pick<Telemetry, 'log' | 'count'>;
@@ -16,7 +19,7 @@ export interface KafkaIntakeOptions {
   readonly heartbeatMs?: number;
   /** How long what is in flight may take to settle before a rebalance or a stop. Default 20 s. */
   readonly drainMs?: number;
-  /** How long the broker may wait for the first record, and so how long a resumed task may wait. Default 100 ms. */
+  /** How long the broker may wait for the first record, and so how long a resumed task may wait. Default 250 ms. */
   readonly fetchWaitMs?: number;
   /** Most records handed over at once. Default 500. */
   readonly batchRecordsMax?: number;
@@ -31,7 +34,7 @@ const DEFAULTS = {
   sessionTimeoutMs: 30_000,
   rebalanceTimeoutMs: 60_000,
   drainMs: 20_000,
-  fetchWaitMs: 100,
+  fetchWaitMs: 250,
   batchRecordsMax: 500,
   slowBatchMs: 200,
   fetchBytesMax: 16 * 1024 * 1024,

@@ -184,6 +184,8 @@ export class KafkaIntake implements Intake {
     const assigned = group.assigned();
     this.memory.generation = group.generationId ?? -1;
     this.memory.assignment = new Map(assigned.map(({ topic, partitions }) => [topic, [...partitions]]));
+    const { memberId } = group;
+    if (memberId) this.options.members.joined(this.options.group, { memberId, generation: this.memory.generation });
     this.touch();
     if (this.stopping !== null) return;
     // Seeks of an earlier assignment would move a task that comes back to us past what was never handled.

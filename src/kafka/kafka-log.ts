@@ -1,14 +1,23 @@
 import { assert, PostlaneError } from '../domain/error.ts';
-import type { Commit, Landed, Log, Position, StoredRecord, Task, Telemetry } from '../runtime/ports.ts';
+import type { Commit, Landed, Log, LogRecord, Position, StoredRecord, Task, Telemetry } from '../runtime/ports.ts';
 import { BARRIER_KEY, taskId } from '../runtime/ports.ts';
 import type { KafkaClient } from './client.ts';
 import { CommittedPositions } from './committed-positions.ts';
+import type { GroupMembers } from './group-members.ts';
+import { GroupWriter } from './group-writer.ts';
+import type { Member } from './guards/transactional-offsets.ts';
 import { readPartition } from './partition-reader.ts';
-import { TaskProducer } from './task-producer.ts';
 
 export interface KafkaLogOptions {
   readonly kafka: KafkaClient;
-  readonly telemetry: Pick<Telemetry, 'log' | 'count'>;
+  /** As which member of which group this process commits: the intakes of the process tell it. */
+  readonly members: GroupMembers;
+  /**
+   * Tells this process's transactional ids from those of every other living one. Who comes back under the same name ends
+   * at once what it left open when it was killed; otherwise the broker does so after `transactionTimeoutMs`.
+   */
+  readonly instance: string;
+  readonly telemetry: Pick<Telemetry, 'log' | 'count' | 'observe'>;
   /** One transaction may take this long; then whether it landed is unknown. Default 10 s. */
   readonly commitTimeoutMs?: number;
   /** The broker aborts a transaction open for longer, for instance after a crash. Default 20 s. */
@@ -25,16 +34,22 @@ const COMMIT_TIMEOUT_MS = 10_000;
 const TRANSACTION_TIMEOUT_MS = 20_000;
 const IDLE_MS = 5 * 60_000;
 const RESTORE_STALL_MS = 60_000;
-/** How long a position older than one that we ourselves committed is read again before it is believed. */
-const STALE_POSITION_MS = 3_000;
-const STALE_RETRY_MS = 20;
+/** A task that this process has opened. */
+interface Opened {
+  readonly member: Member | undefined;
+}
 
-/** `Log` over Kafka: one transactional producer per task, whose transactional id is the task's, so that it alone can commit. */
+/**
+ * `Log` over Kafka. The tasks of a group share transactions (see `GroupWriter`). Who owns a task is what the group says:
+ * opening one fences nobody, but whoever owned it before can commit nothing any more once the group has gone on without
+ * it, and what it had begun to commit is waited for.
+ */
 export class KafkaLog implements Log {
   private readonly options: Required<Omit<KafkaLogOptions, 'failpoint'>> & Pick<KafkaLogOptions, 'failpoint'>;
-  private readonly producers = new Map<string, TaskProducer>();
+  private readonly writers = new Map<string, GroupWriter>();
+  private readonly opened = new Map<string, Opened>();
   private readonly positions: CommittedPositions;
-  /** The highest offset that this process knows to be committed: a read below it is a stale one. */
+  /** The highest offset that this process knows to be committed: a read below it means that the log has lost something. */
   private readonly committedTo = new Map<string, number>();
   private barriers = 0;
 
@@ -46,7 +61,7 @@ export class KafkaLog implements Log {
       idleMs: options.idleMs ?? IDLE_MS,
       restoreStallMs: options.restoreStallMs ?? RESTORE_STALL_MS,
     };
-    // Otherwise the coordinator's own abort would look like another owner's fence, and the task be let go for nothing.
+    // Otherwise the broker would abort what we still write.
     assert(
       this.options.commitTimeoutMs < this.options.transactionTimeoutMs,
       'a commit gives up before the broker aborts its transaction',
@@ -57,13 +72,15 @@ export class KafkaLog implements Log {
 
   async open(task: Task): Promise<Position> {
     await this.retire(task);
-    const producer = new TaskProducer(this.options.kafka, task, this.options);
-    this.producers.set(taskId(task), producer);
+    const member = this.options.members.of(task.group);
+    const writer = this.writer(task.group);
     try {
-      await producer.fence();
-      return await this.settledPosition(task);
+      await writer.settled(task);
+      await writer.ready();
+      const position = await this.position(task);
+      this.opened.set(taskId(task), { member });
+      return position;
     } catch (cause) {
-      await this.retire(task);
       throw new PostlaneError('KAFKA_UNAVAILABLE', { task: taskId(task), what: 'opening a task' }, { cause });
     }
   }
@@ -78,7 +95,7 @@ export class KafkaLog implements Log {
     const { kafka, telemetry, restoreStallMs: stallMs } = this.options;
     const headers = { barrier: `${taskId(task)}.${Date.now()}.${++this.barriers}` };
     const barrier = { topic, partition, key: BARRIER_KEY, value: null, headers };
-    const [landed] = await this.producer(task).transact([barrier], null);
+    const [landed] = await this.write(task, [barrier], null);
     assert(landed !== undefined, 'a barrier lands somewhere');
     const onOutOfRange = (firstOffset: number) => {
       telemetry.count('postlane_offsets_out_of_range_total', { topic });
@@ -95,51 +112,62 @@ export class KafkaLog implements Log {
   }
 
   async commit(task: Task, { outputs, nextOffset, metadata }: Commit): Promise<readonly Landed[]> {
-    const landed = await this.producer(task).transact(outputs, { nextOffset, metadata });
+    const landed = await this.write(task, outputs, { nextOffset, metadata });
     this.committedTo.set(taskId(task), nextOffset);
     return landed;
   }
 
   async retire(task: Task): Promise<void> {
-    this.producers.get(taskId(task))?.discard();
-    this.producers.delete(taskId(task));
+    this.opened.delete(taskId(task));
+    this.writers.get(task.group)?.withdraw(task);
   }
 
   /** Throws every producer away. The tasks must have been let go before. */
   async close(): Promise<void> {
-    for (const producer of this.producers.values()) producer.discard();
-    this.producers.clear();
+    for (const writer of this.writers.values()) writer.close();
+    this.writers.clear();
+    this.opened.clear();
     this.positions.close();
   }
 
-  private producer(task: Task): TaskProducer {
-    const producer = this.producers.get(taskId(task));
-    assert(producer?.isUsable === true, 'a task is opened before it commits, and again after a failure', {
-      task: taskId(task),
-    });
-    return producer;
+  private write(
+    task: Task,
+    records: readonly LogRecord[],
+    moved: { readonly nextOffset: number; readonly metadata: string } | null,
+  ): Promise<readonly Landed[]> {
+    const opened = this.opened.get(taskId(task));
+    const facts = { task: taskId(task) };
+    if (!opened) {
+      const what = 'a task is opened before it commits, and again after a failure';
+      return Promise.reject(new PostlaneError('BUG', { what, ...facts }));
+    }
+    const writing = this.writer(task.group).write({ task, member: opened.member, records, moved });
+    // After a failure the task must be opened again.
+    writing.catch(() => this.opened.get(taskId(task)) === opened && this.opened.delete(taskId(task)));
+    return writing;
   }
 
-  /**
-   * The committed position. Reading it straight after a commit may still show the one before, on brokers that answer a
-   * fence before the group coordinator has taken the last transaction in.
-   */
-  private async settledPosition(task: Task): Promise<Position> {
-    const until = Date.now() + STALE_POSITION_MS;
+  private writer(group: string): GroupWriter {
+    const known = this.writers.get(group);
+    if (known) return known;
+    const transactionalId = `${group}.${this.options.instance}`;
+    const writer = new GroupWriter({ ...this.options, group, transactionalId });
+    this.writers.set(group, writer);
+    return writer;
+  }
+
+  /** The committed position. The log tells where it is older than one that this process itself has committed. */
+  private async position(task: Task): Promise<Position> {
     const known = this.committedTo.get(taskId(task)) ?? -1;
-    for (;;) {
-      const position = await this.positions.read(task, this.options.commitTimeoutMs);
-      if (position.nextOffset >= known) return position;
-      if (Date.now() > until) {
-        this.options.telemetry.log('warn', 'a committed position went back: somebody reset the group', {
-          task: taskId(task),
-          known,
-          nextOffset: position.nextOffset,
-        });
-        this.committedTo.delete(taskId(task));
-        return position;
-      }
-      await new Promise((resolve) => setTimeout(resolve, STALE_RETRY_MS));
+    const position = await this.positions.read(task, this.options.commitTimeoutMs);
+    if (position.nextOffset < known) {
+      this.options.telemetry.log('warn', 'a committed position went back: somebody reset the group', {
+        task: taskId(task),
+        known,
+        nextOffset: position.nextOffset,
+      });
+      this.committedTo.delete(taskId(task));
     }
+    return position;
   }
 }

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type { DeliveryResult } from '../contracts/generated.ts';
 import { topics } from '../contracts/topic.ts';
 import { PostlaneError } from '../domain/error.ts';
@@ -9,6 +10,7 @@ import { JOB_BYTES_MAX_DEFAULT } from '../registry/limits.ts';
 import { HandlerConsumer, type RecordPlace, type Undecodable } from '../runtime/handler-consumer.ts';
 import type { Task, Telemetry } from '../runtime/ports.ts';
 import { createKafka, type KafkaOptions } from './client.ts';
+import { GroupMembers } from './group-members.ts';
 import { KafkaIntake } from './intake.ts';
 import { KafkaLog } from './kafka-log.ts';
 import { endOf } from './topic-ends.ts';
@@ -74,11 +76,13 @@ export async function consumeResults(options: ConsumeResultsOptions, handler: Re
     jobBytesMax: JOB_BYTES_MAX_DEFAULT,
   });
   const telemetry = telemetryOf(options.log);
-  const log = new KafkaLog({ kafka, telemetry });
+  const members = new GroupMembers();
+  const log = new KafkaLog({ kafka, members, instance: randomUUID(), telemetry });
   const inputs = types.map((type) => topics.results(type));
   const intake = new KafkaIntake({
     kafka,
     group: groupId,
+    members,
     topics: inputs.map(({ name }) => name),
     telemetry,
     drainMs: options.drainMs,
@@ -117,8 +121,9 @@ export async function consumeResults(options: ConsumeResultsOptions, handler: Re
   };
 }
 
-const telemetryOf = (log: KafkaOptions['log']): Pick<Telemetry, 'log' | 'count'> => ({
+const telemetryOf = (log: KafkaOptions['log']): Pick<Telemetry, 'log' | 'count' | 'observe'> => ({
   count: () => undefined,
+  observe: () => undefined,
   log: (level, message, facts) => log?.(level, message, facts ?? {}),
 });
 

@@ -2,12 +2,12 @@ import type { Topic } from '../contracts/topic.ts';
 import { assert, isPostlaneError, PostlaneError } from '../domain/error.ts';
 import type { Millis } from '../domain/time.ts';
 import type { Codec } from './codec.ts';
-import type { CommitBudget, EffectDefinition, InFlight } from './effects.ts';
+import type { EffectDefinition, InFlight } from './effects.ts';
 import { deadLetter, encodeOutputs, keyText } from './encode.ts';
 import { generationIn } from './generation.ts';
 import { decodeLedger, EMPTY_LEDGER, markOf } from './ledger.ts';
 import { type Attempted, ledgerText, OwnedLane, type Slot } from './owned-lane.ts';
-import type { Clock, Intake, IntakeHandler, Log, Position, StoredRecord, Task, Telemetry } from './ports.ts';
+import type { Clock, Intake, IntakeHandler, Log, LogRecord, Position, StoredRecord, Task, Telemetry } from './ports.ts';
 import { taskId } from './ports.ts';
 import type { Output } from './processor.ts';
 import { RememberedLane } from './remembered-lane.ts';
@@ -16,8 +16,8 @@ import { RememberedLane } from './remembered-lane.ts';
 const RETRY_MS = 500;
 /** Before a drain's deadline, what still flies is aborted, so that its truth can still be committed. */
 const ABORT_GRACE_MS = 2_000;
-/** A tick does not wait for its time once this much is to be said. */
-const SAY_AT_ONCE = 32;
+/** A round does not wait for its time once this much is to be said. */
+const SAY_AT_ONCE = 64;
 /**
  * Ends alone, with nothing to declare and room for others, may wait this long: they usually find company, and a transaction
  * of their own costs the broker as much as one of many. A mail waits for its declaration, but nobody for its end.
@@ -34,8 +34,7 @@ export interface EffectProcessorOptions<V, U extends object, R> {
   readonly telemetry: Telemetry;
   readonly intake: Pick<Intake, 'pause' | 'resume' | 'seek' | 'rejoin'>;
   readonly inFlight: InFlight;
-  readonly budget: CommitBudget;
-  /** Shortest time between two commits of one partition. */
+  /** Shortest time between two rounds of commits, unless much is to be said. */
   readonly tickMs: number;
   /** Units and bytes that one partition may hold in memory now; its reading pauses above. */
   readAheadMax(): { readonly units: number; readonly bytes: number };
@@ -60,6 +59,10 @@ export class EffectProcessor<V, U extends object, R> implements IntakeHandler {
   private readonly stopping = new AbortController();
   private generation = 0;
   private declaring = true;
+  private commitsUnderWay = 0;
+  /** When the next round is scheduled; null while none is. */
+  private roundAt: Millis | null = null;
+  private lastRoundAt: Millis = 0;
   private pumping = false;
   private pumpAgain = false;
   private wake = new AbortController();
@@ -273,70 +276,99 @@ export class EffectProcessor<V, U extends object, R> implements IntakeHandler {
     this.tickSoon(lane);
   }
 
-  /** Never two ticks of a lane at a time; one that must come sooner than the one that is scheduled takes its place. */
+  /** One round at a time, so that all lanes share its transaction; one that must come sooner than the one scheduled takes its place. */
   private tickSoon(lane: OwnedLane<U, R>): void {
+    if (!lane.committing && this.commitsUnderWay === 0) this.scheduleRound();
+  }
+
+  private scheduleRound(): void {
     const { clock } = this.options;
-    if (lane.committing) return;
     const now = clock.now();
-    const at = Math.max(now, this.tickDue(lane));
-    if (lane.tickAt !== null && lane.tickAt <= at) return;
-    lane.tickAt = at;
-    void clock.sleep(at - now, lane.abort.signal).then(() => this.tick(lane, at));
+    const at = Math.max(now, this.roundDue());
+    if (this.roundAt !== null && this.roundAt <= at) return;
+    this.roundAt = at;
+    void clock.sleep(at - now, this.stopping.signal).then(() => this.round(at));
   }
 
-  /** `tickMs` after the last commit, or at once when much is to be said. */
-  private tickDue(lane: OwnedLane<U, R>): Millis {
+  /** `tickMs` after the last round, or at once when much is to be said. */
+  private roundDue(): Millis {
     const { tickMs, inFlight } = this.options;
-    if (lane.chosen.length + lane.settled.length >= SAY_AT_ONCE) return 0;
-    const nobodyWaits = lane.chosen.length === 0 && inFlight.used * 2 < inFlight.max;
-    return lane.lastCommitAt + (nobodyWaits ? Math.max(tickMs, ENDS_WAIT_MS) : tickMs);
+    let [chosen, settled] = [0, 0];
+    for (const lane of this.lanes.values()) {
+      if (lane.committing) continue;
+      chosen += lane.chosen.length;
+      settled += lane.settled.length;
+    }
+    if (chosen + settled >= SAY_AT_ONCE) return 0;
+    const nobodyWaits = chosen === 0 && inFlight.used * 2 < inFlight.max;
+    return this.lastRoundAt + (nobodyWaits ? Math.max(tickMs, ENDS_WAIT_MS) : tickMs);
   }
 
-  private tick(lane: OwnedLane<U, R>, at: Millis): void {
-    if (lane.tickAt !== at || lane.committing || lane.abort.signal.aborted) return;
-    lane.tickAt = null;
-    lane.committing = true;
-    void this.commit(lane)
-      .catch((error) => this.options.onFatal(error))
-      .finally(() => {
-        lane.committing = false;
-        if (lane.hasSomethingToSay() && !lane.abort.signal.aborted) this.tickSoon(lane);
-      });
+  /** Every lane that has something to say commits; the log lets them share a transaction. */
+  private round(at: Millis): void {
+    if (this.roundAt !== at) return;
+    this.roundAt = null;
+    this.lastRoundAt = this.options.clock.now();
+    for (const lane of this.lanes.values()) {
+      if (lane.committing || lane.abort.signal.aborted || !lane.hasSomethingToSay()) continue;
+      lane.committing = true;
+      void this.commit(lane)
+        .catch((error) => this.options.onFatal(error))
+        .finally(() => {
+          lane.committing = false;
+          if (lane.hasSomethingToSay() && !lane.abort.signal.aborted) this.tickSoon(lane);
+        });
+    }
   }
 
   private async commit(lane: OwnedLane<U, R>): Promise<void> {
-    const { definition, log, codec, clock, budget, telemetry, failpoint } = this.options;
-    await budget.spend(async () => {
-      if (lane.abort.signal.aborted) return;
-      if (!this.declaring) this.unchoose(lane);
-      const attempted = lane.prepare(this.generation);
-      if (!attempted) return;
-      lane.attempted = attempted;
-      const startedAt = clock.now();
-      const results = attempted.settled.filter((slot) => slot.unit !== null && slot.result !== null);
-      const pairs = results.map((slot) => ({ unit: slot.unit as U, result: slot.result as R }));
-      const summary = pairs.length > 0 ? (definition.summarise?.(pairs, startedAt) ?? []) : [];
-      const outputs = encodeOutputs(codec, [...attempted.settled.flatMap((slot) => slot.outputs), ...summary]);
-      failpoint?.('before-commit');
-      try {
-        await log.commit(lane.task, { outputs, nextOffset: attempted.nextOffset, metadata: attempted.metadata });
-      } catch (error) {
-        return this.recover(lane, attempted, error);
-      }
-      failpoint?.('after-commit');
-      telemetry.observe('postlane_commit_duration_ms', clock.now() - startedAt, { processor: definition.name });
-      telemetry.observe('postlane_ledger_bytes', attempted.metadata.length, { processor: definition.name });
-      telemetry.count('postlane_records_out_total', { processor: definition.name }, outputs.length);
-      this.believe(lane, attempted);
-    });
+    const { definition, codec, clock, telemetry, failpoint } = this.options;
+    if (!this.declaring) this.unchoose(lane);
+    const attempted = lane.prepare(this.generation);
+    if (!attempted) return;
+    lane.attempted = attempted;
+    const startedAt = clock.now();
+    const results = attempted.settled.filter((slot) => slot.unit !== null && slot.result !== null);
+    const pairs = results.map((slot) => ({ unit: slot.unit as U, result: slot.result as R }));
+    const summary = pairs.length > 0 ? (definition.summarise?.(pairs, startedAt) ?? []) : [];
+    const outputs = encodeOutputs(codec, [...attempted.settled.flatMap((slot) => slot.outputs), ...summary]);
+    failpoint?.('before-commit');
+    try {
+      await this.append(lane, outputs, attempted);
+    } catch (error) {
+      return this.recover(lane, attempted, error);
+    }
+    failpoint?.('after-commit');
+    telemetry.observe('postlane_commit_duration_ms', clock.now() - startedAt, { processor: definition.name });
+    telemetry.observe('postlane_ledger_bytes', attempted.metadata.length, { processor: definition.name });
+    telemetry.count('postlane_records_out_total', { processor: definition.name }, outputs.length);
+    this.believe(lane, attempted);
+  }
+
+  /** The next round begins when the last commit of this one has ended. */
+  private async append(lane: OwnedLane<U, R>, outputs: readonly LogRecord[], position: Position): Promise<void> {
+    const { nextOffset, metadata } = position;
+    this.commitsUnderWay++;
+    try {
+      await this.options.log.commit(lane.task, { outputs, nextOffset, metadata });
+    } finally {
+      this.commitsUnderWay--;
+      if (this.commitsUnderWay === 0) queueMicrotask(() => this.nextRound());
+    }
+  }
+
+  private nextRound(): void {
+    if (this.commitsUnderWay > 0) return;
+    for (const lane of this.lanes.values()) {
+      if (!lane.committing && lane.hasSomethingToSay()) return this.scheduleRound();
+    }
   }
 
   /** The log said yes: what was settled is done, what was declared may fly. */
   private believe(lane: OwnedLane<U, R>, attempted: Attempted<U, R>): void {
-    const { inFlight, clock, telemetry, definition } = this.options;
+    const { inFlight, telemetry, definition } = this.options;
     lane.committed = attempted;
     lane.attempted = null;
-    lane.lastCommitAt = clock.now();
     for (const slot of attempted.settled) {
       if (slot.unit !== null) this.places.delete(slot.unit);
       if (slot.held) inFlight.free(1);

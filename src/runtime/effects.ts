@@ -1,6 +1,6 @@
 import type { Topic } from '../contracts/topic.ts';
 import type { Millis } from '../domain/time.ts';
-import type { Clock, Task } from './ports.ts';
+import type { Task } from './ports.ts';
 import type { Input, Output } from './processor.ts';
 
 /** What became of a record when it was taken in. */
@@ -63,41 +63,5 @@ export class InFlight {
   }
   free(by: number): void {
     this.count -= by;
-  }
-}
-
-/** A burst of so many milliseconds' worth of transactions may start at once. */
-const BURST_MS = 100;
-
-/**
- * The transactions that a process may ask of the broker: so many at once, and so many a second, first come first served.
- * Many small lanes must not drown it in tiny transactions (DESIGN section 6).
- */
-export class CommitBudget {
-  private free: number;
-  private readonly waiting: (() => void)[] = [];
-  private nextAt = 0;
-  private readonly spacingMs: number;
-  private readonly clock: Pick<Clock, 'now' | 'sleep'>;
-
-  constructor(limits: { readonly atOnce: number; readonly perSecond: number }, clock: Pick<Clock, 'now' | 'sleep'>) {
-    this.free = limits.atOnce;
-    this.spacingMs = 1_000 / limits.perSecond;
-    this.clock = clock;
-  }
-
-  async spend<T>(work: () => Promise<T>): Promise<T> {
-    if (this.free > 0) this.free--;
-    else await new Promise<void>((resolve) => this.waiting.push(resolve));
-    try {
-      const now = this.clock.now();
-      this.nextAt = Math.max(now - BURST_MS, this.nextAt) + this.spacingMs;
-      if (this.nextAt > now) await this.clock.sleep(this.nextAt - now);
-      return await work();
-    } finally {
-      const next = this.waiting.shift();
-      if (next) next();
-      else this.free++;
-    }
   }
 }

@@ -1,5 +1,4 @@
 import { assert } from '../domain/error.ts';
-import type { Millis } from '../domain/time.ts';
 import { generationMetadata } from './generation.ts';
 import { buildLedger, type Entry, encodeLedger, LEDGER_LENGTH_MAX, LEDGER_LENGTH_SOFT, type Ledger } from './ledger.ts';
 import type { Position, Task } from './ports.ts';
@@ -63,11 +62,8 @@ export class OwnedLane<U, R> {
   /** The commit whose outcome is not known yet. */
   attempted: Attempted<U, R> | null = null;
   committing = false;
-  /** When the next tick is scheduled; null while none is. */
-  tickAt: Millis | null = null;
   sought = false;
   paused = false;
-  lastCommitAt: Millis = 0;
   live = 0;
   liveBytes = 0;
   flying = 0;

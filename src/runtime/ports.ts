@@ -22,7 +22,7 @@ export interface StoredRecord {
   readonly at: Millis;
 }
 
-/** One partition of one input topic, worked on for one consumer group. `group.topic.partition` is its transactional id. */
+/** One partition of one input topic, worked on for one consumer group. */
 export interface Task {
   readonly group: string;
   readonly topic: string;
@@ -59,13 +59,13 @@ export interface Landed {
  */
 export interface Log {
   /**
-   * Takes the task over: fences the older owner first, and only then reads the committed position.
-   * That order is the guarantee (a zombie's pending transaction would otherwise still move it).
+   * Takes the task over, and reads its committed position. From then on nothing that an older owner says can move it: what
+   * it had begun is waited for, and what it begins is refused. Over Kafka the group sees to that, by giving the task to us.
    */
   open(task: Task): Promise<Position>;
   /**
    * Reads `partition` of `topic` (committed records only) from `fromOffset` up to a barrier that this call appends
-   * through the task's own producer, so that nothing of an older owner can follow. Answers the offset after the barrier.
+   * behind everything that an older owner can still commit. Answers the offset after the barrier.
    * Barriers of this and other readers are not shown to `apply`.
    */
   restore(
@@ -81,7 +81,7 @@ export interface Log {
    * After either the task must be retired, and opened again before its next commit.
    */
   commit(task: Task, commit: Commit): Promise<readonly Landed[]>;
-  /** Throws away the task's producer, whatever state it is in. Never throws. */
+  /** Lets the task go, whatever state it is in. Never throws. */
   retire(task: Task): Promise<void>;
 }
 

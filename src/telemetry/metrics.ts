@@ -61,6 +61,12 @@ const PIPELINE = [
     DURATION_BUCKETS_MS,
     'From the fold to the committed transaction. Worry when the 99th percentile passes a second: the broker is slow or short of disk.',
   ),
+  histogram(
+    'postlane_transaction_duration_ms',
+    ['group'],
+    DURATION_BUCKETS_MS,
+    'One transaction, which the tasks of a group in a process share. Worry when the 99th percentile passes a second.',
+  ),
   counter(
     'postlane_commit_failures_total',
     ['processor'],

@@ -1,7 +1,7 @@
 import { assert, PostlaneError } from '../domain/error.ts';
 import type { Codec } from '../runtime/codec.ts';
 import { EffectProcessor } from '../runtime/effect-processor.ts';
-import { CommitBudget, type EffectDefinition, InFlight } from '../runtime/effects.ts';
+import { type EffectDefinition, InFlight } from '../runtime/effects.ts';
 import type { Log, Task } from '../runtime/ports.ts';
 import { taskId } from '../runtime/ports.ts';
 import { type CommitFault, type MemoryCluster, MemoryLog } from './memory-log.ts';
@@ -85,7 +85,6 @@ async function live<V, U extends object, R>(
       seek: () => assert(false, 'an effect processor answers where to go on; it does not seek'),
     },
     inFlight: new InFlight(options.inFlightMax ?? 4),
-    budget: new CommitBudget({ atOnce: 2, perSecond: 1_000 }, clock),
     tickMs: options.tickMs ?? 5,
     readAheadMax: () => ({ units: READ_AHEAD_MAX, bytes: 1_000_000 }),
     onFatal: (error) => fatal.push(error),

@@ -195,7 +195,7 @@ async function commitsOf({ url }: Role): Promise<Commits> {
   const text = await (await fetch(`${url}/metrics`)).text();
   let count = 0;
   let durationMs = 0;
-  for (const [, what, value] of text.matchAll(/^postlane_commit_duration_ms_(count|sum)(?:\{.*\})? (\S+)$/gm)) {
+  for (const [, what, value] of text.matchAll(/^postlane_transaction_duration_ms_(count|sum)(?:\{.*\})? (\S+)$/gm)) {
     if (what === 'count') count += Number(value);
     else durationMs += Number(value);
   }

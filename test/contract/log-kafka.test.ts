@@ -1,7 +1,10 @@
+import { GroupMembers } from '../../src/kafka/group-members.ts';
+import { offsetsOf } from '../../src/kafka/guards/transactional-offsets.ts';
 import { KafkaLog } from '../../src/kafka/kafka-log.ts';
 import { Publisher } from '../../src/kafka/publisher.ts';
 import { toOutgoing, toTopicMessages } from '../../src/kafka/records.ts';
-import { taskId } from '../../src/runtime/ports.ts';
+import type { Log } from '../../src/runtime/ports.ts';
+import { GroupSeats } from '../support/group-seat.ts';
 import { startTestInfra } from '../support/infra.ts';
 import { silentTelemetry, testKafka } from '../support/kafka.ts';
 import { logContract } from './log.contract.ts';
@@ -12,11 +15,23 @@ logContract('kafka', async () => {
   const { kafka } = test;
   const logs: KafkaLog[] = [];
   const publisher = new Publisher({ kafka });
+  const seats = new GroupSeats(kafka);
+  let instances = 0;
   return {
-    process: () => {
-      const log = new KafkaLog({ kafka, telemetry: silentTelemetry });
+    // Who opens a task has been given it by its group.
+    process: (): Log => {
+      const members = new GroupMembers();
+      const log = new KafkaLog({ kafka, members, instance: `p${++instances}`, telemetry: silentTelemetry });
       logs.push(log);
-      return log;
+      return {
+        async open(task) {
+          await seats.take(task.group, members);
+          return log.open(task);
+        },
+        restore: (...given) => log.restore(...given),
+        commit: (...given) => log.commit(...given),
+        retire: (task) => log.retire(task),
+      };
     },
     topic: (partitions) => test.topic({ partitions }),
     visible: test.read,
@@ -25,9 +40,12 @@ logContract('kafka', async () => {
       if (!landed) throw new Error('a record lands somewhere');
       return landed;
     },
+    // The next process is what a supervisor starts in its place: it has its name.
     dieInCommit: async (task, { outputs, nextOffset, metadata }) => {
+      const members = new GroupMembers();
+      await seats.take(task.group, members);
       const dying = kafka.transactional({
-        transactionalId: taskId(task),
+        transactionalId: `${task.group}.p${instances + 1}`,
         transactionTimeoutMs: 60_000,
         requestTimeoutMs: 10_000,
       });
@@ -35,11 +53,15 @@ logContract('kafka', async () => {
       const transaction = await dying.client.transaction();
       await transaction.sendBatch({ topicMessages: toTopicMessages(outputs.map(toOutgoing)) });
       const partitions = [{ partition: task.partition, offset: String(nextOffset), metadata }];
-      await transaction.sendOffsets({ consumerGroupId: task.group, topics: [{ topic: task.topic, partitions }] });
+      const member = members.of(task.group);
+      if (!member) throw new Error('it has just joined');
+      const topics = offsetsOf([{ topic: task.topic, partitions }], member);
+      await transaction.sendOffsets({ consumerGroupId: task.group, topics });
       dying.cut();
     },
     close: async () => {
       await publisher.close();
+      await seats.close();
       await Promise.all(logs.map((log) => log.close()));
       await test.close();
       await infra.stop();

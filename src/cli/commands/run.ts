@@ -42,7 +42,7 @@ async function run(context: CliContext, names: readonly string[], options: RunOp
   });
   telemetry.log('info', 'health and metrics are served', { url: health.url });
   try {
-    await withHost(config, telemetry, (host) => {
+    await withHost(config, { telemetry, name: names.join('+') }, (host) => {
       const roleContext = { config, environment: context.environment, queues: options.queues ?? null, host };
       return runRoles(context, { names, roleContext, drainMs: config.worker.drainMs, progress, telemetry });
     });

@@ -7,6 +7,8 @@ import { recordBatch } from './record-batch.ts';
 import { batchEncoder, recordEncoder } from './record-encoder.ts';
 import { requestQueue } from './request-queue.ts';
 import { retry } from './retry.ts';
+import { stableOffsets } from './stable-offsets.ts';
+import { transactionalOffsets } from './transactional-offsets.ts';
 import { transactions } from './transactions.ts';
 
 /** Every repair of kafkajs, leaves first: a module must be replaced before another one that needs it is loaded. */
@@ -20,5 +22,7 @@ export const GUARDS: readonly Guard[] = [
   abortedRecords,
   offsetManager,
   consumerGroup,
+  transactionalOffsets,
+  stableOffsets,
   transactions,
 ];

@@ -65,6 +65,25 @@ async function encodedAndDecoded(load: Load): Promise<unknown> {
   return decoded;
 }
 
+interface Requests {
+  readonly requests: Readonly<Record<'OffsetFetch' | 'TxnOffsetCommit', unknown>>;
+  lookup(
+    versions: Readonly<Record<number, { readonly maxVersion: number }>>,
+  ): (apiKey: number, definition: unknown) => (fields: object) => { readonly request: { readonly apiVersion: number } };
+}
+
+const OFFSET_FETCH = 9;
+const TXN_OFFSET_COMMIT = 28;
+
+/** The versions of the two requests that kafkajs sends to a broker of today. */
+function versionsAsked(load: Load): string {
+  const { requests, lookup } = load('protocol/requests') as Requests;
+  const ask = lookup({ [OFFSET_FETCH]: { maxVersion: 10 }, [TXN_OFFSET_COMMIT]: { maxVersion: 5 } });
+  const fields = { groupId: 'g', transactionalId: 't', producerId: 1, producerEpoch: 0, topics: [] };
+  const asked = [ask(OFFSET_FETCH, requests.OffsetFetch), ask(TXN_OFFSET_COMMIT, requests.TxnOffsetCommit)];
+  return asked.map((exchange) => exchange(fields).request.apiVersion).join();
+}
+
 /** Runs the modules of kafkajs that need the guarded ones, and asserts that it was the guards that answered. */
 export async function selfTest(load: Load, kafkajs: typeof Kafkajs): Promise<void> {
   const marks = GUARDS.map(({ name, path }) => {
@@ -79,6 +98,7 @@ export async function selfTest(load: Load, kafkajs: typeof Kafkajs): Promise<voi
   assert(offsets.join() === '7,9', 'the guard of record batches does not work', { offsets });
   const { key, value } = (await encodedAndDecoded(load)) as { readonly key: Buffer; readonly value: Buffer };
   assert(`${key}${value}` === 'kv', 'the guards of encoding do not work');
+  assert(versionsAsked(load) === '7,3', 'the guards of committed offsets do not work');
   // Making a producer, which connects to nothing yet, makes its transaction manager.
   new kafkajs.Kafka({ brokers: ['127.0.0.1:1'], logLevel: kafkajs.logLevel.NOTHING }).producer({
     createPartitioner: () => () => 0,

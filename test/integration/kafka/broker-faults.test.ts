@@ -1,4 +1,5 @@
 import { systemClock } from '../../../src/host/clock.ts';
+import { GroupMembers } from '../../../src/kafka/group-members.ts';
 import { KafkaIntake } from '../../../src/kafka/intake.ts';
 import { KafkaLog } from '../../../src/kafka/kafka-log.ts';
 import { Publisher } from '../../../src/kafka/publisher.ts';
@@ -32,7 +33,13 @@ const record = (topic: string, value: string) => ({ topic, partition: 0, key: 'k
 const valuesOf = async (topic: string) => (await test.read(topic, 0)).map(({ value }) => `${value}`);
 
 function newLog(commitTimeoutMs: number): KafkaLog {
-  const log = new KafkaLog({ kafka: test.kafka, telemetry: silentTelemetry, commitTimeoutMs });
+  const log = new KafkaLog({
+    kafka: test.kafka,
+    members: new GroupMembers(),
+    instance: 'test',
+    telemetry: silentTelemetry,
+    commitTimeoutMs,
+  });
   stops.push(() => log.close());
   return log;
 }
@@ -77,7 +84,13 @@ describe('a broker that is killed and comes back', () => {
     const rows = new Set<string>();
     const publisher = new Publisher({ kafka: test.kafka, deliveryTimeoutMs: 3_000 });
     const log = newLog(5_000);
-    const intake = new KafkaIntake({ kafka: test.kafka, group, topics: [topic], telemetry: silentTelemetry });
+    const intake = new KafkaIntake({
+      kafka: test.kafka,
+      group,
+      members: new GroupMembers(),
+      topics: [topic],
+      telemetry: silentTelemetry,
+    });
     const checkpoints = new Map<number, number>();
     const view = new ViewFollower({
       kafka: test.kafka,

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { GroupMembers } from '../../../src/kafka/group-members.ts';
 import { KafkaIntake, type KafkaIntakeOptions } from '../../../src/kafka/intake.ts';
 import { Publisher } from '../../../src/kafka/publisher.ts';
 import type { StoredRecord, Task } from '../../../src/runtime/ports.ts';
@@ -40,6 +41,7 @@ function member(group: string, topic: string, options: Partial<KafkaIntakeOption
   const intake = new KafkaIntake({
     kafka: test.kafka,
     group,
+    members: new GroupMembers(),
     topics: [topic],
     telemetry: silentTelemetry,
     sessionTimeoutMs: SESSION_MS,

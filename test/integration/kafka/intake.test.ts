@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { GroupMembers } from '../../../src/kafka/group-members.ts';
 import { KafkaIntake, type KafkaIntakeOptions } from '../../../src/kafka/intake.ts';
 import { KafkaLog } from '../../../src/kafka/kafka-log.ts';
 import { Publisher } from '../../../src/kafka/publisher.ts';
@@ -41,6 +42,7 @@ function member(group: string, topic: string, options: Partial<KafkaIntakeOption
   const intake = new KafkaIntake({
     kafka: test.kafka,
     group,
+    members: new GroupMembers(),
     topics: [topic],
     telemetry: silentTelemetry,
     sessionTimeoutMs: SESSION_MS,
@@ -185,7 +187,12 @@ describe('a log that no longer has what is committed', () => {
   it('is read from its beginning, and the committed position keeps its metadata', async () => {
     const topic = await test.topic();
     const group = newGroup();
-    const log = new KafkaLog({ kafka: test.kafka, telemetry: silentTelemetry });
+    const log = new KafkaLog({
+      kafka: test.kafka,
+      members: new GroupMembers(),
+      instance: 'test',
+      telemetry: silentTelemetry,
+    });
     const task = { group, topic, partition: 0 };
     await publish(topic, 0, 'a', 'b', 'c', 'd');
     await log.open(task);

@@ -1,13 +1,14 @@
-import type { Producer, Transaction } from 'kafkajs';
+import type { PartitionOffset, Producer, Transaction } from 'kafkajs';
 import { assert, PostlaneError } from '../domain/error.ts';
-import type { Landed, LogRecord, Task } from '../runtime/ports.ts';
-import { taskId } from '../runtime/ports.ts';
+import type { Landed, LogRecord } from '../runtime/ports.ts';
 import type { Connection, KafkaClient } from './client.ts';
 import { withDeadline } from './deadline.ts';
-import { isFenced } from './errors.ts';
+import type { Member } from './guards/transactional-offsets.ts';
+import { offsetsOf } from './guards/transactional-offsets.ts';
 import { chunked, landedIn, toOutgoing, toTopicMessages } from './records.ts';
 
-export interface TaskProducerOptions {
+export interface TransactionalProducerOptions {
+  readonly transactionalId: string;
   /** One transaction may take this long; then it is unknown, and the producer is thrown away. */
   readonly commitTimeoutMs: number;
   readonly transactionTimeoutMs: number;
@@ -17,14 +18,21 @@ export interface TaskProducerOptions {
   readonly failpoint?: (name: string) => void;
 }
 
-/** The position that moves with a transaction. */
-export interface Moved {
-  readonly nextOffset: number;
-  readonly metadata: string;
+/** Positions of one group that move with a transaction. */
+export interface Moves {
+  readonly group: string;
+  /** Who moves them; undefined outside of any group. */
+  readonly member: Member | undefined;
+  readonly positions: readonly {
+    readonly topic: string;
+    readonly partition: number;
+    readonly nextOffset: number;
+    readonly metadata: string;
+  }[];
 }
 
 /**
- * The transactional producer of one task. Its modes:
+ * One transactional producer. Its modes:
  * - *new*: made; `fence` takes the transactional id over from whoever held it.
  * - *ready*: between transactions, connected.
  * - *resting*: disconnected after a while without use. It keeps its epoch, so waking up fences nobody.
@@ -32,27 +40,21 @@ export interface Moved {
  * - *discarded*: after any error, or by `discard`; its connections are cut, so that nothing it still tries can land late
  *   by its own doing. Final: a producer of kafkajs never recovers from a failed transaction.
  */
-export class TaskProducer {
+export class TransactionalProducer {
   private readonly connection: Connection<Producer>;
-  private readonly task: Task;
-  private readonly options: TaskProducerOptions;
+  private readonly options: TransactionalProducerOptions;
   private transaction: Transaction | null = null;
   private mode: 'new' | 'ready' | 'resting' | 'transacting' | 'discarded' = 'new';
   private idleTimer: NodeJS.Timeout | null = null;
   private closing: Promise<void> = Promise.resolve();
 
-  constructor(kafka: KafkaClient, task: Task, options: TaskProducerOptions) {
-    this.task = task;
+  constructor(kafka: KafkaClient, options: TransactionalProducerOptions) {
     this.options = options;
     this.connection = kafka.transactional({
-      transactionalId: taskId(task),
+      transactionalId: options.transactionalId,
       transactionTimeoutMs: options.transactionTimeoutMs,
       requestTimeoutMs: options.commitTimeoutMs,
     });
-  }
-
-  get isUsable(): boolean {
-    return this.mode === 'ready' || this.mode === 'resting';
   }
 
   /** Raises the epoch of the transactional id: an older producer's transaction is aborted, and all its later calls fail. */
@@ -64,7 +66,7 @@ export class TaskProducer {
       this.transaction = await client.transaction();
     })();
     try {
-      await withDeadline(fencing, this.options.commitTimeoutMs, 'taking a task over');
+      await withDeadline(fencing, this.options.commitTimeoutMs, 'taking a transactional id over');
       this.become('ready');
     } catch (error) {
       this.discard();
@@ -72,20 +74,19 @@ export class TaskProducer {
     }
   }
 
-  /** Sends the records, and moves the position if one is given, all or nothing. */
-  async transact(records: readonly LogRecord[], moved: Moved | null): Promise<Landed[]> {
-    assert(this.isUsable, 'a task has one transaction at a time', { task: taskId(this.task), mode: this.mode });
-    const wasResting = this.mode === 'resting';
+  /** Sends the records, and moves the positions if some are given, all or nothing. Throws whatever kafkajs throws. */
+  async transact(records: readonly LogRecord[], moves: Moves | null): Promise<Landed[]> {
+    const { mode } = this;
+    assert(mode === 'ready' || mode === 'resting', 'a producer has one transaction at a time', { mode });
     this.become('transacting');
     try {
-      const work = this.run(records, moved, wasResting);
+      const work = this.run(records, moves, mode === 'resting');
       const landed = await withDeadline(work, this.options.commitTimeoutMs, 'a transaction');
       this.become('ready');
       return landed;
-    } catch (cause) {
+    } catch (error) {
       this.discard();
-      const code = isFenced(cause) ? 'TASK_MIGRATED' : 'KAFKA_COMMIT_UNKNOWN';
-      throw new PostlaneError(code, { task: taskId(this.task), records: records.length }, { cause });
+      throw error;
     }
   }
 
@@ -97,12 +98,12 @@ export class TaskProducer {
     void this.connection.client.disconnect().catch(() => undefined);
   }
 
-  private async run(records: readonly LogRecord[], moved: Moved | null, wasResting: boolean): Promise<Landed[]> {
+  private async run(records: readonly LogRecord[], moves: Moves | null, wasResting: boolean): Promise<Landed[]> {
     if (wasResting) await this.wake();
     const { transaction } = this;
     assert(transaction !== null, 'a fenced producer holds a transaction');
     // Barriers, and what only moves the position, are no places to die at: a test wants a transaction that says something.
-    const failpoint = moved && records.length > 0 ? this.options.failpoint : undefined;
+    const failpoint = moves && records.length > 0 ? this.options.failpoint : undefined;
     const landed: Landed[] = [];
     for (const chunk of chunked(records.map(toOutgoing))) {
       const acknowledged = await transaction.sendBatch({
@@ -113,7 +114,7 @@ export class TaskProducer {
       for (const place of landedIn(chunk, acknowledged)) landed.push(place);
     }
     failpoint?.('transaction-sent');
-    if (moved) await this.move(transaction, moved);
+    if (moves) await this.move(transaction, moves);
     failpoint?.('transaction-moved');
     await transaction.commit();
     failpoint?.('transaction-ended');
@@ -122,10 +123,19 @@ export class TaskProducer {
     return landed;
   }
 
-  private async move(transaction: Transaction, { nextOffset, metadata }: Moved): Promise<void> {
-    const { group, topic, partition } = this.task;
-    const position = { partition, offset: String(nextOffset), metadata };
-    await transaction.sendOffsets({ consumerGroupId: group, topics: [{ topic, partitions: [position] }] });
+  private async move(transaction: Transaction, { group, member, positions }: Moves): Promise<void> {
+    const byTopic = new Map<string, PartitionOffset[]>();
+    for (const { topic, partition, nextOffset, metadata } of positions) {
+      const partitions = byTopic.get(topic);
+      const moved = { partition, offset: String(nextOffset), metadata };
+      if (partitions) partitions.push(moved);
+      else byTopic.set(topic, [moved]);
+    }
+    const topics = [...byTopic].map(([topic, partitions]) => ({ topic, partitions }));
+    await transaction.sendOffsets({
+      consumerGroupId: group,
+      topics: member === undefined ? topics : offsetsOf(topics, member),
+    });
   }
 
   private async wake(): Promise<void> {
@@ -133,9 +143,9 @@ export class TaskProducer {
     await this.connection.client.connect();
   }
 
-  private become(mode: TaskProducer['mode']): void {
+  private become(mode: TransactionalProducer['mode']): void {
     // Discarding is final: a transaction that ends later changes nothing.
-    if (this.mode === 'discarded') throw new PostlaneError('STOPPED', { task: taskId(this.task) });
+    if (this.mode === 'discarded') throw new PostlaneError('STOPPED', { what: 'a transactional producer' });
     this.mode = mode;
     if (this.idleTimer) clearTimeout(this.idleTimer);
     this.idleTimer = mode === 'ready' ? setTimeout(() => this.rest(), this.options.idleMs).unref() : null;
