@@ -1,8 +1,9 @@
 import type { Telemetry } from '../runtime/ports.ts';
 
-/** Telemetry for tests: keeps sums per counter and what was logged, prints nothing. */
+/** Telemetry for tests: keeps sums per counter, what was observed and what was logged; prints nothing. */
 export class RecordingTelemetry implements Telemetry {
   readonly counters = new Map<string, number>();
+  readonly observed = new Map<string, number[]>();
   readonly logged: { readonly level: string; readonly message: string; readonly facts?: unknown }[] = [];
 
   count(name: string, labels: Readonly<Record<string, string>> = {}, by = 1): void {
@@ -12,7 +13,9 @@ export class RecordingTelemetry implements Telemetry {
 
   gauge(): void {}
 
-  observe(): void {}
+  observe(name: string, value: number): void {
+    this.observed.set(name, [...(this.observed.get(name) ?? []), value]);
+  }
 
   log(level: 'debug' | 'info' | 'warn' | 'error', message: string, facts?: Readonly<Record<string, unknown>>): void {
     this.logged.push({ level, message, facts });
@@ -21,5 +24,10 @@ export class RecordingTelemetry implements Telemetry {
   /** The sum of a counter over all labels; 0 if it was never counted. */
   sum(name: string): number {
     return this.counters.get(name) ?? 0;
+  }
+
+  /** What was observed under a name, over all labels, in its order. */
+  observations(name: string): readonly number[] {
+    return this.observed.get(name) ?? [];
   }
 }
