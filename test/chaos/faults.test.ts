@@ -1,9 +1,7 @@
 import { Pipeline } from '../support/pipeline.ts';
 import { abortedTransactions } from './faults/aborted.ts';
-import { brokerRestarts } from './faults/broker.ts';
 import { gracefulChanges } from './faults/graceful.ts';
 import { poison } from './faults/poison.ts';
-import { redisRestarts } from './faults/redis.ts';
 import { routerKills } from './faults/router-kills.ts';
 import { smtpFaults } from './faults/smtp.ts';
 import { workerKills } from './faults/worker-kills.ts';
@@ -26,6 +24,4 @@ describe('faults', () => {
   smtpFaults(() => pipeline);
   poison(() => pipeline);
   gracefulChanges(() => pipeline);
-  redisRestarts(() => pipeline);
-  brokerRestarts(() => pipeline);
 });

@@ -2,11 +2,13 @@ import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { parseArgs } from 'node:util';
 
 /**
- * The test commands: `fast` needs no services and takes under a minute; `all` starts broker, registry and Redis once,
- * and runs everything but the faults over them; `chaos` runs the faults, which take longer. Ends with one line `N passed, N failed, N skipped`; a step that is no Jest suite
- * (lint, types) counts as one test. A suite that cannot run fails: nothing is skipped for want of a service.
+ * The test commands: `fast` needs no services and takes under a minute; `all` starts broker, registry and Redis once, and
+ * runs everything and the short faults over them; `chaos` runs all faults, and `chaos --minutes N --seed S` those of every
+ * kind in random order for so long. Ends with one line `N passed, N failed, N skipped`; a step that is no Jest suite (lint,
+ * types) counts as one test. A suite that cannot run fails: nothing is skipped for want of a service.
  */
 interface Counts {
   passed: number;
@@ -20,6 +22,19 @@ interface Step {
   readonly jest: boolean;
 }
 
+const which = process.argv[2] ?? 'all';
+const { values, positionals: passedOn } = parseArgs({
+  args: process.argv.slice(3),
+  allowPositionals: true,
+  options: { minutes: { type: 'string' }, seed: { type: 'string' }, testNamePattern: { type: 'string', short: 't' } },
+});
+const stormMinutes = Number(values.minutes ?? 0);
+if (values.testNamePattern !== undefined) passedOn.push('-t', values.testNamePattern);
+const storm = {
+  ...(values.minutes === undefined ? {} : { POSTLANE_STORM_MINUTES: values.minutes }),
+  ...(values.seed === undefined ? {} : { POSTLANE_STORM_SEED: values.seed }),
+};
+
 const root = path.resolve(import.meta.dirname, '../..');
 const node = process.execPath;
 
@@ -32,7 +47,7 @@ const suite = (name: string, workers: number, ...folders: string[]): Step => ({
     '--experimental-vm-modules',
     '--disable-warning=ExperimentalWarning',
     'node_modules/jest/bin/jest.js',
-    ...folders.map((folder) => `<rootDir>/test/${folder}/`.replace('<rootDir>/', '')),
+    ...folders.map((folder) => `test/${folder}`),
     `--maxWorkers=${workers}`,
     '--passWithNoTests=false',
   ],
@@ -44,25 +59,27 @@ const STATIC: readonly Step[] = [
   tool('types', node, 'node_modules/typescript/bin/tsc', '--noEmit'),
   tool('contracts are current', node, 'src/contracts/generate.ts', '--check'),
 ];
-const FAST: readonly Step[] = [...STATIC, suite('unit and flow', 2, 'unit', 'flow', 'issues')];
-const SERVICES: readonly Step[] = [suite('contract', 1, 'contract'), suite('integration', 1, 'integration')];
-const CHAOS: readonly Step[] = [suite('faults', 1, 'chaos')];
+const FAST: readonly Step[] = [...STATIC, suite('unit and flow', 2, 'unit/', 'flow/', 'issues/')];
+const SERVICES: readonly Step[] = [suite('contract', 1, 'contract/'), suite('integration', 1, 'integration/')];
+const SHORT_FAULTS: readonly Step[] = [suite('faults', 1, 'chaos/faults.test')];
+const CHAOS: readonly Step[] = [suite('faults', 1, 'chaos/')];
+const STORM: readonly Step[] = [suite('storm', 1, 'storm/')];
 
 /** No step may hang the run. */
-const STEP_MS_MAX = 15 * 60_000;
+const STEP_MS_MAX = 20 * 60_000;
 
 async function run(step: Step, environment: Readonly<Record<string, string>>): Promise<Counts> {
   console.log(`\n== ${step.name}`);
   const scratch = mkdtempSync(path.join(os.tmpdir(), 'postlane-suites-'));
   const report = path.join(scratch, 'report.json');
   const [command = '', ...given] = step.command;
-  const args = step.jest ? [...given, '--json', `--outputFile=${report}`, ...process.argv.slice(3)] : given;
+  const args = step.jest ? [...given, '--json', `--outputFile=${report}`, ...passedOn] : given;
   const child = spawn(command, args, {
     cwd: root,
     stdio: 'inherit',
-    env: { ...process.env, NODE_ENV: 'test', ...environment },
+    env: { ...process.env, NODE_ENV: 'test', ...storm, ...environment },
   });
-  const timer = setTimeout(() => child.kill('SIGKILL'), STEP_MS_MAX);
+  const timer = setTimeout(() => child.kill('SIGKILL'), STEP_MS_MAX + stormMinutes * 60_000);
   const code = await new Promise<number>((resolve) => child.once('exit', (status) => resolve(status ?? 1)));
   clearTimeout(timer);
   const counts = step.jest ? countsIn(report) : { passed: 0, failed: 0, skipped: 0 };
@@ -107,12 +124,11 @@ function add(sum: Counts, counts: Counts): void {
   sum.skipped += counts.skipped;
 }
 
-const which = process.argv[2] ?? 'all';
 const sum: Counts = { passed: 0, failed: 0, skipped: 0 };
 const startedAt = Date.now();
 if (which === 'fast' || which === 'all') for (const step of FAST) add(sum, await run(step, {}));
-if (which === 'all') await withServices(SERVICES, sum);
-if (which === 'chaos') await withServices(CHAOS, sum);
+if (which === 'all') await withServices([...SERVICES, ...SHORT_FAULTS], sum);
+if (which === 'chaos') await withServices(stormMinutes > 0 ? STORM : CHAOS, sum);
 console.log(`\n${which}: ${Math.round((Date.now() - startedAt) / 1000)} s`);
 console.log(`${sum.passed} passed, ${sum.failed} failed${sum.skipped > 0 ? `, ${sum.skipped} skipped` : ''}`);
 process.exitCode = sum.failed > 0 ? 1 : 0;
