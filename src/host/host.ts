@@ -38,6 +38,22 @@ export interface Hosted extends Stoppable {
 /** How long a member of a group may take to settle what is in flight; the rebalance must leave room for the rest. */
 export const drainMsOf = ({ worker, kafka }: Config): number => Math.min(worker.drainMs, kafka.rebalanceTimeoutMs / 2);
 
+const TRANSACTION_MS_MAX = 20_000;
+/** Of the broker's patience with a transaction, ours. */
+const COMMIT_SHARE = 0.5;
+
+/**
+ * What a killed process left open is ended by the broker when its partitions are given away, or sooner: until then nobody
+ * reads on behind it, and its successor waits.
+ */
+function transactionTimesOf({ kafka }: Config): {
+  readonly transactionTimeoutMs: number;
+  readonly commitTimeoutMs: number;
+} {
+  const transactionTimeoutMs = Math.min(TRANSACTION_MS_MAX, kafka.sessionTimeoutMs);
+  return { transactionTimeoutMs, commitTimeoutMs: transactionTimeoutMs * COMMIT_SHARE };
+}
+
 /**
  * Opens what every role needs, for a process that does `name`. The broker need not be there yet; the schema registry must.
  * A process of that name that was killed before has its open transactions ended by the next one that is started here.
@@ -56,7 +72,14 @@ export async function openHost(config: Config, telemetry: Telemetry, name: strin
   const counts = new PartitionCounts(kafka);
   const members = new GroupMembers();
   const directory = await claimInstanceDirectory(config.stateDir, `process.${name}`);
-  const log = new KafkaLog({ kafka, members, instance: directory.id, telemetry, failpoint });
+  const log = new KafkaLog({
+    ...transactionTimesOf(config),
+    kafka,
+    members,
+    instance: directory.id,
+    telemetry,
+    failpoint,
+  });
   return {
     config,
     clock: systemClock,
