@@ -1,16 +1,16 @@
 import type { Topic } from '../contracts/topic.ts';
 import { assert, isPostlaneError, PostlaneError } from '../domain/error.ts';
-import type { Millis } from '../domain/time.ts';
 import type { Codec } from './codec.ts';
 import type { EffectDefinition, InFlight } from './effects.ts';
 import { deadLetter, encodeOutputs, keyText } from './encode.ts';
 import { generationIn } from './generation.ts';
 import { decodeLedger, EMPTY_LEDGER, markOf } from './ledger.ts';
 import { type Attempted, ledgerText, OwnedLane, type Slot } from './owned-lane.ts';
-import type { Clock, Intake, IntakeHandler, Log, LogRecord, Position, StoredRecord, Task, Telemetry } from './ports.ts';
+import type { Clock, Intake, IntakeHandler, Log, Position, StoredRecord, Task, Telemetry } from './ports.ts';
 import { taskId } from './ports.ts';
 import type { Output } from './processor.ts';
 import { RememberedLane } from './remembered-lane.ts';
+import { Rounds, type Urgency } from './rounds.ts';
 
 /** A transient failure is tried again after this long. */
 const RETRY_MS = 500;
@@ -18,11 +18,6 @@ const RETRY_MS = 500;
 const ABORT_GRACE_MS = 2_000;
 /** A round does not wait for its time once this much is to be said. */
 const SAY_AT_ONCE = 64;
-/**
- * Ends alone, with nothing to declare and room for others, may wait this long: they usually find company, and a transaction
- * of their own costs the broker as much as one of many. A mail waits for its declaration, but nobody for its end.
- */
-const ENDS_WAIT_MS = 50;
 /** How often a drain looks whether everything has landed. */
 const DRAIN_POLL_MS = 5;
 
@@ -59,10 +54,7 @@ export class EffectProcessor<V, U extends object, R> implements IntakeHandler {
   private readonly stopping = new AbortController();
   private generation = 0;
   private declaring = true;
-  private commitsUnderWay = 0;
-  /** When the next round is scheduled; null while none is. */
-  private roundAt: Millis | null = null;
-  private lastRoundAt: Millis = 0;
+  private readonly rounds: Rounds;
   private pumping = false;
   private pumpAgain = false;
   private wake = new AbortController();
@@ -71,6 +63,13 @@ export class EffectProcessor<V, U extends object, R> implements IntakeHandler {
   constructor(options: EffectProcessorOptions<V, U, R>) {
     this.options = options;
     this.topicOf = new Map(options.definition.inputs.map((topic) => [topic.name, topic]));
+    this.rounds = new Rounds({
+      clock: options.clock,
+      signal: this.stopping.signal,
+      tickMs: options.tickMs,
+      urgency: () => this.urgency(),
+      begin: () => this.round(),
+    });
   }
 
   async assigned(tasks: readonly Task[], generation: number): Promise<void> {
@@ -217,7 +216,7 @@ export class EffectProcessor<V, U extends object, R> implements IntakeHandler {
 
   private wakeUp(lane: OwnedLane<U, R>): void {
     this.pump();
-    if (lane.hasSomethingToSay()) this.tickSoon(lane);
+    if (lane.hasSomethingToSay()) this.rounds.soon();
   }
 
   /** One pump at a time: ask the definition what may go, until it has nothing more to say. */
@@ -255,7 +254,7 @@ export class EffectProcessor<V, U extends object, R> implements IntakeHandler {
     slot.held = true;
     this.options.inFlight.take(1);
     lane.chosen.push(slot);
-    this.tickSoon(lane);
+    this.rounds.soon();
   }
 
   private wakeAt(at: number): void {
@@ -273,42 +272,24 @@ export class EffectProcessor<V, U extends object, R> implements IntakeHandler {
     slot.outputs = outputs;
     slot.result = result;
     lane.settled.push(slot);
-    this.tickSoon(lane);
+    this.rounds.soon();
   }
 
-  /** One round at a time, so that all lanes share its transaction; one that must come sooner than the one scheduled takes its place. */
-  private tickSoon(lane: OwnedLane<U, R>): void {
-    if (!lane.committing && this.commitsUnderWay === 0) this.scheduleRound();
-  }
-
-  private scheduleRound(): void {
-    const { clock } = this.options;
-    const now = clock.now();
-    const at = Math.max(now, this.roundDue());
-    if (this.roundAt !== null && this.roundAt <= at) return;
-    this.roundAt = at;
-    void clock.sleep(at - now, this.stopping.signal).then(() => this.round(at));
-  }
-
-  /** `tickMs` after the last round, or at once when much is to be said. */
-  private roundDue(): Millis {
-    const { tickMs, inFlight } = this.options;
+  private urgency(): Urgency {
+    const { inFlight } = this.options;
     let [chosen, settled] = [0, 0];
     for (const lane of this.lanes.values()) {
       if (lane.committing) continue;
       chosen += lane.chosen.length;
       settled += lane.settled.length;
     }
-    if (chosen + settled >= SAY_AT_ONCE) return 0;
-    const nobodyWaits = chosen === 0 && inFlight.used * 2 < inFlight.max;
-    return this.lastRoundAt + (nobodyWaits ? Math.max(tickMs, ENDS_WAIT_MS) : tickMs);
+    if (chosen + settled === 0) return 'none';
+    if (chosen + settled >= SAY_AT_ONCE) return 'much';
+    return chosen === 0 && inFlight.used * 2 < inFlight.max ? 'ends' : 'some';
   }
 
-  /** Every lane that has something to say commits; the log lets them share a transaction. */
-  private round(at: Millis): void {
-    if (this.roundAt !== at) return;
-    this.roundAt = null;
-    this.lastRoundAt = this.options.clock.now();
+  /** Every lane that has something to say commits. */
+  private round(): void {
     for (const lane of this.lanes.values()) {
       if (lane.committing || lane.abort.signal.aborted || !lane.hasSomethingToSay()) continue;
       lane.committing = true;
@@ -316,13 +297,13 @@ export class EffectProcessor<V, U extends object, R> implements IntakeHandler {
         .catch((error) => this.options.onFatal(error))
         .finally(() => {
           lane.committing = false;
-          if (lane.hasSomethingToSay() && !lane.abort.signal.aborted) this.tickSoon(lane);
+          this.rounds.soon();
         });
     }
   }
 
   private async commit(lane: OwnedLane<U, R>): Promise<void> {
-    const { definition, codec, clock, telemetry, failpoint } = this.options;
+    const { definition, log, codec, clock, telemetry, failpoint } = this.options;
     if (!this.declaring) this.unchoose(lane);
     const attempted = lane.prepare(this.generation);
     if (!attempted) return;
@@ -334,7 +315,8 @@ export class EffectProcessor<V, U extends object, R> implements IntakeHandler {
     const outputs = encodeOutputs(codec, [...attempted.settled.flatMap((slot) => slot.outputs), ...summary]);
     failpoint?.('before-commit');
     try {
-      await this.append(lane, outputs, attempted);
+      const { nextOffset, metadata } = attempted;
+      await this.rounds.commit(() => log.commit(lane.task, { outputs, nextOffset, metadata }));
     } catch (error) {
       return this.recover(lane, attempted, error);
     }
@@ -343,25 +325,6 @@ export class EffectProcessor<V, U extends object, R> implements IntakeHandler {
     telemetry.observe('postlane_ledger_bytes', attempted.metadata.length, { processor: definition.name });
     telemetry.count('postlane_records_out_total', { processor: definition.name }, outputs.length);
     this.believe(lane, attempted);
-  }
-
-  /** The next round begins when the last commit of this one has ended. */
-  private async append(lane: OwnedLane<U, R>, outputs: readonly LogRecord[], position: Position): Promise<void> {
-    const { nextOffset, metadata } = position;
-    this.commitsUnderWay++;
-    try {
-      await this.options.log.commit(lane.task, { outputs, nextOffset, metadata });
-    } finally {
-      this.commitsUnderWay--;
-      if (this.commitsUnderWay === 0) queueMicrotask(() => this.nextRound());
-    }
-  }
-
-  private nextRound(): void {
-    if (this.commitsUnderWay > 0) return;
-    for (const lane of this.lanes.values()) {
-      if (!lane.committing && lane.hasSomethingToSay()) return this.scheduleRound();
-    }
   }
 
   /** The log said yes: what was settled is done, what was declared may fly. */
