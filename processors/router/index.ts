@@ -1,7 +1,7 @@
 import type { DeliveryResult, EmailJob } from '../../src/contracts/generated.ts';
 import { topics } from '../../src/contracts/topic.ts';
 import { type Envelope, readEnvelope, writeEnvelope } from '../../src/domain/envelope.ts';
-import { assert } from '../../src/domain/error.ts';
+import { assert, isPostlaneError } from '../../src/domain/error.ts';
 import { identityProblem, isEmailType, type Job, type JobProblem, parseJob } from '../../src/domain/job.ts';
 import { EMAIL_TYPES, type EmailType, type Provider, type Queue } from '../../src/domain/policy.ts';
 import { ending } from '../../src/domain/results.ts';
@@ -41,13 +41,16 @@ export interface RouterDependencies {
   readonly openSeen: (type: EmailType, partition: number, restore: Restore, nextOffset: number) => Promise<SeenStore>;
 }
 
+/** Why a job goes no further: what is wrong with it, or that our own code threw over it. */
+type Refusal = JobProblem | 'step-threw';
+
 /** What is counted; a lane by its name, a refusal with its reason. */
 type Decision =
   | `${Queue}.${Provider}`
   | 'delayed'
   | 'suppressed'
   | 'expired'
-  | `refused:${JobProblem}`
+  | `refused:${Refusal}`
   | 'duplicate'
   | 'id-reused'
   | 'forwarded'
@@ -99,7 +102,10 @@ function dispatch(
   else tell(sketch, `${found.lane.queue}.${found.lane.provider}`);
 }
 
-/** Checks and dispatches; what is refused becomes a dead letter and, as the job has an id, an ending. */
+/**
+ * Checks and dispatches; what is refused becomes a dead letter and, as the job has an id, an ending. So does a job that our
+ * own code cannot cope with: it was accepted, and whoever waits for it must hear of it.
+ */
 function judge(
   sketch: Sketch,
   input: Input<EmailJob>,
@@ -108,8 +114,25 @@ function judge(
   deps: RouterDependencies,
 ): void {
   const parsed = parseJob(input.value, envelope.acceptedAt, deps.rules.job);
-  if (parsed.ok) return dispatch(sketch, input, parsed.job, envelope, deps);
-  const { problem, detail } = parsed;
+  if (!parsed.ok) return refuse(sketch, input, envelope, home, parsed);
+  const before = sketch.outputs.length;
+  try {
+    dispatch(sketch, input, parsed.job, envelope, deps);
+  } catch (error) {
+    // Ours are bugs and broken infrastructure: no job is to blame for them.
+    if (isPostlaneError(error)) throw error;
+    sketch.outputs.length = before;
+    refuse(sketch, input, envelope, home, { problem: 'step-threw', detail: String(error) });
+  }
+}
+
+function refuse(
+  sketch: Sketch,
+  input: Input<EmailJob>,
+  envelope: Envelope,
+  home: EmailType,
+  { problem, detail }: { readonly problem: Refusal; readonly detail: string },
+): void {
   kill(sketch, input, problem, detail);
   const { type } = input.value;
   const reason = detail === '' ? problem : `${problem}: ${detail}`;

@@ -218,6 +218,24 @@ describe('the router', () => {
     expect(deadLetters[0]?.value).toEqual(json(aJob({ recipient: 'nobody' })));
   });
 
+  it('ends a job that its own code threw over, and the jobs beside it are routed', async () => {
+    const providerOf = (domain: string) => {
+      if (domain === 'cursed.example') throw new TypeError('no such thing');
+      return 'other' as const;
+    };
+    const w = world();
+    publish(w, aJob({ id: 'before' }));
+    publish(w, aJob({ id: 'cursed', recipient: 'a@cursed.example' }));
+    publish(w, aJob({ id: 'after' }));
+    await run(w, {}, { providerOf });
+    const { results, deadLetters, lanes } = whereabouts(w.cluster);
+    expect(lanes).toHaveLength(2);
+    expect(results).toMatchObject([
+      { jobId: 'cursed', ending: 'dead_lettered', reason: 'step-threw: TypeError: no such thing' },
+    ]);
+    expect(deadLetters).toMatchObject([{ jobId: 'cursed', stage: 'router', reason: 'step-threw' }]);
+  });
+
   it('makes a dead letter of what has no usable id: it cannot end', async () => {
     const w = world();
     publish(w, aJob({ id: '' }));
