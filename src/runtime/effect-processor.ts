@@ -79,6 +79,7 @@ export class EffectProcessor<V, U extends object, R> implements IntakeHandler {
     );
     for (const lane of lost) this.drop(lane);
     await Promise.all(lost.map((lane) => this.options.log.retire(lane.task)));
+    for (const id of this.remembered.keys()) if (!kept.has(id)) this.forget(id);
     this.generation = generation;
     this.migrated.clear();
     this.declaring = true;
@@ -143,7 +144,10 @@ export class EffectProcessor<V, U extends object, R> implements IntakeHandler {
   /** What we still know of the lane, if nobody has committed since we let it go. Its last attempts were aborted: they end soon. */
   private async recall(task: Task, position: Position): Promise<RememberedLane<U, R> | null> {
     const memory = this.remembered.get(taskId(task));
-    if (!memory?.holdsAt(position)) return null;
+    if (!memory?.holdsAt(position)) {
+      this.forget(taskId(task));
+      return null;
+    }
     const { clock } = this.options;
     for (let waitedMs = 0; memory.pending > 0 && waitedMs < ABORT_GRACE_MS; waitedMs += DRAIN_POLL_MS) {
       await clock.sleep(DRAIN_POLL_MS);
@@ -181,9 +185,19 @@ export class EffectProcessor<V, U extends object, R> implements IntakeHandler {
   private takeOne(lane: OwnedLane<U, R>, topic: Topic<V>, record: StoredRecord, now: number): void {
     const { definition, codec, telemetry } = this.options;
     const mark = markOf(lane.inherited, record.offset);
-    if (mark === 'done') return lane.passDone(record.offset);
+    const held = lane.memory?.release(record.offset) === true;
+    if (mark === 'done') {
+      if (held) this.options.inFlight.free(1);
+      return lane.passDone(record.offset);
+    }
     const known = mark === 'declared' ? lane.memory?.about(record.offset) : undefined;
-    if (known?.kind === 'said') return this.say(lane, lane.append(record.offset, null, 0, true), known.outputs, null);
+    if (known?.kind === 'said') {
+      const slot = lane.append(record.offset, null, 0, true);
+      slot.held = held;
+      return this.say(lane, slot, known.outputs, null);
+    }
+    // Whatever becomes of it: it is chosen again, or its end is said at once.
+    if (held) this.options.inFlight.free(1);
     const uncertain = mark === 'declared' && known?.kind !== 'never-begun';
     if (uncertain) telemetry.count('postlane_uncertain_units_total', { processor: definition.name });
     const decoded = codec.decode(topic, record.value);
@@ -418,7 +432,7 @@ export class EffectProcessor<V, U extends object, R> implements IntakeHandler {
     telemetry.count('postlane_tasks_migrated_total', { processor: definition.name });
     intake.pause(lane.task);
     this.drop(lane);
-    this.remembered.delete(taskId(lane.task));
+    this.forget(taskId(lane.task));
     intake.rejoin();
   }
 
@@ -443,9 +457,9 @@ export class EffectProcessor<V, U extends object, R> implements IntakeHandler {
     return firstOffset;
   }
 
-  /** Forgets a lane: aborts what flies and frees what its units hold. */
+  /** Lets a lane go: aborts what flies, and remembers what is known of it. What is declared counts as in flight still. */
   private drop(lane: OwnedLane<U, R>): void {
-    const { definition, inFlight } = this.options;
+    const { definition } = this.options;
     this.lanes.delete(taskId(lane.task));
     this.remembered.set(taskId(lane.task), new RememberedLane(lane));
     lane.abort.abort();
@@ -456,9 +470,14 @@ export class EffectProcessor<V, U extends object, R> implements IntakeHandler {
         this.places.delete(slot.unit);
         if (slot.phase !== 'flying') definition.forget(slot.unit);
       }
-      if (slot.held) inFlight.free(1);
       slot.held = false;
     }
+  }
+
+  /** Another owner has the lane, or will: what is in doubt about it is not ours any more. */
+  private forget(id: string): void {
+    this.options.inFlight.free(this.remembered.get(id)?.releaseAll() ?? 0);
+    this.remembered.delete(id);
   }
 
   /**

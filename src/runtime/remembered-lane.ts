@@ -20,12 +20,17 @@ export class RememberedLane<U, R> {
   private readonly said = new Map<number, readonly Output[]>();
   private readonly flying = new Set<number>();
   private readonly neverBegun = new Set<number>();
+  /** Units that still count against the in-flight cap: the ledger calls them declared, and a crash would leave them in doubt. */
+  private readonly held: Set<number>;
   private readonly positions: readonly Position[];
 
   constructor(lane: OwnedLane<U, R>) {
     this.lane = lane;
+    // What an earlier memory knew of and the lane had not come to yet is held still.
+    this.held = new Set(lane.memory?.held);
     this.positions = lane.attempted ? [lane.committed, lane.attempted] : [lane.committed];
-    for (const { offset, phase, outputs } of lane.slots()) {
+    for (const { offset, phase, outputs, held } of lane.slots()) {
+      if (held) this.held.add(offset);
       if (phase === 'settled') this.said.set(offset, outputs);
       else if (phase === 'flying') this.flying.add(offset);
       else this.neverBegun.add(offset);
@@ -44,6 +49,18 @@ export class RememberedLane<U, R> {
   /** An attempt ended after the lane was let go. */
   landed(offset: number, outputs: readonly Output[]): void {
     if (this.flying.delete(offset)) this.said.set(offset, outputs);
+  }
+
+  /** Whether the unit is held; from now on it is not, and who asked must count it. */
+  release(offset: number): boolean {
+    return this.held.delete(offset);
+  }
+
+  /** How many units were held; none is any more. */
+  releaseAll(): number {
+    const { size } = this.held;
+    this.held.clear();
+    return size;
   }
 
   /** False where another owner has committed since: then nothing that is remembered here holds. */

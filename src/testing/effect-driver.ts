@@ -68,6 +68,7 @@ async function live<V, U extends object, R>(
   const fatal: unknown[] = [];
   const paused = new Set<string>();
   const definition = options.define(() => alive);
+  const inFlight = new InFlight(options.inFlightMax ?? 4);
   const processor = new EffectProcessor<V, U, R>({
     definition,
     log: mortal(
@@ -84,7 +85,7 @@ async function live<V, U extends object, R>(
       rejoin: () => undefined,
       seek: () => assert(false, 'an effect processor answers where to go on; it does not seek'),
     },
-    inFlight: new InFlight(options.inFlightMax ?? 4),
+    inFlight,
     tickMs: options.tickMs ?? 5,
     readAheadMax: () => ({ units: READ_AHEAD_MAX, bytes: 1_000_000 }),
     onFatal: (error) => fatal.push(error),
@@ -131,6 +132,7 @@ async function live<V, U extends object, R>(
     cluster.now = clock.now();
   }
   await untilDone(processor.stop(5_000), clock);
+  assert(inFlight.used === 0, 'what is at rest holds nothing', { used: inFlight.used });
   return 'finished';
 }
 

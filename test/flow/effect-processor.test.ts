@@ -147,10 +147,7 @@ function check(told: Awaited<ReturnType<typeof tell>>, given: Story): void {
   // A process that is asked to end before it has its lanes again after a blip cannot say what it knows: it counts as a crash.
   const crashes = given.deathsAfterMs.filter((_, n) => !given.graceful[n] || given.blips[n]).length;
   // A drain leaves nothing uncertain, and a failed commit makes nobody's own sends uncertain.
-  // What is remembered over a blip is declared still, and does not count against the cap until it is read again: a crash in
-  // that moment may leave as many again in doubt.
-  const capMax = given.blips.length > 0 ? 2 * IN_FLIGHT_MAX : IN_FLIGHT_MAX;
-  expect(uncertain.size).toBeLessThanOrEqual(crashes * capMax);
+  expect(uncertain.size).toBeLessThanOrEqual(crashes * IN_FLIGHT_MAX);
   const byTask = new Map<string, number>();
   for (const { task, nextOffset } of told.cluster.history) {
     expect(nextOffset).toBeGreaterThanOrEqual(byTask.get(task) ?? -1);
