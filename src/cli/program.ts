@@ -18,6 +18,8 @@ const COMMANDS: Readonly<Record<string, () => Promise<Register>>> = {
   submit: async () => (await import('./commands/submit.ts')).register,
   results: async () => (await import('./commands/results.ts')).register,
   suppressions: async () => (await import('./commands/suppressions.ts')).register,
+  feedback: async () => (await import('./commands/feedback.ts')).register,
+  rules: async () => (await import('./commands/rules.ts')).register,
   simulator: async () => (await import('./commands/simulator.ts')).register,
   topics: async () => (await import('./commands/topics.ts')).register,
   schemas: async () => (await import('./commands/schemas.ts')).register,

@@ -22,6 +22,32 @@ export type BounceClass =
   | 'transient' // a 4xx that no rule knows
   | 'undetermined'; // a 5xx that no rule knows
 
+/** Whose fault a refusal is: what has to change before the same mail would be taken. */
+export type Blame = 'recipient' | 'sender' | 'content' | 'network' | 'unknown';
+
+/** Whom a class blames, unless its rule says otherwise. */
+const BLAMES: Readonly<Record<BounceClass, Blame>> = {
+  'invalid-recipient': 'recipient',
+  'invalid-domain': 'recipient',
+  inactive: 'recipient',
+  'mailbox-full': 'recipient',
+  'too-large': 'content',
+  'not-accepted-here': 'recipient',
+  policy: 'sender',
+  'spam-content': 'content',
+  'auth-failure': 'sender',
+  blocklist: 'sender',
+  'rate-limited': 'sender',
+  greylisted: 'sender',
+  routing: 'network',
+  unsupported: 'content',
+  protocol: 'sender',
+  unreachable: 'network',
+  'retries-exhausted': 'network',
+  transient: 'unknown',
+  undetermined: 'unknown',
+};
+
 /** How much a refusal says about the address: proof that it is dead, a hint, or nothing (it is about us, the mail or the path). */
 export type BounceSeverity = 'hard' | 'soft' | 'none';
 
@@ -51,12 +77,19 @@ export interface BounceRule {
   readonly severity: BounceSeverity;
   /** Overrides what the first digit says about trying again. */
   readonly permanent?: boolean;
+  /** False where a dead address is not to be suppressed all the same; needed with `hard` only. */
+  readonly suppress?: false;
+  /** Overrides whom the class blames. */
+  readonly blames?: Blame;
   readonly why: string;
+  /** Replies that this rule is for: `postlane rules check` shows that it gets them. */
+  readonly samples: readonly string[];
 }
 
 export interface Classification {
   readonly class: BounceClass;
   readonly severity: BounceSeverity;
+  readonly blames: Blame;
   /** No further attempt makes sense. */
   readonly permanent: boolean;
   /** The address is dead: nobody of ours should write to it again. */
@@ -67,7 +100,7 @@ export interface Classification {
 }
 
 /** As much of a reply as is looked at: rules must cost the same for every reply. */
-const TEXT_LENGTH_MAX = 1_024;
+const TEXT_LENGTH_MAX = 4_096;
 
 const ADDRESS = /[^\s<>@]{1,64}@[^\s<>@]{1,255}/g;
 
@@ -110,7 +143,8 @@ export function classify(
     // A server that says "try again later" has not proven that the address is dead.
     severity: rule.severity === 'hard' && !permanent ? 'soft' : rule.severity,
     permanent,
-    suppress: rule.severity === 'hard' && permanent,
+    blames: rule.blames ?? BLAMES[rule.class],
+    suppress: rule.severity === 'hard' && permanent && rule.suppress !== false,
     ruleId: rule.id,
     ruleVersion,
     why: rule.why,
@@ -120,6 +154,7 @@ export function classify(
 const fallback = (found: BounceClass, permanent: boolean, ruleVersion: string, why: string): Classification => ({
   class: found,
   severity: 'none',
+  blames: BLAMES[found],
   permanent,
   suppress: false,
   ruleId: `default-${found}`,

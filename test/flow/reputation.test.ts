@@ -6,6 +6,7 @@ import fc from 'fast-check';
 import { REPUTATION_GROUP, suppressionProcessor } from '../../processors/reputation/index.ts';
 import type { ReputationSignal, Suppression } from '../../src/contracts/generated.ts';
 import { topics } from '../../src/contracts/topic.ts';
+import { BOUNCE_RULES_VERSION } from '../../src/domain/bounce-rules.ts';
 import { classify } from '../../src/domain/classification.ts';
 import { signal } from '../../src/domain/results.ts';
 import { MINUTE_MS } from '../../src/domain/time.ts';
@@ -87,7 +88,9 @@ describe('suppression', () => {
       since: NOW - 5,
       tenant: null,
       type: null,
-      evidence: [{ eventId: `bounced-${ADA}-${NOW - 5}`, class: 'invalid-recipient', ruleVersion: '1' }],
+      evidence: [
+        { eventId: `bounced-${ADA}-${NOW - 5}`, class: 'invalid-recipient', ruleVersion: BOUNCE_RULES_VERSION },
+      ],
     });
   });
 
@@ -100,7 +103,7 @@ describe('suppression', () => {
         enhancedCode: null,
         reply: 'no such user',
         class: 'undetermined',
-        ruleVersion: '1',
+        ruleVersion: BOUNCE_RULES_VERSION,
       }),
     ],
     ['a deferral', about(ADA, 'deferred', NOW)],

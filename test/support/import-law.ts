@@ -27,6 +27,7 @@ const HOMES: Readonly<Record<string, readonly string[]>> = {
   pino: ['src/telemetry/'],
   'prom-client': ['src/telemetry/'],
   fastify: ['src/http/'],
+  'postal-mime': ['src/mime/'],
   'node:dns': ['src/dns/'],
   'node:dns/promises': ['src/dns/'],
   commander: ['src/cli/'],

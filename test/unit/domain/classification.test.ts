@@ -1,12 +1,11 @@
 import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import { BOUNCE_RULES, BOUNCE_RULES_VERSION } from '../../../src/domain/bounce-rules.ts';
-import { classify, type Refusal } from '../../../src/domain/classification.ts';
+import { type BounceRule, classify, type Refusal } from '../../../src/domain/classification.ts';
+import { readRefusal } from '../../../src/domain/refusal.ts';
+import { checkRules } from '../../../src/domain/rule-check.ts';
 
-const refusal = (line: string, stage: string | null = 'rcpt'): Refusal => {
-  const [, code, enhanced, text] = /^(\d{3})?[ -]?(?:(\d\.\d{1,3}\.\d{1,3}) ?)?(.*)$/s.exec(line) as RegExpExecArray;
-  return { smtpCode: code ? Number(code) : null, enhancedCode: enhanced ?? null, text: text ?? '', stage };
-};
+const refusal = (line: string, stage: string | null = 'rcpt'): Refusal => readRefusal(line, stage);
 
 describe('what a refusal means', () => {
   it.each([
@@ -106,18 +105,35 @@ describe('what a refusal means', () => {
 });
 
 describe('the rules as data', () => {
-  it('have unique names and a reason each', () => {
-    expect(new Set(BOUNCE_RULES.map((rule) => rule.id)).size).toBe(BOUNCE_RULES.length);
-    for (const rule of BOUNCE_RULES) expect(rule.why.length).toBeGreaterThan(20);
+  it('say why, are reachable, and get their own samples', () => {
+    expect(checkRules()).toEqual([]);
   });
 
-  it('match something: a rule without a matcher would end the list', () => {
-    for (const rule of BOUNCE_RULES) expect(Boolean(rule.code ?? rule.enhanced ?? rule.text)).toBe(true);
+  it.each<[string, Partial<BounceRule>, RegExp]>([
+    ['no reason', { why: 'because' }, /does not say why/],
+    ['no matcher', { text: undefined }, /matches everything/],
+    ['no sample', { samples: [] }, /no sample/],
+    ['a sample of another', { samples: ['550 5.1.1 nothing of the kind'] }, /does not match its own sample/],
+    ['an earlier rule in its way', { text: /zen/, samples: ['550 zen.spamhaus.org'] }, /"blocklisted" comes first/],
+    ['the name of another', { id: 'blocklisted' }, /another rule of this name/],
+    ['a needless word', { suppress: false }, /need not say/],
+  ])('are found out where one has %s', (_, fault, expected) => {
+    const good: BounceRule = {
+      id: 'planted',
+      text: /planted/,
+      class: 'policy',
+      severity: 'none',
+      why: 'a rule that a test has planted',
+      samples: ['550 planted'],
+    };
+    expect(checkRules([...BOUNCE_RULES.slice(0, -1), good])).toEqual([]);
+    const problems = checkRules([...BOUNCE_RULES.slice(0, -1), { ...good, ...fault }]);
+    expect(problems.map(({ problem }) => problem).join('\n')).toMatch(expected);
   });
 
   it('change only together with their version', () => {
     const text = JSON.stringify(BOUNCE_RULES, (_, value) => (value instanceof RegExp ? String(value) : value));
     const digest = createHash('sha256').update(text).digest('hex').slice(0, 16);
-    expect(`${BOUNCE_RULES_VERSION}:${digest}`).toMatchInlineSnapshot(`"1:e82ffd0beb7a1a5d"`);
+    expect(`${BOUNCE_RULES_VERSION}:${digest}`).toMatchInlineSnapshot(`"2:ae3c0a6c13615246"`);
   });
 });

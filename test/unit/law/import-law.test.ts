@@ -10,6 +10,7 @@ const PLANTED: readonly [string, string, string, RegExp][] = [
     "import { SchemaRegistry } from '@kafkajs/confluent-schema-registry';",
     /lives in/,
   ],
+  ['a MIME parser out of its home', 'src/domain/x.ts', "import PostalMime from 'postal-mime';", /postal-mime lives in/],
   ['the environment', 'src/cli/x.ts', 'const home = process.env.HOME;', /process\.env/],
   [
     'a package in a pure file',

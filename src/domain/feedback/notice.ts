@@ -1,0 +1,157 @@
+import { addressesIn, type FoundAddress, findAddresses, readAddress, sameAddress } from './addresses.ts';
+import { findReply } from './codes.ts';
+import { headerOf, headersOf } from './mail.ts';
+import { allRecipientsOf, type Notice, recipientsOf, sendersOf } from './original.ts';
+import {
+  BOUNCE_BODY,
+  BOUNCE_SUBJECT,
+  DAEMON_ADDRESS,
+  DAEMON_NAME,
+  DELAY_BODY,
+  DELAY_SUBJECT,
+  DELIVERED_BODY,
+  DELIVERED_SUBJECT,
+  GIVEN_UP,
+  OTHER_BEFORE,
+  OTHER_LINE,
+  RECIPIENTS_FOLLOW,
+} from './phrases.ts';
+import { type FeedbackKind, RECIPIENTS_MAX, type ReportedRecipient, recipientOf } from './report.ts';
+
+/** Of a notice, this much is looked at. */
+const NOTICE_LENGTH_MAX = 16_384;
+/** Of the words about one recipient. */
+const CONTEXT_LENGTH_MAX = 1_200;
+
+const words = ({ text }: Notice): string => text.slice(0, NOTICE_LENGTH_MAX);
+
+/** How much speaks for a notice of a mail server; from 2 on it is one. */
+export function bounceEvidence(notice: Notice): number {
+  const { headers } = notice.mail;
+  const from = headerOf(headers, 'from');
+  const address = addressesIn(from)[0] ?? (from.includes('@') ? from : `${from.trim()}@`);
+  const returnPath = headerOf(headers, 'return-path').trim();
+  const subject = headerOf(headers, 'subject');
+  const text = words(notice);
+  const isDaemon = DAEMON_ADDRESS.test(address) || DAEMON_NAME.test(from) || returnPath === '<>';
+  const isReply = /^(?:re|aw|sv|antw|fwd?|wg|tr|rv)\s*:/i.test(subject);
+  let evidence = 0;
+  if (headerOf(headers, 'x-failed-recipients') !== '') evidence += 2;
+  if (isDaemon) evidence += 1;
+  if (BOUNCE_SUBJECT.test(subject) && !isReply) evidence += 1;
+  if (BOUNCE_BODY.test(text)) evidence += 1;
+  if (notice.original.length > 0 && !isReply && findReply(text) !== null) evidence += 1;
+  return evidence;
+}
+
+function noticeKind(notice: Notice): FeedbackKind {
+  const subject = headerOf(notice.mail.headers, 'subject');
+  const text = words(notice);
+  const reply = findReply(text);
+  const isRefused = reply !== null && ((reply.smtpCode ?? 0) >= 500 || (reply.enhancedCode ?? '').startsWith('5'));
+  if (DELIVERED_SUBJECT.test(subject) && !isRefused) return 'delivered';
+  const isLate =
+    DELAY_BODY.test(text) || (DELAY_SUBJECT.test(subject) && !BOUNCE_SUBJECT.test(subject.replace(/^warning.*/i, '')));
+  if (isLate && !isRefused && !GIVEN_UP.test(text) && !/undeliverable|fail(?:ed|ure)/i.test(subject)) return 'delay';
+  if (DELIVERED_BODY.test(text) && reply === null && !BOUNCE_SUBJECT.test(subject)) return 'delivered';
+  return 'bounce';
+}
+
+interface Candidate extends FoundAddress {
+  /** How much speaks for it being the one that failed. */
+  readonly weight: number;
+}
+
+/** Text before an address on its own line, and the lines above it that are not empty. */
+function before(text: string, at: number): { readonly line: string; readonly above: string } {
+  const start = text.lastIndexOf('\n', at - 1) + 1;
+  return { line: text.slice(start, at), above: text.slice(Math.max(0, start - 240), start) };
+}
+
+function weigh(text: string, found: FoundAddress, recipients: readonly string[]): number {
+  const { line, above } = before(text, found.at);
+  const after = text.slice(found.end, found.end + 80);
+  let weight = 0;
+  if (OTHER_LINE.test(line)) return -1;
+  if (OTHER_BEFORE.test(line)) weight -= 3;
+  if (/^(?:mailer-daemon|postmaster|abuse|mailerdaemon)@/i.test(found.address)) weight -= 2;
+  if (recipients.some((recipient) => sameAddress(recipient, found.address))) weight += 2;
+  if (/rcpt to:?[ \t]*<?$/i.test(line)) weight += 4;
+  if (
+    /^[ \t>*|•-]*(?:(?:to|recipient|an|smtp|mailbox|user|address|mailto|account|failed recipient|destination|addressee)[ \t]*[:=[]?)?[ \t"'<([]*(?:smtp:)?$/i.test(
+      line,
+    )
+  )
+    weight += 2;
+  if (RECIPIENTS_FOLLOW.test(line)) weight += 2;
+  else if (RECIPIENTS_FOLLOW.test(above)) weight += 1;
+  if (/^[>\])"' \t]*(?::|\.\.\.|…|[-–—] |,? (?:on |because|due|was|is|does|has|could|not|user|unknown|:))/i.test(after))
+    weight += 1;
+  if (/\b[45]\d\d\b[^\n]{0,100}[<(]?$/.test(line)) weight += 1;
+  return weight;
+}
+
+/** Who failed, by the words of the notice and by the mail that it returns. */
+function failedAddresses(notice: Notice, text: string): FoundAddress[] {
+  const own = [...addressesIn(headerOf(notice.mail.headers, 'to')), ...sendersOf(notice.original)];
+  const from = addressesIn(headerOf(notice.mail.headers, 'from'));
+  const recipients = allRecipientsOf(notice.original);
+  const candidates: Candidate[] = findAddresses(text)
+    .filter(
+      ({ address }) =>
+        recipients.some((recipient) => sameAddress(recipient, address)) ||
+        ![...own, ...from].some((other) => sameAddress(other, address)),
+    )
+    .map((found) => ({ ...found, weight: weigh(text, found, recipients) }));
+  const strongest = Math.max(0, ...candidates.map(({ weight }) => weight));
+  const wanted = candidates.filter(({ weight }) => weight >= 2 && weight >= strongest - 2);
+  const seen = new Set<string>();
+  const distinct = wanted.filter(({ address }) => !seen.has(address.toLowerCase()) && seen.add(address.toLowerCase()));
+  if (distinct.length > 0) return narrowed(distinct, recipients).slice(0, RECIPIENTS_MAX);
+  const named = recipientsOf(notice.original);
+  if (named.length === 1) return [{ address: named[0] as string, at: 0, end: 0 }];
+  return candidates.filter(({ weight }) => weight >= 0).slice(0, 1);
+}
+
+/** Where some are recipients of the returned mail, others that are named with them are not meant, such as the next hop's. */
+function narrowed(found: readonly Candidate[], recipients: readonly string[]): readonly Candidate[] {
+  const known = found.filter(({ address }) => recipients.some((recipient) => sameAddress(recipient, address)));
+  return known.length > 0 ? known : found;
+}
+
+/** What the notice says about one recipient: from its address to the next one's. */
+function wordsAbout(text: string, found: FoundAddress, others: readonly FoundAddress[]): string {
+  const next = others.find(({ at }) => at > found.at)?.at ?? text.length;
+  const lineStart = text.lastIndexOf('\n', found.at - 1) + 1;
+  return text.slice(lineStart, Math.min(next, found.at + CONTEXT_LENGTH_MAX));
+}
+
+/** Reads a notice that is no report by RFC 3464; null where it is no notice. */
+export function readNoticeText(notice: Notice): ReportedRecipient[] | null {
+  if (bounceEvidence(notice) < 2) return null;
+  const kind = noticeKind(notice);
+  const text = words(notice);
+  const headers = notice.mail.headers;
+  const declared = headersOf(headers, 'x-failed-recipients').flatMap(addressesIn);
+  const found = declared.length > 0 ? declared.map((address) => placeOf(text, address)) : failedAddresses(notice, text);
+  if (found.length === 0) return [describe(kind, null, text, text)];
+  return found.slice(0, RECIPIENTS_MAX).map((recipient) => {
+    const about = found.length === 1 && recipient.at === 0 ? text : wordsAbout(text, recipient, found);
+    return describe(kind, recipient.address, about, found.length === 1 ? text : about);
+  });
+}
+
+function placeOf(text: string, address: string): FoundAddress {
+  const at = text.toLowerCase().indexOf(address.toLowerCase());
+  return { address, at: Math.max(0, at), end: Math.max(0, at) + address.length };
+}
+
+function describe(kind: FeedbackKind, address: string | null, about: string, whole: string): ReportedRecipient {
+  const reply = findReply(about) ?? (about === whole ? null : findReply(whole));
+  return recipientOf(kind, address === null ? null : readAddress(address), {
+    smtpCode: reply?.smtpCode ?? null,
+    enhancedCode: reply?.enhancedCode ?? null,
+    text: reply?.text ?? '',
+    context: about === whole ? whole.slice(0, NOTICE_LENGTH_MAX) : about,
+  });
+}
