@@ -33,9 +33,13 @@ const paragraphFrom = (text: string, at: number): string => {
 
 const flat = (text: string): string => text.replace(/\s+/g, ' ').trim();
 
-/** Lines of one reply repeat its codes: they are read once. */
-const withoutCodes = (text: string): string =>
-  flat(text.replace(/(^|\n)[ \t]*(?:<<<[ \t]*)?[45]\d\d[- ](?:#?[45]\.\d{1,3}\.\d{1,3}[ \t])?/g, '$1'));
+/** Lines of one reply repeat its codes, also where they were joined to one. */
+const withoutCodes = (text: string, code: number): string =>
+  flat(
+    text.replace(/(^|\s)(?:<<<[ \t]*)?([45]\d\d)[- ](?:#?[45]\.\d{1,3}\.\d{1,3}(?=\s))?/g, (whole, space, repeated) =>
+      Number(repeated) === code ? space : whole,
+    ),
+  );
 
 /** Finds what a mail server replied somewhere in a text: a refusal (4xx or 5xx) with its words. */
 export function findReply(text: string): FoundReply | null {
@@ -43,11 +47,12 @@ export function findReply(text: string): FoundReply | null {
   const plain = firstRefusal(text);
   if (both && (plain === null || both.index <= plain.at + 4)) {
     const after = paragraphFrom(text, both.index + both[0].length);
-    return { smtpCode: Number(both[1]), enhancedCode: canonical(both[2] as string), text: withoutCodes(after) };
+    const code = Number(both[1]);
+    return { smtpCode: code, enhancedCode: canonical(both[2] as string), text: withoutCodes(after, code) };
   }
   if (plain) {
     const after = paragraphFrom(text, plain.end);
-    return { smtpCode: plain.code, enhancedCode: enhancedIn(after), text: withoutCodes(after) };
+    return { smtpCode: plain.code, enhancedCode: enhancedIn(after), text: withoutCodes(after, plain.code) };
   }
   const enhanced = /(?<![\d.])[45]\.\d{1,3}\.\d{1,3}(?!\d|\.\d)/.exec(text);
   if (!enhanced) return null;
@@ -80,7 +85,7 @@ export function readDiagnostic(diagnostic: string): FoundReply {
     '',
   );
   const found = findReply(text);
-  return found
-    ? { ...found, text: found.text || flat(text) }
-    : { smtpCode: null, enhancedCode: null, text: flat(text) };
+  if (found) return { ...found, text: found.text || flat(text) };
+  const accepted = /^[ \t]*(2\d\d)(?=[ -]|$)/.exec(text);
+  return { smtpCode: accepted ? Number(accepted[1]) : null, enhancedCode: enhancedIn(text), text: flat(text) };
 }

@@ -80,7 +80,7 @@ function recipientIn(fields: readonly MailHeader[]): ReportedRecipient | null {
     smtpCode: reply?.smtpCode ?? null,
     enhancedCode: bestCode(status, reply),
     text: reply?.text ?? '',
-    context: diagnostics.length > 0 ? remark : '',
+    contexts: diagnostics.length > 0 ? [remark] : [],
   });
 }
 

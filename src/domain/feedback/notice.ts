@@ -1,4 +1,4 @@
-import { addressesIn, type FoundAddress, findAddresses, readAddress, sameAddress } from './addresses.ts';
+import { addressesIn, type FoundAddress, findAddresses, sameAddress } from './addresses.ts';
 import { findReply } from './codes.ts';
 import { headerOf, headersOf } from './mail.ts';
 import { allRecipientsOf, type Notice, recipientsOf, sendersOf } from './original.ts';
@@ -15,11 +15,12 @@ import {
   OTHER_BEFORE,
   OTHER_LINE,
   RECIPIENTS_FOLLOW,
+  SECTION,
 } from './phrases.ts';
 import { type FeedbackKind, RECIPIENTS_MAX, type ReportedRecipient, recipientOf } from './report.ts';
 
 /** Of a notice, this much is looked at. */
-const NOTICE_LENGTH_MAX = 16_384;
+export const NOTICE_LENGTH_MAX = 16_384;
 /** Of the words about one recipient. */
 const CONTEXT_LENGTH_MAX = 1_200;
 
@@ -103,8 +104,11 @@ function failedAddresses(notice: Notice, text: string): FoundAddress[] {
         ![...own, ...from].some((other) => sameAddress(other, address)),
     )
     .map((found) => ({ ...found, weight: weigh(text, found, recipients) }));
-  const strongest = Math.max(0, ...candidates.map(({ weight }) => weight));
-  const wanted = candidates.filter(({ weight }) => weight >= 2 && weight >= strongest - 2);
+  const section = SECTION.exec(text)?.index ?? 0;
+  const later = candidates.filter(({ at, weight }) => at > section && weight >= 2);
+  const standing = later.length > 0 ? later : candidates;
+  const strongest = Math.max(0, ...standing.map(({ weight }) => weight));
+  const wanted = standing.filter(({ weight }) => weight >= 2 && weight >= strongest - 3);
   const seen = new Set<string>();
   const distinct = wanted.filter(({ address }) => !seen.has(address.toLowerCase()) && seen.add(address.toLowerCase()));
   if (distinct.length > 0) return narrowed(distinct, recipients).slice(0, RECIPIENTS_MAX);
@@ -113,17 +117,25 @@ function failedAddresses(notice: Notice, text: string): FoundAddress[] {
   return candidates.filter(({ weight }) => weight >= 0).slice(0, 1);
 }
 
-/** Where some are recipients of the returned mail, others that are named with them are not meant, such as the next hop's. */
+/** What speaks for an address by its place alone, where it is no recipient of the returned mail that we know of. */
+const PLACE_WEIGHT_MIN = 3;
+
+/** Where some are recipients of the returned mail, others are not meant unless they stand where failed addresses do. */
 function narrowed(found: readonly Candidate[], recipients: readonly string[]): readonly Candidate[] {
-  const known = found.filter(({ address }) => recipients.some((recipient) => sameAddress(recipient, address)));
-  return known.length > 0 ? known : found;
+  const isKnown = ({ address }: Candidate) => recipients.some((recipient) => sameAddress(recipient, address));
+  if (!found.some(isKnown)) return found;
+  return found.filter((candidate) => isKnown(candidate) || candidate.weight >= PLACE_WEIGHT_MIN);
 }
 
-/** What the notice says about one recipient: from its address to the next one's. */
-function wordsAbout(text: string, found: FoundAddress, others: readonly FoundAddress[]): string {
+/** What the notice says about one recipient: from its address to the next one's, and then what stands before it. */
+function wordsAbout(text: string, found: FoundAddress, others: readonly FoundAddress[]): readonly string[] {
   const next = others.find(({ at }) => at > found.at)?.at ?? text.length;
-  const lineStart = text.lastIndexOf('\n', found.at - 1) + 1;
-  return text.slice(lineStart, Math.min(next, found.at + CONTEXT_LENGTH_MAX));
+  const earlier = others.findLast(({ at }) => at < found.at)?.end ?? 0;
+  const lineStart = Math.max(earlier, text.lastIndexOf('\n', found.at - 1) + 1);
+  const about = text.slice(lineStart, Math.min(next, found.at + CONTEXT_LENGTH_MAX));
+  return others.length === 1
+    ? [about, text]
+    : [about, text.slice(Math.max(earlier, lineStart - CONTEXT_LENGTH_MAX), lineStart)];
 }
 
 /** Reads a notice that is no report by RFC 3464; null where it is no notice. */
@@ -131,27 +143,26 @@ export function readNoticeText(notice: Notice): ReportedRecipient[] | null {
   if (bounceEvidence(notice) < 2) return null;
   const kind = noticeKind(notice);
   const text = words(notice);
-  const headers = notice.mail.headers;
-  const declared = headersOf(headers, 'x-failed-recipients').flatMap(addressesIn);
+  const declared = headersOf(notice.mail.headers, 'x-failed-recipients').flatMap(addressesIn);
   const found = declared.length > 0 ? declared.map((address) => placeOf(text, address)) : failedAddresses(notice, text);
-  if (found.length === 0) return [describe(kind, null, text, text)];
-  return found.slice(0, RECIPIENTS_MAX).map((recipient) => {
-    const about = found.length === 1 && recipient.at === 0 ? text : wordsAbout(text, recipient, found);
-    return describe(kind, recipient.address, about, found.length === 1 ? text : about);
-  });
+  if (found.length === 0) return [describe(kind, null, [text])];
+  const placed = [...found].sort((left, right) => left.at - right.at);
+  return found
+    .slice(0, RECIPIENTS_MAX)
+    .map((one) => describe(kind, one.address, one.end === 0 ? [text] : wordsAbout(text, one, placed)));
 }
 
 function placeOf(text: string, address: string): FoundAddress {
   const at = text.toLowerCase().indexOf(address.toLowerCase());
-  return { address, at: Math.max(0, at), end: Math.max(0, at) + address.length };
+  return at < 0 ? { address, at: 0, end: 0 } : { address, at, end: at + address.length };
 }
 
-function describe(kind: FeedbackKind, address: string | null, about: string, whole: string): ReportedRecipient {
-  const reply = findReply(about) ?? (about === whole ? null : findReply(whole));
-  return recipientOf(kind, address === null ? null : readAddress(address), {
+function describe(kind: FeedbackKind, address: string | null, contexts: readonly string[]): ReportedRecipient {
+  const reply = contexts.map(findReply).find((found) => found !== null) ?? null;
+  return recipientOf(kind, address, {
     smtpCode: reply?.smtpCode ?? null,
     enhancedCode: reply?.enhancedCode ?? null,
     text: reply?.text ?? '',
-    context: about === whole ? whole.slice(0, NOTICE_LENGTH_MAX) : about,
+    contexts,
   });
 }

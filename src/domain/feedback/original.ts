@@ -77,13 +77,21 @@ function originalIn(mail: Mail): MailHeader[] {
   return [];
 }
 
+/** Some quote the fields of the mail first, and explain after the empty line that ends them. */
+function afterFields(text: string, end: number): string {
+  if (!/header fields:\s*$/i.test(text.slice(Math.max(0, end - 100), end))) return '';
+  const rest = text.slice(end).replace(/^\s+/, '');
+  const empty = rest.search(/\n[ \t]*\n/);
+  return empty < 0 ? '' : rest.slice(empty);
+}
+
 /** Sets the words of a server apart from the mail that it returns. */
 export function readNotice(mail: Mail): Notice {
   const { end, headers } = splitAt(mail.text);
   const attached = originalIn(mail);
   const written = readFields(unquoted(mail.text.slice(headers)).replace(/^\s+/, ''));
   const original = attached.length > 0 ? attached : isOriginal(written) || written.length > 3 ? written : [];
-  const text = mail.text.slice(0, end);
+  const text = mail.text.slice(0, end) + afterFields(mail.text, end);
   return { mail, text: text.trim() === '' ? mail.text : text, original };
 }
 

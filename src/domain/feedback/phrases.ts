@@ -33,6 +33,10 @@ export const DELIVERED_BODY =
 export const RECIPIENTS_FOLLOW =
   /(?:following|these|this|intended) (?:(?:e-?mail |mail |destination |delivery )?(?:recipient|address|destination|user|person|mailbox|email|account)(?:es|s|\(s\)|\(es\))?)|fatal errors|recipient(?:s|\(s\))?[ \t]*(?::|\.{2,}|was|were|is)|(?:not|n't) (?:be )?deliver(?:ed)?(?: (?:your|this|the) (?:message|mail|e-?mail))?[ \t]*(?:to|:)|undeliver(?:ed|able)[ \t]*(?:to|:|address)|unable to (?:deliver|send|reach).{0,60}\bto|failed (?:address|recipient|to deliver)|fail(?:ed|ure).{0,40}(?:to|for)[ \t]*:?[ \t]*$|(?:not|n't) (?:reach|received? by|sent to|be sent)|addressed to|could not be (?:delivered|sent)|empfänger|adresse|destinataire|destinatario|получател|адрес|宛先|あて先|宛て|收件人|地址|수신(?:자|인)|受信者|受取人/iu;
 
+/** The sentence after which the failed addresses stand, where addresses before it are those of the mail itself. */
+export const SECTION =
+  /(?:did not reach|(?:was|were|could) not (?:be )?delivered to|has failed (?:to|for)|fail(?:ed|ures?) (?:to|for|address|recipient)|could ?n[o']t be delivered|undeliverable to|permanent(?: fatal)? error|following (?:e-?mail )?(?:recipient|address|destination|user))[^\n]{0,100}(?::|[.)-])[ \t]*\n/i;
+
 /** Addresses on these lines are nobody's whom we wrote to. */
 export const OTHER_LINE =
   /^[> \t]*(?:from|reply-to|sender|return-path|errors-to|message-id|in-reply-to|references|mail from|envelope-from|von|de|sent by|reporting-mta|contact|posted by|postmaster|arrival-date|x-[\w-]+|>>> mail from|x-originating|list-[\w-]+|cc-?postmaster)\b[^\n:]{0,20}[:<]/i;

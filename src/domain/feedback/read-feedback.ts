@@ -3,7 +3,7 @@ import { isAutoReply, isChallenge, isReceipt } from './auto-reply.ts';
 import { readFeedbackReport } from './complaint.ts';
 import { readDeliveryStatus } from './delivery-status.ts';
 import { headerOf, headersOf, type Mail } from './mail.ts';
-import { bounceEvidence, readNoticeText } from './notice.ts';
+import { bounceEvidence, NOTICE_LENGTH_MAX, readNoticeText } from './notice.ts';
 import { type Notice, readNotice, recipientsOf, reportedMail } from './original.ts';
 import { type FeedbackFormat, kindOf, type Report, type ReportedRecipient, recipientOf } from './report.ts';
 
@@ -48,7 +48,8 @@ function isUnsubscribe({ headers, text }: Mail): boolean {
 function readStatus(notice: Notice): ReportedRecipient[] {
   const { mail } = notice;
   const declared = mail.parts.filter(({ type }) => /^message\/(?:global-)?delivery-status$/.test(type));
-  for (const part of declared.length > 0 ? declared : mail.parts.slice(0, 5)) {
+  const others = mail.parts.filter(({ type }) => type !== 'message/disposition-notification').slice(0, 5);
+  for (const part of declared.length > 0 ? declared : others) {
     const found = readDeliveryStatus(part.text);
     if (found.length > 0) return completed(found, notice);
   }
@@ -67,7 +68,7 @@ function completed(found: readonly ReportedRecipient[], notice: Notice): Reporte
   return kept.map((recipient) => ({
     ...recipient,
     address: recipient.address ?? (named.length === 1 ? (named[0] as string) : fallback),
-    context: kept.length === 1 ? `${recipient.context}\n${notice.text}`.slice(0, 16_384) : recipient.context,
+    contexts: kept.length === 1 ? [...recipient.contexts, notice.text.slice(0, NOTICE_LENGTH_MAX)] : recipient.contexts,
   }));
 }
 

@@ -24,8 +24,8 @@ export interface ReportedRecipient {
   readonly enhancedCode: string | null;
   /** The words of the server that refused; '' where there are none. */
   readonly text: string;
-  /** Words about it that are not the refusing server's: the rules see them where its own say nothing. */
-  readonly context: string;
+  /** Words about it that are not the refusing server's, nearest first: the rules see them where its own say nothing. */
+  readonly contexts: readonly string[];
   /** What the provider's event or the complaint calls it, such as `abuse`; null where that says nothing more. */
   readonly label: string | null;
 }
@@ -57,7 +57,7 @@ export const recipientOf = (
   smtpCode: null,
   enhancedCode: null,
   text: '',
-  context: '',
+  contexts: [],
   label: null,
   ...known,
 });

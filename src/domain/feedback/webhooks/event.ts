@@ -32,7 +32,7 @@ export function eventOf(
     smtpCode: code,
     enhancedCode: isMoreGeneral(enhancedCode, said.enhancedCode) ? said.enhancedCode : enhancedCode,
     text: said.text,
-    context: words.label ? `provider: ${words.label}` : '',
+    contexts: words.label ? [`provider: ${words.label}`] : [],
     label: words.label ?? null,
   });
   return { recipient, mail: { messageId: trimmed(mail.messageId), feedbackId: mail.feedbackId ?? null } };
