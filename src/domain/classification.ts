@@ -103,6 +103,11 @@ export interface Classification {
 const TEXT_LENGTH_MAX = 4_096;
 
 const ADDRESS = /[^\s<>@]{1,64}@[^\s<>@]{1,255}/g;
+const WORD = /\S+/g;
+
+/** Only words that hold an @ are searched for an address, so that long text without any costs nothing. */
+const withoutAddresses = (text: string): string =>
+  text.includes('@') ? text.replace(WORD, (word) => (word.includes('@') ? word.replace(ADDRESS, '@') : word)) : text;
 
 const permanentByCode = ({ smtpCode, enhancedCode }: Refusal): boolean =>
   smtpCode !== null ? smtpCode >= 500 : (enhancedCode ?? '').startsWith('5.');
@@ -125,7 +130,7 @@ export function classify(
     const why = 'there was no reply: the connection failed, and says nothing about the address';
     return fallback('unreachable', false, ruleVersion, why);
   }
-  const text = refusal.text.slice(0, TEXT_LENGTH_MAX).replace(ADDRESS, '@');
+  const text = withoutAddresses(refusal.text.slice(0, TEXT_LENGTH_MAX));
   const rule = rules.find((candidate) => matches(candidate, refusal, text));
   if (!rule) {
     return byCode

@@ -10,7 +10,12 @@ const PLANTED: readonly [string, string, string, RegExp][] = [
     "import { SchemaRegistry } from '@kafkajs/confluent-schema-registry';",
     /lives in/,
   ],
-  ['a MIME parser out of its home', 'src/domain/x.ts', "import PostalMime from 'postal-mime';", /postal-mime lives in/],
+  [
+    'a MIME parser out of its home',
+    'src/cli/x.ts',
+    "import { simpleParser } from 'mailparser';",
+    /mailparser lives in/,
+  ],
   ['the environment', 'src/cli/x.ts', 'const home = process.env.HOME;', /process\.env/],
   [
     'a package in a pure file',
