@@ -102,7 +102,8 @@ export interface Classification {
 /** As much of a reply as is looked at: rules must cost the same for every reply. */
 const TEXT_LENGTH_MAX = 4_096;
 
-const ADDRESS = /[^\s<>@]{1,64}@[^\s<>@]{1,255}/g;
+/** Scripts without spaces touch an address with words of theirs, which are to be kept. */
+const ADDRESS = /[^\s<>@\u2e80-\uffef]{1,64}@[^\s<>@\u2e80-\uffef]{1,255}/g;
 const WORD = /\S+/g;
 
 /** Only words that hold an @ are searched for an address, so that long text without any costs nothing. */

@@ -20,7 +20,7 @@ export const ADDRESS_RULES: readonly BounceRule[] = [
   },
   {
     id: 'exchange-no-such-recipient',
-    text: /RESOLVER\.ADR\.(?:Ex)?Recip(?:ient)?(?:Not ?Found|Invalid)|RESOLVER\.ADR\.(?:InvalidInSmtp|BadPrimary)|recipient (?:address )?not found by smtp address lookup|5\.1\.10 recipient not found/i,
+    text: /RESOLVER\.ADR\.(?:Ex)?Recip(?:ient)?(?:Not ?Found|Invalid)|RESOLVER\.ADR\.(?:InvalidInSmtp|BadPrimary)|recipient (?:address )?not found by smtp address lookup|5\.1\.10 recipient not found|remote server returned unknown recipient/i,
     class: 'invalid-recipient',
     severity: 'hard',
     why: 'Exchange looked the address up in its directory, and there is none; it says so with 5.1.10 as well as with 5.1.1',

@@ -42,11 +42,30 @@ export function readTypedAddress(field: string): string | null {
   return readAddress(unescaped(plain.trim())) ?? readAddress((unescaped(plain).split(/[\s(]/)[0] as string) ?? '');
 }
 
-/** What may stand before and after an @ in running text. */
-const LOCAL_END = /(?:"[^"@<>\n]{1,62}"|[^\s<>()[\]:;,"`|@\\]{1,64})$/u;
-const DOMAIN_START = /^[\p{L}\d](?:[\p{L}\d.-]{0,252}[\p{L}\d])?/u;
+/** What may stand before an @ in running text. */
+const LOCAL_END = /(?:"[^"@<>\n]{1,62}"|[^\s<>()[\]:;,"`|@\\\u3000-\u303f\uff00-\uffef]{1,64})$/u;
+const ASCII_DOMAIN = /^[a-z\d](?:[a-z\d.-]{0,252}[a-z\d])?/i;
+const ANY_DOMAIN = /^[\p{L}\d](?:[\p{L}\d.-]{0,252}[\p{L}\d])?/u;
 /** An address that is quoted, or the value of something: `='a@b'`. */
 const BEFORE_LOCAL = /^(?:.*[=/](?=[^=/]*$))?['*]*/;
+/** Scripts that are written without spaces: their words touch the address. */
+const TOUCHING = /^.*[\p{sc=Han}\p{sc=Hiragana}\p{sc=Katakana}\p{sc=Hangul}](?=.)/u;
+const TOUCHES = /^[\p{sc=Han}\p{sc=Hiragana}\p{sc=Katakana}\p{sc=Hangul}]/u;
+
+function localBefore(text: string, sign: number): string | null {
+  const written = LOCAL_END.exec(text.slice(Math.max(0, sign - 64), sign))?.[0];
+  if (written === undefined || written.startsWith('"')) return written ?? null;
+  return written.replace(TOUCHING, '').replace(BEFORE_LOCAL, '') || null;
+}
+
+function domainAfter(text: string, sign: number): string | null {
+  const after = text.slice(sign + 1, sign + 255);
+  const ascii = ASCII_DOMAIN.exec(after)?.[0] ?? '';
+  const rest = after.slice(ascii.length);
+  if (ascii.includes('.') && (!/^\p{L}/u.test(rest) || TOUCHES.test(rest))) return ascii;
+  return ANY_DOMAIN.exec(after)?.[0] ?? null;
+}
+
 const ADDRESSES_MAX = 500;
 
 export interface FoundAddress {
@@ -60,9 +79,8 @@ export function findAddresses(text: string): FoundAddress[] {
   const found: FoundAddress[] = [];
   let sign = text.indexOf('@');
   for (let tries = 0; sign >= 0 && tries < ADDRESSES_MAX; tries++) {
-    const written = LOCAL_END.exec(text.slice(Math.max(0, sign - 64), sign))?.[0];
-    const domain = DOMAIN_START.exec(text.slice(sign + 1, sign + 255))?.[0];
-    const local = written?.startsWith('"') ? written : written?.replace(BEFORE_LOCAL, '');
+    const local = localBefore(text, sign);
+    const domain = domainAfter(text, sign);
     const address = local && domain ? readAddress(`${local}@${domain}`) : null;
     if (address)
       found.push({ address, at: sign - (local as string).length, end: sign + 1 + (domain as string).length });

@@ -19,7 +19,8 @@ function kindOfAction(action: string, status: string | null): FeedbackKind | nul
   return status.startsWith('2') ? 'delivered' : status.startsWith('4') ? 'delay' : 'bounce';
 }
 
-const isGeneral = (code: string | null): boolean => code === null || /^[245]\.(?:0\.0|\d+\.0)$/.test(code);
+/** x.5.x is about the conversation, and what servers give that have nothing better. */
+const isGeneral = (code: string): boolean => /^[245]\.(?:\d+\.0|5\.\d+)$/.test(code);
 
 /** How much a code tells: `5.1.1` more than `5.1.0`, and that more than `5.0.0`. */
 const precisionOf = (code: string | null): number =>

@@ -1,12 +1,5 @@
 import { BOUNCE_RULES, BOUNCE_RULES_VERSION } from '../bounce-rules.ts';
-import {
-  type Blame,
-  type BounceClass,
-  type BounceRule,
-  type BounceSeverity,
-  type Classification,
-  classify,
-} from '../classification.ts';
+import { type Blame, type BounceClass, type BounceRule, type BounceSeverity, classify } from '../classification.ts';
 import type { FeedbackKind, ReportedRecipient } from './report.ts';
 
 /** What feedback is called: a refusal by what it means, anything else by what it is. */
@@ -113,13 +106,15 @@ function judgeRefusal(reported: ReportedRecipient, { rules, version }: Rules): J
   const enhancedCode = reported.enhancedCode ?? (usable === null ? (isFinal ? SOME_FAILURE : SOME_DELAY) : null);
   const flat = (text: string): string => text.replace(/\s+/g, ' ').trim();
   const by = (text: string) => classify({ smtpCode: usable, enhancedCode, text, stage: null }, rules, version);
-  const judged = [reported.text, ...reported.contexts.filter((text) => text.trim() !== '')].map((text) =>
-    by(flat(text)),
-  );
+  const judged = [reported.text, ...reported.contexts.filter((text) => text.trim() !== '')]
+    .map((text) => by(flat(text)))
+    // What is still tried has not been tried for too long.
+    .filter((found) => isFinal || found.class !== 'retries-exhausted');
   const found =
     judged.find(({ ruleId }) => !isVague(ruleId)) ??
     judged.find(({ ruleId }) => !isDefault(ruleId)) ??
-    (judged[0] as Classification);
+    judged[0] ??
+    classify({ smtpCode: usable, enhancedCode: SOME_DELAY, text: '', stage: null }, rules, version);
   return {
     address,
     kind,

@@ -117,6 +117,8 @@ function failedAddresses(notice: Notice, text: string): FoundAddress[] {
   return candidates.filter(({ weight }) => weight >= 0).slice(0, 1);
 }
 
+/** Of a line with an address: this much beside it says nothing. */
+const BARE_LENGTH_MAX = 4;
 /** What speaks for an address by its place alone, where it is no recipient of the returned mail that we know of. */
 const PLACE_WEIGHT_MIN = 3;
 
@@ -133,9 +135,12 @@ function wordsAbout(text: string, found: FoundAddress, others: readonly FoundAdd
   const earlier = others.findLast(({ at }) => at < found.at)?.end ?? 0;
   const lineStart = Math.max(earlier, text.lastIndexOf('\n', found.at - 1) + 1);
   const about = text.slice(lineStart, Math.min(next, found.at + CONTEXT_LENGTH_MAX));
-  return others.length === 1
-    ? [about, text]
-    : [about, text.slice(Math.max(earlier, lineStart - CONTEXT_LENGTH_MAX), lineStart)];
+  if (others.length === 1) return [about, text];
+  const above = text.slice(Math.max(earlier, lineStart - CONTEXT_LENGTH_MAX), lineStart);
+  const last = others.at(-1) as FoundAddress;
+  // A mere list: what is said of all of them stands after the last.
+  const isBare = about.replace(found.address, '').trim().length < BARE_LENGTH_MAX;
+  return [about, above, ...(isBare ? [text.slice(last.at, last.at + CONTEXT_LENGTH_MAX)] : [])];
 }
 
 /** Reads a notice that is no report by RFC 3464; null where it is no notice. */

@@ -1,4 +1,5 @@
 import { addressesIn } from './addresses.ts';
+import { findReply } from './codes.ts';
 import { headerOf, headersOf, type Mail, type MailHeader, readFields } from './mail.ts';
 import type { ReportedMail } from './report.ts';
 
@@ -77,12 +78,20 @@ function originalIn(mail: Mail): MailHeader[] {
   return [];
 }
 
-/** Some quote the fields of the mail first, and explain after the empty line that ends them. */
+/** Fields of a mail that are quoted in an explanation, not the mail itself. */
+const QUOTED_FIELDS_MAX = 10;
+
+/** Some quote a few fields of the mail first, and explain after them. */
 function afterFields(text: string, end: number): string {
-  if (!/header fields:\s*$/i.test(text.slice(Math.max(0, end - 100), end))) return '';
-  const rest = text.slice(end).replace(/^\s+/, '');
-  const empty = rest.search(/\n[ \t]*\n/);
-  return empty < 0 ? '' : rest.slice(empty);
+  const lines = text.slice(end, end + 8_192).split('\n');
+  const start = lines.findIndex((line) => line.trim() !== '');
+  const length = lines.slice(Math.max(0, start)).findIndex((line) => !FIELD_LINE.test(line) && !FOLDED_LINE.test(line));
+  if (start < 0 || length < 0) return '';
+  const fields = lines.slice(start, start + length);
+  const rest = text.slice(end + lines.slice(0, start + length).join('\n').length);
+  if (/header fields:\s*$/i.test(text.slice(Math.max(0, end - 100), end))) return rest;
+  const isMail = fields.length > QUOTED_FIELDS_MAX || fields.some((line) => /^[> \t]*received:/i.test(line));
+  return isMail || findReply(text.slice(0, end)) !== null || findReply(rest.slice(0, 2_000)) === null ? '' : rest;
 }
 
 /** Sets the words of a server apart from the mail that it returns. */
