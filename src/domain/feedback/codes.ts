@@ -11,6 +11,8 @@ const ENHANCED = /(?<![\d.])([245])\.(\d{1,3})\.(\d{1,3})(?![\d]|\.\d)/;
 const REPLY =
   /(?:^|[\n:"'(#>;=]|said|<<<|returned|respon(?:se|ded)|error|code|was|reason|Nachricht)[ \t"'(#]{0,4}([245]\d\d)(?=[- ]|[.:,)"'\n]|$)(?![- ]?\d{1,3}[.:]\d)(?!\.\d\.\d)[-. :,)]{0,3}/i;
 const REPLY_ENHANCED = /(?<![\d.])([45]\d\d)[- ]{1,2}#?([245]\.\d{1,3}\.\d{1,3})(?!\d|\.\d)/;
+/** How far before the code of a reply its enhanced code is looked for. */
+const ENHANCED_BEFORE_LENGTH = 16;
 /** Words after a reply that belong to it. */
 const REPLY_LENGTH_MAX = 900;
 
@@ -52,7 +54,9 @@ export function findReply(text: string): FoundReply | null {
   }
   if (plain) {
     const after = paragraphFrom(text, plain.end);
-    return { smtpCode: plain.code, enhancedCode: enhancedIn(after), text: withoutCodes(after, plain.code) };
+    // Exchange writes it before: `#5.1.1 smtp;550 …`.
+    const before = enhancedIn(text.slice(Math.max(0, plain.at - ENHANCED_BEFORE_LENGTH), plain.at));
+    return { smtpCode: plain.code, enhancedCode: enhancedIn(after) ?? before, text: withoutCodes(after, plain.code) };
   }
   const enhanced = /(?<![\d.])[45]\.\d{1,3}\.\d{1,3}(?!\d|\.\d)/.exec(text);
   if (!enhanced) return null;

@@ -33,7 +33,11 @@ function recipientsIn(fields: readonly MailHeader[], original: readonly MailHead
 
 /** Reads an abuse report (RFC 5965): a part `message/feedback-report`, wherever it stands. */
 export function readFeedbackReport(notice: Notice, isExpected: boolean): ReportedRecipient[] | null {
-  const part = notice.mail.parts.find(({ type }) => type === 'message/feedback-report');
+  const part =
+    notice.mail.parts.find(({ type }) => type === 'message/feedback-report') ??
+    notice.mail.parts.find(({ text }) =>
+      /^\s*(?:[\w-]{1,40}:[^\n]{0,400}\n){0,8}feedback-type:/i.test(text.slice(0, 4_096)),
+    );
   const fields = part ? readFields(part.text.replace(/^\s+/, '')) : [];
   if (!part && !isUnstructured(notice) && !(isExpected && notice.original.length > 0)) return null;
   const type = headerOf(fields, 'feedback-type')

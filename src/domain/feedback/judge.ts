@@ -99,6 +99,10 @@ const isVague = (ruleId: string): boolean =>
   isDefault(ruleId) ||
   ['policy-words', 'busy-words', 'site-full', 'protocol-stage', 'service-closing'].includes(ruleId);
 
+/** A server that says that it refused has not said that the address is dead: an explanation with guesses at reasons may. */
+const isOverruled = (later: Classification, first: Classification | undefined): boolean =>
+  later.severity === 'hard' && first?.ruleId === 'policy-words';
+
 function judgeRefusal(reported: ReportedRecipient, { rules, version }: Rules): Judgement {
   const { kind, address, smtpCode } = reported;
   const isFinal = kind === 'bounce';
@@ -111,7 +115,7 @@ function judgeRefusal(reported: ReportedRecipient, { rules, version }: Rules): J
     // What is still tried has not been tried for too long.
     .filter((found) => isFinal || found.class !== 'retries-exhausted');
   const found =
-    judged.find(({ ruleId }) => !isVague(ruleId)) ??
+    judged.find((one, index) => !isVague(one.ruleId) && !(index > 0 && isOverruled(one, judged[0]))) ??
     judged.find(({ ruleId }) => !isDefault(ruleId)) ??
     judged[0] ??
     classify({ smtpCode: usable, enhancedCode: SOME_DELAY, text: '', stage: null }, rules, version);

@@ -14,7 +14,9 @@ import {
   GIVEN_UP,
   OTHER_BEFORE,
   OTHER_LINE,
+  REASON_SUBJECT,
   RECIPIENTS_FOLLOW,
+  ROLE_ADDRESS,
   SECTION,
 } from './phrases.ts';
 import { type FeedbackKind, RECIPIENTS_MAX, type ReportedRecipient, recipientOf } from './report.ts';
@@ -26,23 +28,54 @@ const CONTEXT_LENGTH_MAX = 1_200;
 
 const words = ({ text }: Notice): string => text.slice(0, NOTICE_LENGTH_MAX);
 
+function senderOf({ mail }: Notice): string {
+  const from = headerOf(mail.headers, 'from');
+  return addressesIn(from)[0] ?? (from.includes('@') ? from : `${from.trim()}@`);
+}
+
+const isDaemonMail = (notice: Notice): boolean =>
+  DAEMON_ADDRESS.test(senderOf(notice)) || DAEMON_NAME.test(headerOf(notice.mail.headers, 'from'));
+
 /** How much speaks for a notice of a mail server; from 2 on it is one. */
 export function bounceEvidence(notice: Notice): number {
   const { headers } = notice.mail;
-  const from = headerOf(headers, 'from');
-  const address = addressesIn(from)[0] ?? (from.includes('@') ? from : `${from.trim()}@`);
+  const address = senderOf(notice);
   const returnPath = headerOf(headers, 'return-path').trim();
   const subject = headerOf(headers, 'subject');
   const text = words(notice);
-  const isDaemon = DAEMON_ADDRESS.test(address) || DAEMON_NAME.test(from) || returnPath === '<>';
+  const isDaemon = isDaemonMail(notice) || returnPath === '<>';
   const isReply = /^(?:re|aw|sv|antw|fwd?|wg|tr|rv)\s*:/i.test(subject);
   let evidence = 0;
   if (headerOf(headers, 'x-failed-recipients') !== '') evidence += 2;
-  if (isDaemon) evidence += 1;
-  if (BOUNCE_SUBJECT.test(subject) && !isReply) evidence += 1;
+  const isNotice = BOUNCE_SUBJECT.test(subject) && !isReply;
+  if (isDaemon || (isNotice && ROLE_ADDRESS.test(address))) evidence += 1;
+  if (isNotice) evidence += 1;
   if (BOUNCE_BODY.test(text)) evidence += 1;
   if (notice.original.length > 0 && !isReply && findReply(text) !== null) evidence += 1;
   return evidence;
+}
+
+/** A mail that refuses, rather than asks for something. */
+export function isRefusal(notice: Notice): boolean {
+  if (bounceEvidence(notice) < 2) return false;
+  return BOUNCE_SUBJECT.test(headerOf(notice.mail.headers, 'subject')) || findReply(words(notice)) !== null;
+}
+
+/**
+ * A notice that calls itself an automatic answer, as Postfix and Exim do: it comes from a server. What people's programs
+ * answer while they are away has no sender in its envelope either, and may say anything.
+ */
+export function isFromServer(notice: Notice): boolean {
+  if (bounceEvidence(notice) < 2) return false;
+  const { headers } = notice.mail;
+  return isDaemonMail(notice) || headerOf(headers, 'x-failed-recipients') !== '' || findReply(words(notice)) !== null;
+}
+
+/** The reason that some servers write into the subject; none where it may be the returned mail's. */
+export function reasonIn(notice: Notice): readonly string[] {
+  const subject = headerOf(notice.mail.headers, 'subject');
+  const prefix = REASON_SUBJECT.exec(subject);
+  return prefix ? [subject.slice(prefix[0].length)] : [];
 }
 
 function noticeKind(notice: Notice): FeedbackKind {
@@ -74,7 +107,7 @@ function weigh(text: string, found: FoundAddress, recipients: readonly string[])
   const after = text.slice(found.end, found.end + 80);
   let weight = 0;
   if (OTHER_LINE.test(line)) return -1;
-  if (OTHER_BEFORE.test(line)) weight -= 3;
+  if (OTHER_BEFORE.test(line) && !/(?:expanded|generated) from:? ?<?$/i.test(line)) weight -= 3;
   if (/^(?:mailer-daemon|postmaster|abuse|mailerdaemon)@/i.test(found.address)) weight -= 2;
   if (recipients.some((recipient) => sameAddress(recipient, found.address))) weight += 2;
   if (/rcpt to:?[ \t]*<?$/i.test(line)) weight += 4;
@@ -150,11 +183,21 @@ export function readNoticeText(notice: Notice): ReportedRecipient[] | null {
   const text = words(notice);
   const declared = headersOf(notice.mail.headers, 'x-failed-recipients').flatMap(addressesIn);
   const found = declared.length > 0 ? declared.map((address) => placeOf(text, address)) : failedAddresses(notice, text);
-  if (found.length === 0) return [describe(kind, null, [text])];
+  if (found.length === 0) return [describe(kind, namedInSubject(notice), [text, ...reasonIn(notice)])];
   const placed = [...found].sort((left, right) => left.at - right.at);
   return found
     .slice(0, RECIPIENTS_MAX)
-    .map((one) => describe(kind, one.address, one.end === 0 ? [text] : wordsAbout(text, one, placed)));
+    .map((one) => ({ one, about: one.end === 0 ? [text] : wordsAbout(text, one, placed) }))
+    .map(({ one, about }) => describe(kind, one.address, [...about, ...reasonIn(notice)]));
+}
+
+/** The address in the subject, where it is the only one and nobody's whom the notice is to. */
+function namedInSubject({ mail }: Notice): string | null {
+  const own = addressesIn(headerOf(mail.headers, 'to'));
+  const named = addressesIn(headerOf(mail.headers, 'subject')).filter(
+    (address) => !own.some((other) => sameAddress(other, address)),
+  );
+  return named.length === 1 ? (named[0] as string) : null;
 }
 
 function placeOf(text: string, address: string): FoundAddress {

@@ -1,8 +1,11 @@
 /** What servers write, in the languages in which they do. Data of the reader of notices; every list is of whole phrases. */
 
-/** Local parts and names of what sends notices. */
+/** Local parts of what sends notices and nothing else. */
 export const DAEMON_ADDRESS =
-  /^(?:(?:internet-?)?mailer[-_.]?(?:daemon|agent)?|mail[-_.]?daemon|postmaster|post_?master|mdaemon|mmdf|daemon|root|uucp|mail|mail-?deliver(?:y|ies)?(?:[-_.]\w+)?|mail-?master|mailmaster|mail-?adm(?:in)?|mailserver|smtp|smtpd|smtp-?gateway|bounces?(?:[-+_.=][^@]*)?|delivery(?:[-_.]\w+)?|non-?delivery|undeliverable|returned-?mail|system-?administrator|administrator|lotus_?notes|notes|domino|microsoftexchange[0-9a-f]+|listserv|majordomo|no[-_.]?reply|do-?not-?reply|noreply-[\w-]+|mailbot|auto-?mailer|admin|support|info|symantec[\w-]*|mailgate|scanmail|imail|mercury|groupwise|pmdf|maildrop|gateway)@/i;
+  /^(?:(?:internet-?)?mailer[-_.]?(?:daemon|agent)?|mail[-_.]?daemon|post[-_]?master|mdaemon|mmdf|daemon|uucp|mail-?deliver(?:y|ies)?(?:[-_.]\w+)?|mail-?master|mail-?adm(?:in)?|bounces?(?:[-+_.=][^@]*)?|delivery(?:[-_.]\w+)?|non-?delivery|undeliverable|returned-?mail|lotus_?notes|microsoftexchange[0-9a-f]+|mailbot|auto-?mailer|symantec[\w-]*|mailgate|scanmail|imail|mercury|groupwise|pmdf)@/i;
+/** Local parts of what sends other mail, too: they count where the subject is that of a notice. */
+export const ROLE_ADDRESS =
+  /^(?:root|mail|mailserver|smtp|smtpd|smtp-?gateway|(?:system-?)?administrator|notes|domino|listserv|majordomo|[\w-]*no[-_.]?reply[\w-]*|do-?not-?reply|admin|support|info|maildrop|gateway|robot)@/i;
 export const DAEMON_NAME =
   /mail(?:er)?[ -]?(?:daemon|delivery)|delivery (?:sub-?)?system|delivery (?:status|failure|report)|mail (?:transport|transfer|router|administrat|system|service|server)|postmaster|system administrator|internet mail|mail administrator|non-?delivery|courier mail|mdaemon|メール(?:配信|配送|送信)|系统|系統|postfix|exim|sendmail|qmail|systemadministrator|maildienst|undeliver/iu;
 
@@ -13,6 +16,10 @@ export const BOUNCE_SUBJECT =
 /** Words in a mail that only a notice of a failure has. */
 export const BOUNCE_BODY =
   /(?:permanent|fatal)(?:ly)? (?:fatal )?(?:error|failure)|delivery (?:has |have )?(?:to (?:the )?following|failed|fail|of (?:the|your) (?:message|mail)|error|attempt|is impossible|not possible|was refused)|(?:could|can|did|was|were|has|have|is|are|been)(?: ?not|n't)(?: (?:yet|be|been|be able to be|able to))* (?:deliver|reach|sent|send|process|accept|complete|transmit|receiv)|(?:undeliver(?:ed|able)|undelivered|unable to (?:deliver|send|complete|relay|reach)|not delivered|failed to (?:deliver|reach|send)|mail delivery failed|returned to sender|returning (?:it|your)|returned (?:mail|message)|message (?:was |has been |is )?(?:rejected|refused|returned|bounced|undeliver)|your (?:message|mail|e-?mail).{0,60}(?:reject|return|refus|bounc|block)|(?:user|recipient|mailbox|address|account|host|domain).{0,30}(?:unknown|not found|does not exist|doesn't exist|unavailable|invalid|is full|disabled|not listed|no longer|is over|exceed)|(?:no such|unknown) (?:user|recipient|mailbox|address|host|account)|quota exceed|over quota|mailbox full|<<< 5\d\d|said: [45]\d\d|remote host said|server (?:said|responded|returned|replied)|error.{0,30}other server returned|following (?:recipient|address|destination)|did not receive|this message (?:was|is) (?:created|generated) automatically by|mail(?:er)?[- ]daemon|non-?delivery|rejected (?:by|your|the|for)|transcript of session|you are not a member)|nicht (?:zugestellt|ausgeliefert|übermittelt|erreicht)|konnte(?:n)? nicht|unzustellbar|unbekannt(?:er)? (?:empfänger|benutzer)|existiert nicht|n'a (?:pas )?pu|n'ont pas pu|non remis|n'existe pas|inconnu|no (?:se )?(?:ha )?(?:podido|pudo|existe)|non (?:è stato|esiste|può)|impossibile|não (?:foi|pôde|existe)|niet (?:worden|kunnen|bezorg)|не (?:может|удалось|существует|был|доставлен)|отклонен|送信(?:でき|エラー)|配信(?:でき|エラー|不能)|(?:届け|お届け|配達|配送|送達)(?:でき|る事|ることが)|存在しま|見つかりま|受信(?:できま|拒否)|宛先|あて先|无法|退信|失败|不存在|无此|拒收|拒絕|無法|不存在|없(?:는|습|음)|실패|반송|존재하지/iu;
+
+/** Subjects that say why; others repeat that of the returned mail, which may say anything. */
+export const REASON_SUBJECT =
+  /^(?:returned mail|delivery failure|failure notice|mail delivery failure|delivery error|mail failure|warning|undeliverable mail)\s*[:-]\s*(?=\S)/i;
 
 /** A mail that is late and still on its way. */
 export const DELAY_SUBJECT =
@@ -39,6 +46,6 @@ export const SECTION =
 
 /** Addresses on these lines are nobody's whom we wrote to. */
 export const OTHER_LINE =
-  /^[> \t]*(?:from|reply-to|sender|return-path|errors-to|message-id|in-reply-to|references|mail from|envelope-from|von|de|sent by|reporting-mta|contact|posted by|postmaster|arrival-date|x-[\w-]+|>>> mail from|x-originating|list-[\w-]+|cc-?postmaster)\b[^\n:]{0,20}[:<]/i;
+  /^[> \t]*(?:from|reply-to|sender|return-path|errors-to|message-id|in-reply-to|references|mail from|envelope-from|von|de|sent by|reporting-mta|contact|posted by|postmaster|arrival-date|x-[\w-]+|>>> mail from|x-originating|list-[\w-]+|cc-?postmaster)[ \t]*[:<]/i;
 export const OTHER_BEFORE =
   /(?:please |you (?:can|may|should) )?(?:contact|notify|forward(?: this)?(?: message| report| mail)? to|write to|report (?:this|it)? ?to|send (?:mail|a mail|e-?mail|an? \w+|this) .{0,30}to|assistance|help from|ask|questions?.{0,20}to|mail from|sent by|message from|mail was from|received from|(?:^|\s)from|sender|wenden sie sich an|envelope-?from|message-?id|id)[ \t:=<"'(]{0,6}$/i;

@@ -3,7 +3,7 @@ import { isAutoReply, isChallenge, isReceipt } from './auto-reply.ts';
 import { readFeedbackReport } from './complaint.ts';
 import { readDeliveryStatus } from './delivery-status.ts';
 import { headerOf, headersOf, type Mail } from './mail.ts';
-import { bounceEvidence, NOTICE_LENGTH_MAX, readNoticeText } from './notice.ts';
+import { isFromServer, isRefusal, NOTICE_LENGTH_MAX, readNoticeText, reasonIn } from './notice.ts';
 import { type Notice, readNotice, recipientsOf, reportedMail } from './original.ts';
 import { type FeedbackFormat, kindOf, type Report, type ReportedRecipient, recipientOf } from './report.ts';
 
@@ -26,9 +26,9 @@ function readRecipients(notice: Notice, as: FeedbackFormat | null): readonly Rep
   if (status.length > 0) return status;
   if (isReceipt(mail)) return fromSender(mail, 'auto-reply');
   if (isUnsubscribe(mail)) return fromSender(mail, 'unsubscribe');
-  if (isChallenge(mail) && bounceEvidence(notice) < 3) return fromSender(mail, 'auto-reply');
-  if (isAutoReply(mail) && bounceEvidence(notice) < 2) return fromSender(mail, 'auto-reply');
-  return readNoticeText(notice) ?? (isAutoReply(mail) ? fromSender(mail, 'auto-reply') : []);
+  if (isChallenge(mail) && !isRefusal(notice)) return fromSender(mail, 'auto-reply');
+  if (isAutoReply(mail) && !isFromServer(notice)) return fromSender(mail, 'auto-reply');
+  return readNoticeText(notice) ?? [];
 }
 
 const fromSender = (mail: Mail, kind: 'auto-reply' | 'unsubscribe'): ReportedRecipient[] => [
@@ -68,7 +68,10 @@ function completed(found: readonly ReportedRecipient[], notice: Notice): Reporte
   return kept.map((recipient) => ({
     ...recipient,
     address: recipient.address ?? (named.length === 1 ? (named[0] as string) : fallback),
-    contexts: kept.length === 1 ? [...recipient.contexts, notice.text.slice(0, NOTICE_LENGTH_MAX)] : recipient.contexts,
+    contexts:
+      kept.length === 1
+        ? [...recipient.contexts, notice.text.slice(0, NOTICE_LENGTH_MAX), ...reasonIn(notice)]
+        : recipient.contexts,
   }));
 }
 
