@@ -1,5 +1,13 @@
 import { BOUNCE_RULES, BOUNCE_RULES_VERSION } from '../bounce-rules.ts';
-import { type Blame, type BounceClass, type BounceRule, type BounceSeverity, classify } from '../classification.ts';
+import {
+  type Blame,
+  type BounceClass,
+  type BounceRule,
+  type BounceSeverity,
+  type Classification,
+  classify,
+  type Refusal,
+} from '../classification.ts';
 import type { FeedbackKind, ReportedRecipient } from './report.ts';
 
 /** What feedback is called: a refusal by what it means, anything else by what it is. */
@@ -103,25 +111,42 @@ const isVague = (ruleId: string): boolean =>
 const isOverruled = (later: Classification, first: Classification | undefined): boolean =>
   later.severity === 'hard' && first?.ruleId === 'policy-words';
 
-function judgeRefusal(reported: ReportedRecipient, { rules, version }: Rules): Judgement {
-  const { kind, address, smtpCode } = reported;
+/** A refusal, and what the rules make of it: whoever classifies the one gets the other. */
+export interface JudgedRefusal {
+  readonly refusal: Refusal;
+  readonly found: Classification;
+}
+
+/**
+ * The refusal that a bounce or a delay is judged by: the server's own words, or those around them where its own say little. It
+ * is what a signal carries, so that a replay comes to the same verdict.
+ */
+export function judgedRefusal(reported: ReportedRecipient, { rules, version }: Rules = TODAY): JudgedRefusal {
+  const { kind, smtpCode } = reported;
   const isFinal = kind === 'bounce';
   const usable = smtpCode !== null && smtpCode >= 400 ? smtpCode : null;
   const enhancedCode = reported.enhancedCode ?? (usable === null ? (isFinal ? SOME_FAILURE : SOME_DELAY) : null);
-  const flat = (text: string): string => text.replace(/\s+/g, ' ').trim();
-  const by = (text: string) => classify({ smtpCode: usable, enhancedCode, text, stage: null }, rules, version);
-  const judged = [reported.text, ...reported.contexts.filter((text) => text.trim() !== '')]
-    .map((text) => by(flat(text)))
+  const by = (refusal: Refusal): JudgedRefusal => ({ refusal, found: classify(refusal, rules, version) });
+  const texts = [reported.text, ...reported.contexts.filter((text) => text.trim() !== '')];
+  const judged = texts
+    .map((text) => by({ smtpCode: usable, enhancedCode, text: text.replace(/\s+/g, ' ').trim(), stage: null }))
     // What is still tried has not been tried for too long.
-    .filter((found) => isFinal || found.class !== 'retries-exhausted');
-  const found =
-    judged.find((one, index) => !isVague(one.ruleId) && !(index > 0 && isOverruled(one, judged[0]))) ??
-    judged.find(({ ruleId }) => !isDefault(ruleId)) ??
+    .filter(({ found }) => isFinal || found.class !== 'retries-exhausted');
+  const first = judged[0]?.found;
+  return (
+    judged.find(({ found }, index) => !isVague(found.ruleId) && !(index > 0 && isOverruled(found, first))) ??
+    judged.find(({ found }) => !isDefault(found.ruleId)) ??
     judged[0] ??
-    classify({ smtpCode: usable, enhancedCode: SOME_DELAY, text: '', stage: null }, rules, version);
+    by({ smtpCode: usable, enhancedCode: SOME_DELAY, text: '', stage: null })
+  );
+}
+
+function judgeRefusal(reported: ReportedRecipient, rules: Rules): Judgement {
+  const { found } = judgedRefusal(reported, rules);
+  const isFinal = reported.kind === 'bounce';
   return {
-    address,
-    kind,
+    address: reported.address,
+    kind: reported.kind,
     status: reported.enhancedCode,
     class: found.class,
     // What is still under way has proven nothing.

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import { BOUNCE_RULES, BOUNCE_RULES_VERSION } from '../../../src/domain/bounce-rules.ts';
 import { type BounceRule, classify, type Refusal } from '../../../src/domain/classification.ts';
+import { ALL_KIND_RULES } from '../../../src/domain/feedback/judge.ts';
 import { readRefusal } from '../../../src/domain/refusal.ts';
 import { checkRules } from '../../../src/domain/rule-check.ts';
 
@@ -132,8 +133,10 @@ describe('the rules as data', () => {
   });
 
   it('change only together with their version', () => {
-    const text = JSON.stringify(BOUNCE_RULES, (_, value) => (value instanceof RegExp ? String(value) : value));
+    const text = JSON.stringify([BOUNCE_RULES, ALL_KIND_RULES], (_, value) =>
+      value instanceof RegExp ? String(value) : value,
+    );
     const digest = createHash('sha256').update(text).digest('hex').slice(0, 16);
-    expect(`${BOUNCE_RULES_VERSION}:${digest}`).toMatchInlineSnapshot(`"2:97526ab0880c3b1d"`);
+    expect(`${BOUNCE_RULES_VERSION}:${digest}`).toMatchInlineSnapshot(`"2:30c50117f061fcc7"`);
   });
 });
