@@ -112,5 +112,6 @@ export async function weather(pipeline: Pipeline, { prefix, seed, jobs, blows }:
   }
   await streaming;
   const crashes = blows.filter((blow) => CRASHES.has(blow)).length;
-  return pipeline.judged(prefix, { duplicatesMax: crashes * IN_FLIGHT_MAX }, WAIT_MS_MAX);
+  // Awaited here: the crew stays until everything has ended.
+  return await pipeline.judged(prefix, { duplicatesMax: crashes * IN_FLIGHT_MAX }, WAIT_MS_MAX);
 }
