@@ -1,13 +1,5 @@
 /** What applications use: publishing jobs and consuming what became of them. */
-export type {
-  AttachmentInput,
-  BytesInput,
-  EmailJobInput,
-  PairsInput,
-  PayloadInput,
-  PublishProblem,
-  TimeInput,
-} from '../producers/publisher/accept.ts';
+export type { PublishProblem } from '../producers/publisher/accept.ts';
 export { type CreatePublisherOptions, createPublisher } from '../producers/publisher/create.ts';
 export type { JobPublisher, Published, PublisherBounds } from '../producers/publisher/publisher.ts';
 export type {
@@ -22,6 +14,14 @@ export type {
   ResultKind,
 } from './contracts/generated.ts';
 export { type ErrorCode, isPostlaneError, PostlaneError } from './domain/error.ts';
+export type {
+  AttachmentInput,
+  BytesInput,
+  EmailJobInput,
+  PairsInput,
+  PayloadInput,
+  TimeInput,
+} from './domain/job-input.ts';
 export type { EmailType } from './domain/policy.ts';
 export {
   type ConsumeResultsOptions,

@@ -1,15 +1,14 @@
-import { randomFillSync } from 'node:crypto';
 import { topics } from '../../src/contracts/topic.ts';
 import { PostlaneError } from '../../src/domain/error.ts';
 import { JOB_RULES_DEFAULT, type JobRules } from '../../src/domain/job.ts';
 import { EMAIL_TYPES } from '../../src/domain/policy.ts';
 import { systemClock } from '../../src/host/clock.ts';
+import { newIds } from '../../src/host/new-ids.ts';
 import { createKafka, type KafkaClient, type KafkaOptions } from '../../src/kafka/client.ts';
 import { withDeadline } from '../../src/kafka/deadline.ts';
 import { Publisher } from '../../src/kafka/publisher.ts';
 import { openRegistryCodec } from '../../src/registry/codec.ts';
 import { JOB_BYTES_MAX_DEFAULT } from '../../src/registry/limits.ts';
-import { ID_RANDOM_BYTES, uuidV7 } from './accept.ts';
 import { JobPublisher, PUBLISHER_BOUNDS_DEFAULT, type PublisherBounds } from './publisher.ts';
 
 export interface CreatePublisherOptions extends Partial<PublisherBounds> {
@@ -33,7 +32,6 @@ const CLIENT_ID = 'postlane-publisher';
 const CHECK_MS_MAX = 30_000;
 /** One try of the appender, which is thrown away and made anew when it fails; the job's own deadline decides how many. */
 const APPEND_MS_MAX = 30_000;
-const RANDOM_POOL_BYTES = 1_000 * ID_RANDOM_BYTES;
 
 const ingestTopics = EMAIL_TYPES.map((type) => topics.ingest(type));
 
@@ -59,20 +57,6 @@ export async function createPublisher(options: CreatePublisherOptions): Promise<
     rules: { ...JOB_RULES_DEFAULT, ...options.rules },
     onRetry: (error) => log?.('warn', 'jobs could not be appended yet', { error }),
   });
-}
-
-/** Asking the system for ten random bytes costs as much as for ten thousand, so they are drawn ahead. */
-function newIds(): () => string {
-  const random = new Uint8Array(RANDOM_POOL_BYTES);
-  let at = random.length;
-  return () => {
-    if (at === random.length) {
-      randomFillSync(random);
-      at = 0;
-    }
-    at += ID_RANDOM_BYTES;
-    return uuidV7(Date.now(), random.subarray(at - ID_RANDOM_BYTES, at));
-  };
 }
 
 /** A topic that is missing would otherwise be waited for until the first job's deadline. */

@@ -1,11 +1,12 @@
 import { assert, isPostlaneError, PostlaneError } from '../../src/domain/error.ts';
 import type { JobRules } from '../../src/domain/job.ts';
+import type { EmailJobInput } from '../../src/domain/job-input.ts';
 import { SECOND_MS } from '../../src/domain/time.ts';
 import { isRefused } from '../../src/kafka/errors.ts';
 import type { Codec } from '../../src/runtime/codec.ts';
 import { encodeOutputs } from '../../src/runtime/encode.ts';
 import type { Clock, Landed, LogRecord } from '../../src/runtime/ports.ts';
-import { type Accepted, acceptJob, type EmailJobInput, type PublishProblem } from './accept.ts';
+import { type Accepted, acceptJob, type PublishProblem } from './accept.ts';
 import { type Pending, PendingQueue } from './pending-queue.ts';
 
 /** Where a published job lies. */

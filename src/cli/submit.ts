@@ -1,6 +1,6 @@
-import type { EmailJobInput } from '../../producers/publisher/accept.ts';
 import type { JobPublisher } from '../../producers/publisher/publisher.ts';
 import { isPostlaneError } from '../domain/error.ts';
+import type { EmailJobInput } from '../domain/job-input.ts';
 import { type NdjsonLine, readNdjson } from './ndjson.ts';
 
 /** A line that did not become a job in the log. */

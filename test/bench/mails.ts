@@ -1,4 +1,4 @@
-import type { EmailJobInput } from '../../producers/publisher/accept.ts';
+import type { EmailJobInput } from '../../src/domain/job-input.ts';
 import type { EmailType } from '../../src/domain/policy.ts';
 
 /** What every arm sends: the same mail for the same index, and another one for every other index. */

@@ -1,6 +1,6 @@
-import type { EmailJobInput } from '../../../producers/publisher/accept.ts';
 import { type BadLine, type SubmitOptions, submitJobs } from '../../../src/cli/submit.ts';
 import { PostlaneError } from '../../../src/domain/error.ts';
+import type { EmailJobInput } from '../../../src/domain/job-input.ts';
 
 type Outcome = 'taken' | 'refused' | 'unavailable';
 

@@ -1,8 +1,10 @@
 import fc from 'fast-check';
-import { acceptJob, type EmailJobInput, uuidV7 } from '../../../producers/publisher/accept.ts';
+import { acceptJob } from '../../../producers/publisher/accept.ts';
 import { topics } from '../../../src/contracts/topic.ts';
 import { JOB_RULES_DEFAULT } from '../../../src/domain/job.ts';
+import type { EmailJobInput } from '../../../src/domain/job-input.ts';
 import { DAY_MS } from '../../../src/domain/time.ts';
+import { uuidV7 } from '../../../src/domain/uuid.ts';
 import { MemoryCodec } from '../../../src/testing/memory-codec.ts';
 
 const NOW = 1_700_000_000_000;

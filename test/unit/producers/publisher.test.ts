@@ -1,5 +1,4 @@
 import fc from 'fast-check';
-import type { EmailJobInput } from '../../../producers/publisher/accept.ts';
 import {
   type Appender,
   JobPublisher,
@@ -9,6 +8,7 @@ import {
 import { topics } from '../../../src/contracts/topic.ts';
 import { PostlaneError } from '../../../src/domain/error.ts';
 import { JOB_RULES_DEFAULT } from '../../../src/domain/job.ts';
+import type { EmailJobInput } from '../../../src/domain/job-input.ts';
 import type { Landed, LogRecord } from '../../../src/runtime/ports.ts';
 import { MemoryCodec } from '../../../src/testing/memory-codec.ts';
 import { settled, VirtualClock } from '../../../src/testing/virtual-clock.ts';
