@@ -17,6 +17,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Register>>> = {
   run: async () => (await import('./commands/run.ts')).register,
   submit: async () => (await import('./commands/submit.ts')).register,
   results: async () => (await import('./commands/results.ts')).register,
+  keys: async () => (await import('./commands/keys.ts')).register,
   suppressions: async () => (await import('./commands/suppressions.ts')).register,
   feedback: async () => (await import('./commands/feedback.ts')).register,
   rules: async () => (await import('./commands/rules.ts')).register,

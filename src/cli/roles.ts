@@ -43,6 +43,10 @@ export const roles: Readonly<Record<string, RoleDefinition>> = {
     summary: 'the ladder of scheduled and deferred mail',
     start: async ({ host }) => (await import('../../processors/delay/main.ts')).startDelay(host),
   },
+  api: {
+    summary: 'the HTTP API: takes mails in, and says what became of them',
+    start: async ({ host }) => (await import('../../producers/http/main.ts')).startApi(host),
+  },
   reputation: {
     summary: 'signals → suppressions',
     start: async ({ host }) => (await import('../../processors/reputation/main.ts')).startReputation(host),

@@ -16,6 +16,7 @@ export interface LocalProcess {
 
 export interface LocalTopology {
   readonly processes: readonly LocalProcess[];
+  readonly api: string;
   readonly simulatorSmtp: string;
   readonly simulatorJournal: string;
 }
@@ -27,10 +28,11 @@ const RUN = [
   { name: 'router', roles: ['router'] },
   { name: 'worker', roles: ['worker'] },
   { name: 'background', roles: ['delay', 'reputation'] },
+  { name: 'api', roles: ['api'] },
 ] as const;
 
 /** Names under which `localTopology` asks for ports. */
-export const PORT_NAMES = ['simulator-smtp', 'simulator', ...RUN.map(({ name }) => name)] as const;
+export const PORT_NAMES = ['simulator-smtp', 'simulator', 'http-api', ...RUN.map(({ name }) => name)] as const;
 type PortName = (typeof PORT_NAMES)[number];
 
 /** What `postlane up` runs on one machine, all started at once. */
@@ -38,6 +40,7 @@ export function localTopology(port: (name: PortName) => number): LocalTopology {
   const smtp = port('simulator-smtp');
   const url = (name: PortName) => `http://${HOST}:${port(name)}`;
   const relay = { POSTLANE_RELAY_HOST: HOST, POSTLANE_RELAY_PORT: String(smtp) };
+  const api = { POSTLANE_API_HOST: HOST, POSTLANE_API_PORT: String(port('http-api')) };
   const simulator: LocalProcess = {
     name: 'simulator',
     roles: ['simulator'],
@@ -50,12 +53,13 @@ export function localTopology(port: (name: PortName) => number): LocalTopology {
     name,
     roles,
     args: ['run', ...roles],
-    environment: { ...relay, POSTLANE_HTTP_HOST: HOST, POSTLANE_HTTP_PORT: String(port(name)) },
+    environment: { ...relay, ...api, POSTLANE_HTTP_HOST: HOST, POSTLANE_HTTP_PORT: String(port(name)) },
     readyUrl: `${url(name)}/readyz`,
     metricsUrl: `${url(name)}/metrics`,
   }));
   return {
     processes: [simulator, ...running],
+    api: url('http-api'),
     simulatorSmtp: `${HOST}:${smtp}`,
     simulatorJournal: url('simulator'),
   };

@@ -155,7 +155,7 @@ function statusOf(
     brokers: infra.brokers,
     schemaRegistry: infra.schemaRegistryUrl,
     redis: infra.redisUrl,
-    api: null,
+    api: topology.api,
     metrics: topology.processes.flatMap(({ metricsUrl }) => metricsUrl ?? []),
     console: null,
     simulatorSmtp: topology.simulatorSmtp,

@@ -36,6 +36,7 @@ export function build(read: Read): Config {
     registry: { url: read.schema_registry.url.replace(/\/+$/, '') },
     redis: redisOf(read),
     http: read.http,
+    api: apiOf(read),
     stateDir: read.state_dir,
     logs: { level: read.logs.level, addressKey: read.logs.address_key },
     job: { bytesMax: read.job.max_size },
@@ -71,6 +72,18 @@ export function build(read: Read): Config {
     verp: { key: read.verp.key },
     reputation: reputationOf(read),
     dns: read.dns,
+  };
+}
+
+function apiOf({ api }: Read): Config['api'] {
+  return {
+    host: api.host,
+    port: api.port,
+    bodyBytesMax: api.max_body,
+    requestsMax: api.max_requests,
+    queueBytesMax: api.max_queue,
+    acceptMsMax: api.accept_timeout,
+    retentionMs: api.retention,
   };
 }
 

@@ -15,6 +15,8 @@ export const OVERRIDES: readonly Override[] = [
   { variable: 'POSTLANE_KAFKA_SESSION_TIMEOUT', path: ['kafka', 'session_timeout'] },
   { variable: 'POSTLANE_HTTP_HOST', path: ['http', 'host'] },
   { variable: 'POSTLANE_HTTP_PORT', path: ['http', 'port'] },
+  { variable: 'POSTLANE_API_HOST', path: ['api', 'host'] },
+  { variable: 'POSTLANE_API_PORT', path: ['api', 'port'] },
   { variable: 'POSTLANE_STATE_DIR', path: ['state_dir'] },
   { variable: 'POSTLANE_LOG_LEVEL', path: ['logs', 'level'] },
   { variable: 'POSTLANE_RELAY_HOST', path: ['relay', 'host'] },

@@ -11,6 +11,7 @@ export interface Config {
   /** `null`: no Redis; every worker keeps to its share of the limits. */
   readonly redis: RedisConfig | null;
   readonly http: { readonly host: string; readonly port: number };
+  readonly api: ApiConfig;
   /** Directory of local stores, keys that were made at first start, and what `up` started. */
   readonly stateDir: string;
   readonly logs: LogConfig;
@@ -48,6 +49,23 @@ export interface RedisConfig {
   readonly url: string;
   readonly keyPrefix: string;
   readonly commandTimeoutMs: number;
+}
+
+/** The HTTP API. */
+export interface ApiConfig {
+  readonly host: string;
+  /** 0: any free one. */
+  readonly port: number;
+  /** Of the body of one request. */
+  readonly bodyBytesMax: number;
+  /** Requests that are under way at once. */
+  readonly requestsMax: number;
+  /** Bodies, and records on their way to the log, of all requests together. */
+  readonly queueBytesMax: number;
+  /** A mail that the log has not taken by then is answered with 503. */
+  readonly acceptMsMax: number;
+  /** How long what became of a mail can be asked for. */
+  readonly retentionMs: number;
 }
 
 export interface LogConfig {

@@ -15,6 +15,8 @@ const REQUIRED: Readonly<Record<string, readonly string[]>> = {
   DeliveryResult: ['jobId', 'recipient', 'kind', 'at'],
   RouterSeen: ['at', 'hashes'],
   Cancellation: ['jobId', 'at'],
+  ApiKey: ['keyId', 'at'],
+  ApiKeySecret: ['hash'],
   ReputationSignal: ['eventId', 'subject', 'kind', 'at'],
   Suppression: ['subject', 'since'],
   Evidence: ['eventId', 'at'],

@@ -1,5 +1,38 @@
 // Generated from schemas/*.avsc by `npm run contracts`. Do not edit.
 
+/** One secret under which a key is valid. Two during a rotation. */
+export interface ApiKeySecret {
+  /** SHA-256 of the secret's 32 random bytes as they are written in the key. */
+  hash: Buffer;
+  /** When it stops being valid. Milliseconds since the Unix epoch, UTC. Null: never. */
+  until: number | null;
+}
+
+/**
+ * A key to the HTTP API: whom it stands for and what it may do. A row of email.api-keys, keyed by key id. Secrets
+ * are kept as hashes only.
+ */
+export interface ApiKey {
+  /** The part of the key that may be shown: names it in lists, logs and evidence. */
+  keyId: string;
+  /** Tenant that whoever holds the key acts for. No request can name another. */
+  tenant: string;
+  /** What the operator calls it. */
+  name: string;
+  /** What it may do, such as emails:send. A scope that a reader does not know grants nothing there. */
+  scopes: string[];
+  /** The secrets, newest first. */
+  secrets: ApiKeySecret[];
+  /** Requests that it may make in any one second. Null: no limit. */
+  requestsPerSecond: number | null;
+  /** Mails that it may hand in within 24 hours. Null: no limit. */
+  mailsPerDay: number | null;
+  /** True: valid no longer, whatever its secrets say. */
+  revoked: boolean;
+  /** When it was made. Milliseconds since the Unix epoch, UTC. */
+  at: number;
+}
+
 /**
  * A wish that a job be not sent. The value of email.cancellations, keyed by job id. It is looked up before a mail
  * is declared; one that is on its way already is not called back.
@@ -386,6 +419,7 @@ export interface Suppression {
 
 /** Name of a record schema in schemas/. */
 export type SchemaName =
+  | 'ApiKey'
   | 'Cancellation'
   | 'DeadLetter'
   | 'DeliveryResult'
@@ -398,6 +432,8 @@ export type SchemaName =
 
 /** The schemas as they are registered: the JSON text of each file in schemas/, without its white space. */
 export const schemas: Readonly<Record<SchemaName, string>> = {
+  ApiKey:
+    "{\"type\":\"record\",\"name\":\"ApiKey\",\"namespace\":\"postlane\",\"doc\":\"A key to the HTTP API: whom it stands for and what it may do. A row of email.api-keys, keyed by key id. Secrets are kept as hashes only.\",\"fields\":[{\"name\":\"keyId\",\"type\":\"string\",\"doc\":\"The part of the key that may be shown: names it in lists, logs and evidence.\"},{\"name\":\"tenant\",\"type\":\"string\",\"default\":\"default\",\"doc\":\"Tenant that whoever holds the key acts for. No request can name another.\"},{\"name\":\"name\",\"type\":\"string\",\"default\":\"\",\"doc\":\"What the operator calls it.\"},{\"name\":\"scopes\",\"type\":{\"type\":\"array\",\"items\":\"string\"},\"default\":[],\"doc\":\"What it may do, such as emails:send. A scope that a reader does not know grants nothing there.\"},{\"name\":\"secrets\",\"type\":{\"type\":\"array\",\"items\":{\"type\":\"record\",\"name\":\"ApiKeySecret\",\"doc\":\"One secret under which a key is valid. Two during a rotation.\",\"fields\":[{\"name\":\"hash\",\"type\":\"bytes\",\"doc\":\"SHA-256 of the secret's 32 random bytes as they are written in the key.\"},{\"name\":\"until\",\"type\":[\"null\",{\"type\":\"long\",\"logicalType\":\"timestamp-millis\"}],\"default\":null,\"doc\":\"When it stops being valid. Milliseconds since the Unix epoch, UTC. Null: never.\"}]}},\"default\":[],\"doc\":\"The secrets, newest first.\"},{\"name\":\"requestsPerSecond\",\"type\":[\"null\",\"int\"],\"default\":null,\"doc\":\"Requests that it may make in any one second. Null: no limit.\"},{\"name\":\"mailsPerDay\",\"type\":[\"null\",\"int\"],\"default\":null,\"doc\":\"Mails that it may hand in within 24 hours. Null: no limit.\"},{\"name\":\"revoked\",\"type\":\"boolean\",\"default\":false,\"doc\":\"True: valid no longer, whatever its secrets say.\"},{\"name\":\"at\",\"type\":{\"type\":\"long\",\"logicalType\":\"timestamp-millis\"},\"doc\":\"When it was made. Milliseconds since the Unix epoch, UTC.\"}]}",
   Cancellation:
     "{\"type\":\"record\",\"name\":\"Cancellation\",\"namespace\":\"postlane\",\"doc\":\"A wish that a job be not sent. The value of email.cancellations, keyed by job id. It is looked up before a mail is declared; one that is on its way already is not called back.\",\"fields\":[{\"name\":\"jobId\",\"type\":\"string\",\"doc\":\"The job's id.\"},{\"name\":\"tenant\",\"type\":\"string\",\"default\":\"default\",\"doc\":\"The job's tenant; a cancellation of another tenant does not count.\"},{\"name\":\"who\",\"type\":\"string\",\"default\":\"\",\"doc\":\"Who asked for it; the results name it.\"},{\"name\":\"why\",\"type\":\"string\",\"default\":\"\",\"doc\":\"Why; the results name it.\"},{\"name\":\"at\",\"type\":{\"type\":\"long\",\"logicalType\":\"timestamp-millis\"},\"doc\":\"When it was asked for. Milliseconds since the Unix epoch, UTC.\"}]}",
   DeadLetter:

@@ -1,6 +1,7 @@
 import type { DelayTier } from '../domain/ladder.ts';
 import type { EmailType, Lane } from '../domain/policy.ts';
 import type {
+  ApiKey,
   Cancellation,
   DeadLetter,
   DeliveryResult,
@@ -32,6 +33,7 @@ export const topics = {
   send: (lane: Lane) => topic<EmailJob>(`email.send.${lane.queue}.${lane.provider}`, 'EmailJob'),
   delay: (tier: DelayTier) => topic<EmailJob>(`email.delay.${tier}`, 'EmailJob'),
   results: (type: EmailType) => topic<DeliveryResult>(`email.results.${type}`, 'DeliveryResult'),
+  apiKeys: topic<ApiKey>('email.api-keys', 'ApiKey'),
   cancellations: topic<Cancellation>('email.cancellations', 'Cancellation'),
   reputation: topic<ReputationSignal>('email.reputation', 'ReputationSignal'),
   suppressions: topic<Suppression>('email.suppressions', 'Suppression'),

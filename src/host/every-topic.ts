@@ -11,6 +11,7 @@ export const everyTopic = (): readonly Topic<unknown>[] => [
   ]),
   ...QUEUES.flatMap((queue) => PROVIDERS.map((provider) => topics.send({ queue, provider }))),
   ...DELAY_TIERS.map((tier) => topics.delay(tier)),
+  topics.apiKeys,
   topics.cancellations,
   topics.reputation,
   topics.suppressions,

@@ -171,6 +171,30 @@ const LIMITS = [
   ),
 ];
 
+const HTTP = [
+  counter(
+    'postlane_http_requests_total',
+    ['operation', 'status'],
+    'Requests to the HTTP API by what was asked and how it was answered. Worry about any 500, and when 503 keeps growing.',
+  ),
+  histogram(
+    'postlane_http_duration_ms',
+    ['operation'],
+    DURATION_BUCKETS_MS,
+    'From the request to the end of its answer. Worry when the 99th percentile of sendEmail passes 100: the broker is slow.',
+  ),
+  counter(
+    'postlane_http_mails_total',
+    ['what'],
+    'Mails handed in over HTTP: accepted, refused, or repeated under an idempotency key. Worry when refused grows against accepted.',
+  ),
+  counter(
+    'postlane_http_unavailable_total',
+    [],
+    'Requests that the log did not take in time; each was answered with 503. Worry about any that are not explained by a broker restart.',
+  ),
+];
+
 const PROCESS = [
   gauge(
     'postlane_event_loop_delay_ms',
@@ -179,4 +203,4 @@ const PROCESS = [
   ),
 ];
 
-export const METRICS: readonly MetricDeclaration[] = [...PIPELINE, ...WORKER, ...LIMITS, ...PROCESS];
+export const METRICS: readonly MetricDeclaration[] = [...PIPELINE, ...WORKER, ...LIMITS, ...HTTP, ...PROCESS];

@@ -1,0 +1,87 @@
+import type { Readable } from 'node:stream';
+import { type Problem, type ProblemName, problem } from './problem.ts';
+
+/** JSON Schema 2020-12, as OpenAPI 3.1 takes it. */
+export type JsonSchema = Readonly<Record<string, unknown>>;
+
+export interface HttpRequest<C> {
+  /** Whom the request is made for; null on routes that are open to all. */
+  readonly caller: C;
+  readonly params: Readonly<Record<string, string>>;
+  readonly query: Readonly<Record<string, unknown>>;
+  /** Checked against the route's schema, or a stream where the route takes one. */
+  readonly body: unknown;
+  readonly header: (name: string) => string | undefined;
+  /** Aborted when the caller has gone or the answer is overdue. */
+  readonly signal: AbortSignal;
+}
+
+export interface HttpReply {
+  readonly status: number;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** A value that becomes JSON, or a stream of bytes. Undefined: no content. */
+  readonly body?: unknown;
+  /** Default: application/json, or application/problem+json. */
+  readonly contentType?: string;
+}
+
+/** What a route answers, per status, for the documentation. */
+export interface RouteResponse {
+  readonly description: string;
+  readonly schema?: JsonSchema;
+  readonly contentType?: string;
+  readonly headers?: Readonly<Record<string, JsonSchema>>;
+}
+
+export interface Route<C> {
+  readonly method: 'GET' | 'POST' | 'DELETE' | 'PUT';
+  /** As OpenAPI writes it, for example `/v1/emails/{id}`. */
+  readonly path: string;
+  readonly operationId: string;
+  readonly summary: string;
+  readonly description: string;
+  readonly tag: string;
+  /** What the caller's key must allow; null: anybody may ask. */
+  readonly scope: string | null;
+  readonly params?: JsonSchema;
+  readonly query?: JsonSchema;
+  readonly headers?: JsonSchema;
+  readonly body?: RouteBody;
+  readonly responses: Readonly<Record<number, RouteResponse>>;
+  /** Problems that it may answer besides those that every route may. */
+  readonly problems: readonly ProblemName[];
+  handle(request: HttpRequest<C>): Promise<HttpReply>;
+}
+
+export interface RouteBody {
+  readonly contentType: 'application/json' | 'text/csv';
+  /** Of JSON: checked before the handler sees it. A stream is the handler's to check. */
+  readonly schema: JsonSchema;
+  /** What is shown as its schema where that says more than what is checked, for example of items checked one by one. */
+  readonly shown?: JsonSchema;
+  readonly bytesMax: number;
+}
+
+/** A stream of a request's body, for routes that take one. */
+export type BodyStream = Readable;
+
+export const reply = (status: number, body?: unknown, headers: HttpReply['headers'] = {}): HttpReply => ({
+  status,
+  headers,
+  body,
+});
+
+/** An answer that is a problem document. `retryAfterMs` becomes Retry-After, in whole seconds. */
+export function problemReply(
+  name: ProblemName,
+  more: Readonly<Record<string, unknown>> = {},
+  options: { readonly retryAfterMs?: number; readonly headers?: HttpReply['headers'] } = {},
+): HttpReply {
+  const document: Problem = problem(name, more);
+  const { retryAfterMs } = options;
+  const headers = {
+    ...options.headers,
+    ...(retryAfterMs === undefined ? {} : { 'retry-after': String(Math.max(1, Math.ceil(retryAfterMs / 1_000))) }),
+  };
+  return { status: document.status, headers, body: document, contentType: 'application/problem+json' };
+}
