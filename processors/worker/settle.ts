@@ -134,7 +134,11 @@ function afterDot(unit: Unit, attempt: Attempt, policy: QueuePolicy, now: Millis
   const known = { ...facts(unit, attempt), class: 'uncertain', reason, uncertain: true };
   const change = { attempts: number, uncertainCount: 1, lastSource: unit.source?.name ?? null };
   return [
-    emit(topics.results(job.type), job.id, attempted(job.content, number, now, known)),
+    emit(
+      topics.results(job.type),
+      job.id,
+      attempted(job.content, number, now, { ...known, until: now + AFTER_DOT_WAIT_MS }),
+    ),
     postponed(unit, now + AFTER_DOT_WAIT_MS, change, now),
   ];
 }
@@ -172,9 +176,10 @@ function deferred(
     ];
   }
   const change = { attempts, lastSource: unit.source?.name ?? null };
+  const until = now + (waitMs ?? MINUTE_MS);
   return [
-    emit(results, job.id, attempted(job.content, envelope.attempts + 1, now, known)),
+    emit(results, job.id, attempted(job.content, envelope.attempts + 1, now, { ...known, until })),
     ...signals(unit, attempt, found, 'deferred', now),
-    postponed(unit, now + (waitMs ?? MINUTE_MS), change, now),
+    postponed(unit, until, change, now),
   ];
 }

@@ -1,27 +1,36 @@
 import { createHash } from 'node:crypto';
-import { topics } from '../../src/contracts/topic.ts';
 import type { Host } from '../../src/host/host.ts';
+import { claimInstanceDirectory } from '../../src/host/instance-directory.ts';
 import { jobRulesOf } from '../../src/host/job-rules.ts';
-import { MemoryTable } from '../../src/host/memory-table.ts';
 import { newIds } from '../../src/host/new-ids.ts';
-import { STALENESS_MS_MAX } from '../../src/host/views.ts';
 import { HttpServer } from '../../src/http/server.ts';
 import { Validation } from '../../src/http/validation.ts';
 import { Publisher } from '../../src/kafka/publisher.ts';
-import { ViewFollower } from '../../src/kafka/view-follower.ts';
 import { openRequestStores } from '../../src/limits/request-stores.ts';
 import type { Stoppable } from '../../src/runtime/ports.ts';
+import type { Trails } from '../../src/runtime/trails-port.ts';
 import { callers } from './callers.ts';
 import { emailRoutes } from './emails.ts';
 import { ACCEPTED, BATCH_ANSWER, EMAIL, VERDICT } from './schemas.ts';
+import { CANCELLED, TRAIL, TRAIL_PAGE } from './trail-schemas.ts';
+import { trailRoutes } from './trails.ts';
+import { openApiViews } from './views.ts';
 
 /** Bytes of the hashes that ids are made of. */
 const HASH_BYTES = 16;
-const SHARED = [EMAIL, ACCEPTED, VERDICT, BATCH_ANSWER];
+const SHARED = [EMAIL, ACCEPTED, VERDICT, BATCH_ANSWER, TRAIL, TRAIL_PAGE, CANCELLED];
 /** What an answer may take beside the append itself. */
 const ANSWER_MORE_MS = 500;
 /** The room of a record beside the job in it. */
 const RECORD_MORE_BYTES = 64 * 1_024;
+
+const DOCUMENT = {
+  title: 'Postlane',
+  description:
+    'Hand in mails, and ask what became of them. Errors are problem documents (RFC 9457) with a stable type.',
+  version: '1',
+  shared: SHARED,
+};
 
 /** The HTTP API as it runs in a process. */
 export interface RunningApi extends Stoppable {
@@ -29,20 +38,48 @@ export interface RunningApi extends Stoppable {
   readonly url: string;
 }
 
+/** Opens what became of every mail, in a directory of this process's own. */
+export type OpenTrails = (host: Host, directory: string) => Promise<Trails & Stoppable>;
+
 /** Starts the HTTP API in this process. */
-export async function startApi(host: Host): Promise<RunningApi> {
+export async function startApi(host: Host, openTrails: OpenTrails): Promise<RunningApi> {
+  const started: Stoppable[] = [];
+  const stop = async (): Promise<void> => {
+    for (const part of started.splice(0).reverse()) await part.stop();
+  };
+  const opened = async <T extends Stoppable>(part: T | Promise<T>): Promise<T> => {
+    const running = await part;
+    started.push(running);
+    return running;
+  };
+  try {
+    const server = await open(host, openTrails, opened);
+    host.telemetry.log('info', 'the HTTP API is served', { api: server.url });
+    return { url: server.url, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+async function open(
+  host: Host,
+  openTrails: OpenTrails,
+  opened: <T extends Stoppable>(part: T | Promise<T>) => Promise<T>,
+): Promise<{ readonly url: string }> {
   const { config, clock, telemetry, codec, kafka } = host;
   const { api } = config;
-  const stores = await openRequestStores({ redis: config.redis, clock, telemetry });
-  const keys = new MemoryTable(topics.apiKeys, codec, telemetry);
-  const following = new ViewFollower({ kafka, topic: topics.apiKeys.name, store: keys, clock, telemetry });
-  await following.start();
+  const directory = await claimInstanceDirectory(config.stateDir, 'api');
+  await opened({ stop: () => directory.release() });
+  const stores = await opened(openRequestStores({ redis: config.redis, clock, telemetry }));
+  const [views, trails] = await Promise.all([opened(openApiViews(host)), opened(openTrails(host, directory.path))]);
   const appender = new Publisher({
     kafka,
     recordBytesMax: config.job.bytesMax + RECORD_MORE_BYTES,
     queuedBytesMax: api.queueBytesMax,
     deliveryTimeoutMs: api.acceptMsMax,
   });
+  await opened({ stop: () => appender.close() });
   const intake = {
     appender,
     codec,
@@ -59,34 +96,19 @@ export async function startApi(host: Host): Promise<RunningApi> {
   const server = await HttpServer.start({
     host: api.host,
     port: api.port,
-    routes: emailRoutes(intake, { jobBytesMax: config.job.bytesMax, batchBytesMax: api.bodyBytesMax }),
-    document: {
-      title: 'Postlane',
-      description: 'Hand in mails, and ask what became of them.',
-      version: '1',
-      shared: SHARED,
-    },
-    authorize: callers({
-      keyOf: (keyId) => keys.get(keyId),
-      current: () => following.stalenessMs() <= STALENESS_MS_MAX,
-      limits: stores.limits,
-      clock,
-    }),
+    routes: [
+      ...emailRoutes(intake, { jobBytesMax: config.job.bytesMax, batchBytesMax: api.bodyBytesMax }),
+      ...trailRoutes({ trails, cancellationOf: views.cancellationOf, appender, codec, clock }),
+    ],
+    document: DOCUMENT,
+    authorize: callers({ keyOf: views.keyOf, current: views.current, limits: stores.limits, clock }),
     admission: { requestsMax: api.requestsMax, bytesMax: api.queueBytesMax },
     answerMsMax: api.acceptMsMax + ANSWER_MORE_MS,
     clock,
     telemetry,
   });
-  telemetry.log('info', 'the HTTP API is served', { api: server.url });
-  return {
-    url: server.url,
-    async stop() {
-      await server.stop({ withinMs: config.worker.drainMs });
-      await appender.close();
-      await following.stop();
-      await stores.stop();
-    },
-  };
+  await opened({ stop: () => server.stop({ withinMs: config.worker.drainMs }) });
+  return server;
 }
 
 function hashOf(parts: readonly (string | Uint8Array)[]): Buffer {

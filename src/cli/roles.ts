@@ -45,7 +45,10 @@ export const roles: Readonly<Record<string, RoleDefinition>> = {
   },
   api: {
     summary: 'the HTTP API: takes mails in, and says what became of them',
-    start: async ({ host }) => (await import('../../producers/http/main.ts')).startApi(host),
+    start: async ({ host }) => {
+      const { openTracker } = await import('../../processors/tracker/main.ts');
+      return (await import('../../producers/http/main.ts')).startApi(host, openTracker);
+    },
   },
   reputation: {
     summary: 'signals → suppressions',

@@ -30,6 +30,8 @@ export interface AttemptFacts {
   readonly reason?: string | null;
   readonly messageId?: string | null;
   readonly uncertain?: boolean;
+  /** When it is tried again. */
+  readonly until?: Millis | null;
 }
 
 const bounded = (text: string | null | undefined): string | null =>
@@ -62,6 +64,7 @@ function result(
     reason: bounded(facts.reason),
     messageId: facts.messageId ?? null,
     uncertain: facts.uncertain ?? false,
+    until: facts.until === undefined || facts.until === null ? null : Math.round(facts.until),
     campaign: job.campaign,
     tags: [...job.tags],
     metadata: [...job.metadata],

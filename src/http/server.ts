@@ -114,7 +114,11 @@ export class HttpServer<C> implements Stoppable {
     const validation = new Validation(document.shared);
     this.server.removeAllContentTypeParsers();
     const parse = this.server.getDefaultJsonParser('error', 'error');
-    this.server.addContentTypeParser('application/json', { parseAs: 'string' }, parse);
+    this.server.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
+      // Many clients name the type also where they send nothing; a route that needs a body says so itself.
+      if (body === '') done(null, undefined);
+      else void parse(request, body as string, done);
+    });
     this.server.addContentTypeParser('text/csv', (_, payload, done) => done(null, payload));
     this.server.addHook('onResponse', async (request, reply) => {
       const labels = { operation: request.routeOptions.config.operationId ?? 'none', status: String(reply.statusCode) };

@@ -195,6 +195,14 @@ const HTTP = [
   ),
 ];
 
+const TRACKER = [
+  gauge(
+    'postlane_trails',
+    [],
+    'Mails of which this process can tell what became of them. Worry when it shrinks faster than they grow old.',
+  ),
+];
+
 const PROCESS = [
   gauge(
     'postlane_event_loop_delay_ms',
@@ -203,4 +211,11 @@ const PROCESS = [
   ),
 ];
 
-export const METRICS: readonly MetricDeclaration[] = [...PIPELINE, ...WORKER, ...LIMITS, ...HTTP, ...PROCESS];
+export const METRICS: readonly MetricDeclaration[] = [
+  ...PIPELINE,
+  ...WORKER,
+  ...LIMITS,
+  ...HTTP,
+  ...TRACKER,
+  ...PROCESS,
+];

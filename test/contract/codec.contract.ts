@@ -44,6 +44,7 @@ const aResult: DeliveryResult = {
   reason: null,
   messageId: '<1@shop.example>',
   uncertain: false,
+  until: null,
   campaign: null,
   tags: ['a', 'b'],
   metadata: [{ name: '__proto__', value: 'polluted' }],

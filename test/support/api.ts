@@ -1,6 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { openTracker } from '../../processors/tracker/main.ts';
 import { type RunningApi, startApi } from '../../producers/http/main.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import type { ApiKey } from '../../src/contracts/generated.ts';
@@ -46,7 +47,7 @@ export class TestApi {
       },
     });
     const host = await openHost(config, silentTelemetry);
-    return new TestApi(host, await startApi(host), directory);
+    return new TestApi(host, await startApi(host, openTracker), directory);
   }
 
   /** Makes a key and waits until it is known here. */

@@ -18,6 +18,7 @@ const named = [
   ]),
   ...QUEUES.flatMap((queue) => PROVIDERS.map((provider) => topics.send({ queue, provider }))),
   ...DELAY_TIERS.map((tier) => topics.delay(tier)),
+  topics.apiKeys,
   topics.cancellations,
   topics.reputation,
   topics.suppressions,

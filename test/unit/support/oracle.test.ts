@@ -20,6 +20,7 @@ const result = (over: Partial<DeliveryResult>): DeliveryResult => ({
   reason: null,
   messageId: '<1@shop.example>',
   uncertain: false,
+  until: null,
   campaign: null,
   tags: [],
   metadata: [],
