@@ -7,7 +7,7 @@ import { identitySubject, laneOf } from '../../src/domain/lane.ts';
 import { partitionOf } from '../../src/domain/partitioner.ts';
 import type { Lane, Provider, Queue } from '../../src/domain/policy.ts';
 import type { ProviderOf } from '../../src/domain/provider.ts';
-import { explainSuppression, recipientSubject, suppresses } from '../../src/domain/suppression.ts';
+import { explainSuppression, subjectsOf, suppresses } from '../../src/domain/suppression.ts';
 import type { Millis } from '../../src/domain/time.ts';
 
 /** What the operator decided about routing. */
@@ -55,9 +55,11 @@ export function route(job: Job, envelope: Envelope, views: RouterViews, rules: R
   if (expiryOf(job, envelope.acceptedAt, rules.ageMaxMsOf(job.type)) <= startsAt) {
     return { kind: 'expired', reason: job.expiresAt !== null && job.expiresAt <= startsAt ? 'expires-at' : 'max-age' };
   }
-  const suppression = views.suppressionOf(recipientSubject(job.folded));
-  if (suppression && suppresses(suppression, job.tenant, job.type, now)) {
-    return { kind: 'suppressed', reason: explainSuppression(suppression) };
+  for (const subject of subjectsOf(job.tenant, job.folded)) {
+    const suppression = views.suppressionOf(subject);
+    if (suppression && suppresses(suppression, job.tenant, job.type, now)) {
+      return { kind: 'suppressed', reason: explainSuppression(suppression) };
+    }
   }
   const held = heldBack(job, envelope, now);
   const tier = held.notBefore === null ? null : nextTier(held.notBefore - now, held.toleranceMs);

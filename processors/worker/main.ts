@@ -85,7 +85,7 @@ async function startQueue(parts: QueueParts): Promise<Hosted> {
   const definition = workerDefinition({
     policy,
     sources,
-    views: { suppressionOf: views.suppressionOfAddress, cancellationOf: views.cancellationOf },
+    views: { suppressionOf: views.suppressionOf, cancellationOf: views.cancellationOf },
     limits,
     rules: jobRulesOf(config),
     limitsOf,

@@ -4,14 +4,15 @@ import { type Envelope, writeEnvelope } from '../../src/domain/envelope.ts';
 import { nextTier, toleranceOf } from '../../src/domain/ladder.ts';
 import type { OnUncertain } from '../../src/domain/policy.ts';
 import { attempted, ending } from '../../src/domain/results.ts';
-import { explainSuppression, suppresses } from '../../src/domain/suppression.ts';
+import { explainSuppression, subjectsOf, suppresses } from '../../src/domain/suppression.ts';
 import { type Millis, SECOND_MS } from '../../src/domain/time.ts';
 import { emit, type Output, Raw } from '../../src/runtime/processor.ts';
 import type { Unit } from './unit.ts';
 
 /** What the worker knows of the world when it plans: local views, read at that moment. */
 export interface Views {
-  suppressionOf(folded: string): Suppression | undefined;
+  /** By subject. */
+  suppressionOf(subject: string): Suppression | undefined;
   cancellationOf(jobId: string): Cancellation | undefined;
 }
 
@@ -41,8 +42,12 @@ export function skip(unit: Unit, views: Views, now: Millis): readonly Output[] |
 
 /** The suppression that keeps this mail from being sent, if there is one. */
 export function suppressionFor(unit: Unit, views: Views, now: Millis): Suppression | null {
-  const row = views.suppressionOf(unit.job.folded);
-  return row && suppresses(row, unit.job.tenant, unit.job.type, now) ? row : null;
+  const { tenant, folded, type } = unit.job;
+  for (const subject of subjectsOf(tenant, folded)) {
+    const row = views.suppressionOf(subject);
+    if (row && suppresses(row, tenant, type, now)) return row;
+  }
+  return null;
 }
 
 export function suppressedOutputs(unit: Unit, row: Suppression, now: Millis): readonly Output[] {

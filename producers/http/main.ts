@@ -12,13 +12,29 @@ import type { Trails } from '../../src/runtime/trails-port.ts';
 import { callers } from './callers.ts';
 import { emailRoutes } from './emails.ts';
 import { ACCEPTED, BATCH_ANSWER, EMAIL, VERDICT } from './schemas.ts';
+import { CHANGED, IMPORTED, SUPPRESSION, SUPPRESSION_PAGE } from './suppression-schemas.ts';
+import { suppressionRoutes } from './suppressions.ts';
 import { CANCELLED, TRAIL, TRAIL_PAGE } from './trail-schemas.ts';
 import { trailRoutes } from './trails.ts';
 import { openApiViews } from './views.ts';
 
 /** Bytes of the hashes that ids are made of. */
 const HASH_BYTES = 16;
-const SHARED = [EMAIL, ACCEPTED, VERDICT, BATCH_ANSWER, TRAIL, TRAIL_PAGE, CANCELLED];
+const SHARED = [
+  EMAIL,
+  ACCEPTED,
+  VERDICT,
+  BATCH_ANSWER,
+  TRAIL,
+  TRAIL_PAGE,
+  CANCELLED,
+  SUPPRESSION,
+  SUPPRESSION_PAGE,
+  CHANGED,
+  IMPORTED,
+];
+/** Some million addresses. */
+const IMPORT_BYTES_MAX = 50_000_000;
 /** What an answer may take beside the append itself. */
 const ANSWER_MORE_MS = 500;
 /** The room of a record beside the job in it. */
@@ -72,7 +88,10 @@ async function open(
   const directory = await claimInstanceDirectory(config.stateDir, 'api');
   await opened({ stop: () => directory.release() });
   const stores = await opened(openRequestStores({ redis: config.redis, clock, telemetry }));
-  const [views, trails] = await Promise.all([opened(openApiViews(host)), opened(openTrails(host, directory.path))]);
+  const [views, trails] = await Promise.all([
+    opened(openApiViews(host, directory.path)),
+    opened(openTrails(host, directory.path)),
+  ]);
   const appender = new Publisher({
     kafka,
     recordBytesMax: config.job.bytesMax + RECORD_MORE_BYTES,
@@ -98,6 +117,14 @@ async function open(
     port: api.port,
     routes: [
       ...emailRoutes(intake, { jobBytesMax: config.job.bytesMax, batchBytesMax: api.bodyBytesMax }),
+      ...suppressionRoutes({
+        rows: views.suppressions,
+        appender,
+        codec,
+        clock,
+        newId: intake.newId,
+        importBytesMax: IMPORT_BYTES_MAX,
+      }),
       ...trailRoutes({ trails, cancellationOf: views.cancellationOf, appender, codec, clock }),
     ],
     document: DOCUMENT,

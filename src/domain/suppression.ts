@@ -2,12 +2,37 @@ import type { EmailTypeSymbol, Evidence, Suppression, SuppressionSeverity } from
 import type { EmailType } from './policy.ts';
 import type { Millis } from './time.ts';
 
-/** Subject of everything that is known about a recipient. `folded` is the address in lower case. */
-export const recipientSubject = (folded: string): string => `recipient:${folded}`;
+/** Subject of what is known about a recipient by the whole installation. `folded` is the address in lower case. */
+export const recipientSubject = (folded: string): string => `${ALL}${folded}`;
+
+/** Subject of what one tenant says about a recipient: it binds that tenant's mail alone, and no other can see it. */
+export const tenantRecipientSubject = (tenant: string, folded: string): string => `${tenantPrefix(tenant)}${folded}`;
+
+const ALL = 'recipient:';
+/** What the subjects of a tenant's own recipients begin with; of the installation's, where it is null. */
+export const tenantPrefix = (tenant: string | null): string =>
+  tenant === null ? ALL : `tenant:${encodeURIComponent(tenant)}:${ALL}`;
+
+/** What keeps a tenant's mail from a recipient may stand under either. */
+export const subjectsOf = (tenant: string, folded: string): readonly [string, string] => [
+  recipientSubject(folded),
+  tenantRecipientSubject(tenant, folded),
+];
+
+const SUBJECT = /^(?:tenant:([^:]*):)?recipient:(.*)$/s;
 
 /** The address in a recipient's subject; null for any other subject. */
-export const recipientIn = (subject: string): string | null =>
-  subject.startsWith('recipient:') ? subject.slice('recipient:'.length) : null;
+export const recipientIn = (subject: string): string | null => SUBJECT.exec(subject)?.[2] ?? null;
+
+/** The tenant whose mail alone a subject binds; null: all tenants'. */
+function tenantIn(subject: string): string | null {
+  const written = SUBJECT.exec(subject)?.[1];
+  try {
+    return written === undefined ? null : decodeURIComponent(written);
+  } catch {
+    return written as string; // not of our writing: no look-up ever asks for it
+  }
+}
 
 /** Stronger first. A weaker event never erases what a stronger one said. */
 const BY_STRENGTH: readonly SuppressionSeverity[] = [
@@ -68,7 +93,7 @@ export const emptySuppression = (subject: string): Suppression => ({
   severity: 'unknown',
   since: 0,
   until: null,
-  tenant: null,
+  tenant: tenantIn(subject),
   type: null,
   evidence: [],
 });

@@ -71,6 +71,19 @@ export class TableStore<V> {
     return decoded.value;
   }
 
+  /** Rows whose keys begin with a prefix, in the order of their keys, behind a key; keys of more than 1 KB are not among them. */
+  page(prefix: string, after: string | null, limit: number): readonly { readonly key: string; readonly row: V }[] {
+    const first = stored(Buffer.from(prefix));
+    const start = after === null ? first : Buffer.concat([stored(Buffer.from(after)), Buffer.alloc(1)]);
+    const end = Buffer.concat([first, Buffer.alloc(1, 0xff)]);
+    return this.home.read(() =>
+      [...this.rows.getRange({ start, end, limit })].flatMap(({ key, value }) => {
+        const decoded = this.options.codec.decode(this.options.topic, Buffer.from(value).subarray(PARTITION_BYTES));
+        return decoded.ok ? [{ key: Buffer.from(key).subarray(1).toString('utf8'), row: decoded.value }] : [];
+      }),
+    );
+  }
+
   /** Where to go on reading the partition; 0 at first. */
   checkpoint(partition: number): number {
     return this.home.read(() => this.about.get(offsetKey(partition)))?.readDoubleLE(0) ?? 0;

@@ -6,7 +6,7 @@ import { writeEnvelope } from '../../src/domain/envelope.ts';
 import { JOB_RULES_DEFAULT } from '../../src/domain/job.ts';
 import type { OnUncertain, QueuePolicy, Source } from '../../src/domain/policy.ts';
 import type { DeliveryOutcome } from '../../src/domain/reply.ts';
-import { addEvidence, emptySuppression, recipientSubject } from '../../src/domain/suppression.ts';
+import { addEvidence, emptySuppression } from '../../src/domain/suppression.ts';
 import { DAY_MS, MINUTE_MS } from '../../src/domain/time.ts';
 import { aJob } from '../../src/testing/builders.ts';
 import { driveEffects, type Life } from '../../src/testing/effect-driver.ts';
@@ -119,8 +119,8 @@ async function tell(story: Story) {
         sources: [SOURCE],
         rules: JOB_RULES_DEFAULT,
         views: {
-          suppressionOf: (folded) => {
-            const n = Number(/\.(\d+)@/.exec(folded)?.[1]);
+          suppressionOf: (subject) => {
+            const n = Number(/\.(\d+)@/.exec(subject)?.[1]);
             if (!story.suppressed[n]) return undefined;
             const evidence = {
               eventId: 'e',
@@ -131,7 +131,7 @@ async function tell(story: Story) {
               who: null,
               why: null,
             } as const;
-            return addEvidence(emptySuppression(recipientSubject(folded)), evidence);
+            return addEvidence(emptySuppression(subject), evidence);
           },
           cancellationOf: () => undefined,
         },
