@@ -1,14 +1,13 @@
 import type { ApiKey } from '../contracts/generated.ts';
 import { topics } from '../contracts/topic.ts';
 import { PostlaneError } from '../domain/error.ts';
-import { createKafka, type KafkaClient } from '../kafka/client.ts';
+import type { KafkaClient } from '../kafka/client.ts';
 import { Publisher } from '../kafka/publisher.ts';
 import { rangesOf } from '../kafka/topic-ends.ts';
 import { scanTopics } from '../kafka/topic-scan.ts';
-import { openRegistryCodec } from '../registry/codec.ts';
 import type { Codec } from '../runtime/codec.ts';
-import { connectionOf } from './connection.ts';
 import type { CliContext } from './context.ts';
+import { openPipeline } from './open-pipeline.ts';
 
 const APPEND_MS_MAX = 30_000;
 
@@ -25,9 +24,7 @@ export class ApiKeyTable {
   }
 
   static async open(context: CliContext, config?: string): Promise<ApiKeyTable> {
-    const { brokers, clientId, schemaRegistryUrl: url, jobBytesMax } = await connectionOf(context, config);
-    const codec = await openRegistryCodec({ url, encodes: [topics.apiKeys], jobBytesMax });
-    const kafka = await createKafka({ brokers, clientId: `${clientId}-keys` });
+    const { kafka, codec } = await openPipeline(context, config, 'keys', [topics.apiKeys]);
     return new ApiKeyTable(kafka, codec, context.interrupted);
   }
 
