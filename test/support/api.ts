@@ -46,7 +46,7 @@ export class TestApi {
         POSTLANE_API_PORT: '0',
       },
     });
-    const host = await openHost(config, silentTelemetry);
+    const host = await openHost(config, silentTelemetry, 'test-api');
     return new TestApi(host, await startApi(host, openTracker), directory);
   }
 
