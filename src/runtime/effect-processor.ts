@@ -55,6 +55,7 @@ export class EffectProcessor<V, U extends object, R> implements IntakeHandler {
   private generation = 0;
   private declaring = true;
   private readonly rounds: Rounds;
+  private readonly onRoom = (): void => this.pump();
   private pumping = false;
   private pumpAgain = false;
   private wake = new AbortController();
@@ -136,6 +137,7 @@ export class EffectProcessor<V, U extends object, R> implements IntakeHandler {
       position.nextOffset < 0 ? EMPTY_LEDGER : decodeLedger(position.nextOffset, ledgerText(position.metadata));
     const lane = new OwnedLane<U, R>(task, position, inherited, firstOffset);
     lane.memory = await this.recall(task, position);
+    this.options.inFlight.free(lane.memory?.releaseBelow(position.nextOffset) ?? 0);
     this.lanes.set(taskId(task), lane);
     telemetry.count('postlane_tasks_opened_total', { processor: definition.name });
     return lane;
@@ -246,7 +248,11 @@ export class EffectProcessor<V, U extends object, R> implements IntakeHandler {
     try {
       while (this.pumpAgain && this.declaring) {
         this.pumpAgain = false;
-        const choice = await definition.choose(inFlight.room(), clock.now());
+        const room = inFlight.reserve();
+        const choice = await definition.choose(room, clock.now());
+        // Another queue of this process may have all the room, and nothing of ours will tell when it is free again.
+        if (choice.attempts.length === room) inFlight.whenFreed(this.onRoom);
+        inFlight.free(room - choice.attempts.length);
         for (const unit of choice.attempts) this.chooseOne(unit);
         for (const { unit, outputs } of choice.settled) {
           const place = this.places.get(unit);
@@ -261,12 +267,14 @@ export class EffectProcessor<V, U extends object, R> implements IntakeHandler {
 
   private chooseOne(unit: U): void {
     const place = this.places.get(unit);
-    if (!place || !this.declaring) return this.options.definition.forget(unit);
+    if (!place || !this.declaring) {
+      this.options.inFlight.free(1);
+      return this.options.definition.forget(unit);
+    }
     const { lane, slot } = place;
     assert(slot.phase === 'queued', 'only a queued unit is chosen', { phase: slot.phase });
     slot.phase = 'chosen';
     slot.held = true;
-    this.options.inFlight.take(1);
     lane.chosen.push(slot);
     this.rounds.soon();
   }

@@ -45,23 +45,40 @@ export interface EffectDefinition<V, U extends object, R> {
   summarise?(settled: readonly { readonly unit: U; readonly result: R }[], now: Millis): readonly Output[];
 }
 
-/** The in-flight cap of a process: a crash hits all of its partitions at once. Counts declared units not yet committed as done. */
+/**
+ * The in-flight cap of a process, which all of its queues share: a crash hits all of its partitions at once. Counts units from
+ * the moment they are chosen until their end is committed.
+ */
 export class InFlight {
   readonly max: number;
   private count = 0;
+  private readonly waiting = new Set<() => void>();
+
   constructor(max: number) {
     this.max = max;
   }
+
   get used(): number {
     return this.count;
   }
-  room(): number {
-    return Math.max(0, this.max - this.count);
+
+  /** Takes all the room there is, so that nobody else chooses into it meanwhile; what is not needed is freed again. */
+  reserve(): number {
+    const room = Math.max(0, this.max - this.count);
+    this.count += room;
+    return room;
   }
-  take(by: number): void {
-    this.count += by;
-  }
+
   free(by: number): void {
+    if (by === 0) return;
     this.count -= by;
+    const freed = [...this.waiting];
+    this.waiting.clear();
+    for (const call of freed) queueMicrotask(call);
+  }
+
+  /** Called once when there is room again: whoever frees it may have nothing to do with who waits for it. */
+  whenFreed(call: () => void): void {
+    this.waiting.add(call);
   }
 }

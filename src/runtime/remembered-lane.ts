@@ -56,6 +56,13 @@ export class RememberedLane<U, R> {
     return this.held.delete(offset);
   }
 
+  /** How many of the units before this offset were held; none is any more. Their end was committed after all. */
+  releaseBelow(offset: number): number {
+    const below = [...this.held].filter((held) => held < offset);
+    for (const held of below) this.held.delete(held);
+    return below.length;
+  }
+
   /** How many units were held; none is any more. */
   releaseAll(): number {
     const { size } = this.held;

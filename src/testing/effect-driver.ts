@@ -30,6 +30,8 @@ export interface EffectDriveOptions<V, U extends object, R> {
   readonly group: string;
   readonly batchSize?: number;
   readonly inFlightMax?: number;
+  /** Of every incarnation, where something else shares it; else each has one of its own. */
+  readonly inFlight?: InFlight;
   readonly tickMs?: number;
   /** Met by the commits in turn; after the last one there are none. */
   readonly faults?: readonly CommitFault[];
@@ -68,7 +70,7 @@ async function live<V, U extends object, R>(
   const fatal: unknown[] = [];
   const paused = new Set<string>();
   const definition = options.define(() => alive);
-  const inFlight = new InFlight(options.inFlightMax ?? 4);
+  const inFlight = options.inFlight ?? new InFlight(options.inFlightMax ?? 4);
   const processor = new EffectProcessor<V, U, R>({
     definition,
     log: mortal(

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import type { Topic } from '../../src/contracts/topic.ts';
-import type { EffectDefinition } from '../../src/runtime/effects.ts';
+import { type EffectDefinition, InFlight } from '../../src/runtime/effects.ts';
 import { emit } from '../../src/runtime/processor.ts';
 import { type Blip, driveEffects } from '../../src/testing/effect-driver.ts';
 import { type CommitFault, MemoryCluster } from '../../src/testing/memory-log.ts';
@@ -164,6 +164,27 @@ describe('the effect processor', () => {
       { numRuns: 200 },
     );
   }, 60_000);
+
+  it('goes on when another queue of the process gives back the room that it had taken', async () => {
+    const clock = new VirtualClock(0);
+    const cluster = new MemoryCluster({ now: 0, partitions: PARTITIONS });
+    for (const id of ['a', 'b', 'c', 'd', 'e', 'f']) {
+      cluster.append({ topic: lane.name, key: id, value: json({ id, copies: 0 }) });
+    }
+    const world = new World();
+    const inFlight = new InFlight(IN_FLIGHT_MAX);
+    expect(inFlight.reserve()).toBe(IN_FLIGHT_MAX);
+    void clock.sleep(50).then(() => inFlight.free(IN_FLIGHT_MAX));
+    await driveEffects({
+      cluster,
+      clock,
+      codec: jsonCodec,
+      group: 'g',
+      inFlight,
+      define: (isAlive) => definition(world, clock, 'resend', isAlive),
+    });
+    expect([...world.copies.keys()].sort()).toEqual(['a', 'b', 'c', 'd', 'e', 'f']);
+  });
 
   it('makes no copies and doubts nothing while the log comes and goes under a process that lives', async () => {
     const blip = fc.record({ afterMs: fc.integer({ min: 1, max: 30 }), drainMs: fc.integer({ min: 1, max: 3_000 }) });
