@@ -15,7 +15,7 @@ const STAGES = [
   { failpoint: 'transaction-sent:1', where: 'in the first transaction of its life' },
 ];
 const JOBS = 200;
-const WAVE = 10;
+const WAVE = 30;
 const SEED = 2;
 const PREFIX = 'router';
 

@@ -32,13 +32,13 @@ const STAGES: readonly Stage[] = [
   { failpoint: 'smtp-after-dot:3', where: 'when the final dot is sent', uncertain: 'some', copies: 'some' },
   { failpoint: 'smtp-answered:3', where: 'when the 250 is read', uncertain: 'some', copies: 'some' },
   {
-    failpoint: 'transaction-sent:2',
+    failpoint: 'transaction-sent',
     where: 'with results sent and the position not',
     uncertain: 'some',
     copies: 'some',
   },
-  { failpoint: 'transaction-moved:2', where: 'before the end of a transaction', uncertain: 'some', copies: 'some' },
-  { failpoint: 'transaction-ended:2', where: 'when a transaction has ended', uncertain: 'any', copies: 'any' },
+  { failpoint: 'transaction-moved', where: 'before the end of a transaction', uncertain: 'some', copies: 'some' },
+  { failpoint: 'transaction-ended', where: 'when a transaction has ended', uncertain: 'any', copies: 'any' },
 ];
 
 const TYPES = ['transactional', 'notification', 'marketing'] as const satisfies readonly EmailType[];
