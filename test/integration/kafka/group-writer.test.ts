@@ -1,4 +1,6 @@
+import { settlesWithin } from '../../../src/kafka/deadline.ts';
 import { GroupMembers } from '../../../src/kafka/group-members.ts';
+import { type Member, offsetsOf } from '../../../src/kafka/guards/transactional-offsets.ts';
 import { KafkaLog } from '../../../src/kafka/kafka-log.ts';
 import type { Task } from '../../../src/runtime/ports.ts';
 import { RecordingTelemetry } from '../../../src/testing/recording-telemetry.ts';
@@ -10,6 +12,8 @@ import { until } from '../../support/until.ts';
 type Infra = Awaited<ReturnType<typeof startTestInfra>>;
 
 const PARTITIONS = 8;
+/** Long enough for an answer that nothing holds up. */
+const PENDING_MS = 1_000;
 /** More than the broker takes. */
 const METADATA_BYTES = 5_000;
 
@@ -133,4 +137,28 @@ it('withdraws what a task that was let go still waited to write', async () => {
   await expect(waiting).rejects.toMatchObject({ code: 'KAFKA_COMMIT_UNKNOWN' });
   await underWay;
   expect(await seen(output)).toEqual([`of ${first.partition}`]);
+});
+
+it('waits for a position that an earlier owner is about to move', async () => {
+  const { members, tasks, output } = await stage();
+  const [task] = tasks as [Task];
+  const slow = test.kafka.transactional({
+    transactionalId: `${task.group}.slow`,
+    transactionTimeoutMs: 60_000,
+    requestTimeoutMs: 10_000,
+  });
+  await slow.client.connect();
+  const transaction = await slow.client.transaction();
+  await transaction.send({ topic: output, messages: [{ key: null, value: 'late', partition: 0 }] });
+  const partitions = [{ partition: task.partition, offset: '7', metadata: 'late' }];
+  const topics = offsetsOf([{ topic: task.topic, partitions }], members.of(task.group) as Member);
+  await transaction.sendOffsets({ consumerGroupId: task.group, topics });
+
+  const successor = process();
+  await seats.take(task.group, successor.members);
+  const opening = successor.log.open(task);
+  expect(await settlesWithin(opening, PENDING_MS)).toBe(false);
+  await transaction.commit();
+  expect(await opening).toEqual({ nextOffset: 7, metadata: 'late' });
+  await slow.client.disconnect();
 });
