@@ -56,7 +56,8 @@ async function up(context: CliContext, options: UpCommandOptions): Promise<void>
       await untilAborted(context.interrupted);
     }
   } finally {
-    context.tell('stopping');
+    // The summary is the last line, also where both streams go to one place.
+    if (!options.exit || !options.json) context.tell('stopping');
     await stack.stop();
   }
 }
