@@ -3,7 +3,7 @@ import { topics } from '../../src/contracts/topic.ts';
 import { type Envelope, readEnvelope, writeEnvelope } from '../../src/domain/envelope.ts';
 import { assert, isPostlaneError } from '../../src/domain/error.ts';
 import { identityProblem, isEmailType, type Job, type JobProblem, parseJob } from '../../src/domain/job.ts';
-import { EMAIL_TYPES, type EmailType, type Provider, type Queue } from '../../src/domain/policy.ts';
+import type { EmailType, Provider, Queue } from '../../src/domain/policy.ts';
 import { ending } from '../../src/domain/results.ts';
 import { type Millis, SECOND_MS } from '../../src/domain/time.ts';
 import { deadLetter } from '../../src/runtime/encode.ts';
@@ -23,8 +23,8 @@ import { contentOf, homePartition, identityOf, type RouterViews, type RoutingRul
 
 const NAME = 'router';
 const VERSION = '1';
-/** Consumer group of the routers. */
-export const ROUTER_GROUP = 'postlane.router';
+/** Consumer group of the routers of one type: a flood of marketing shares neither batches nor transactions with a password reset. */
+export const routerGroup = (type: EmailType): string => `postlane.router.${type}`;
 /** Marks a record that a router has forwarded to its home partition: it is not forwarded again. */
 export const FORWARDED_HEADER = 'pl-forwarded';
 /** How soon a fold that waits for its views looks again. */
@@ -263,17 +263,20 @@ const gated = (now: Millis): Draft => ({
   believe: () => undefined,
 });
 
-/** The router: `email.ingest.<type>` and `email.due.<type>` → lane, ladder or ending; each accepted job exactly once. */
-export const routerDefinition = (deps: RouterDependencies): StreamDefinition<EmailJob> => ({
+/** The router of some types: `email.ingest.<type>` and `email.due.<type>` → lane, ladder or ending; each accepted job exactly once. */
+export const routerDefinition = (
+  types: readonly EmailType[],
+  deps: RouterDependencies,
+): StreamDefinition<EmailJob> => ({
   name: NAME,
   version: VERSION,
-  inputs: [...EMAIL_TYPES.map((type) => topics.ingest(type)), ...EMAIL_TYPES.map((type) => topics.due(type))],
+  inputs: types.flatMap((type) => [topics.ingest(type), topics.due(type)]),
   decode: true,
   stage: 'decode',
   open(task, restore, { nextOffset }) {
-    const due = EMAIL_TYPES.find((type) => topics.due(type).name === task.topic);
+    const due = types.find((type) => topics.due(type).name === task.topic);
     if (due !== undefined) return Promise.resolve(dueFold(task, due, deps));
-    const type = EMAIL_TYPES.find((candidate) => topics.ingest(candidate).name === task.topic);
+    const type = types.find((candidate) => topics.ingest(candidate).name === task.topic);
     assert(type !== undefined, 'a task of the router reads an ingest or a due topic', { topic: task.topic });
     return deps
       .openSeen(type, task.partition, restore, nextOffset)

@@ -10,9 +10,9 @@ import { hostStream } from '../../src/host/stream-host.ts';
 import { openViews } from '../../src/host/views.ts';
 import { restoreSeen, SEEN_HASH_BYTES } from '../../src/runtime/seen-port.ts';
 import { openSeenStores } from '../../src/store/seen-store.ts';
-import { ROUTER_GROUP, routerDefinition } from './index.ts';
+import { type RouterDependencies, routerDefinition, routerGroup } from './index.ts';
 
-/** Starts a router in this process. */
+/** Starts a router in this process: a member of the group of every type. */
 export async function startRouter(host: Host): Promise<Hosted> {
   const { config } = host;
   const queueOf = (queue: Queue) => config.queues.find((candidate) => candidate.queue === queue);
@@ -29,7 +29,7 @@ export async function startRouter(host: Host): Promise<Hosted> {
     if (queue === undefined || queue.priority === 'high') continue;
     for (const { name } of [topics.ingest(type), topics.due(type)]) rests.set(name, queue.tickMs);
   }
-  const definition = routerDefinition({
+  const dependencies: RouterDependencies = {
     rules: {
       job: jobRulesOf(config),
       providerOf: providerIndex(config.providers),
@@ -47,15 +47,21 @@ export async function startRouter(host: Host): Promise<Hosted> {
       await restoreSeen(store, type, partition, { restore, nextOffset, windowMs, codec: host.codec });
       return store;
     },
-  });
-  const hosted = await hostStream(host, ROUTER_GROUP, definition, {
-    batchMax: config.router.batchMax,
-    restMs: (topic) => rests.get(topic) ?? 0,
-  });
+  };
+  const hosted = await Promise.all(
+    EMAIL_TYPES.map((type) =>
+      hostStream(host, routerGroup(type), routerDefinition([type], dependencies), {
+        batchMax: config.router.batchMax,
+        restMs: (topic) => rests.get(topic) ?? 0,
+      }),
+    ),
+  );
   return {
-    ...hosted,
+    name: 'router',
+    dead: Promise.race(hosted.map(({ dead }) => dead)),
+    idleMs: () => Math.max(...hosted.map((one) => one.idleMs())),
     async stop() {
-      await hosted.stop();
+      await Promise.all(hosted.map((one) => one.stop()));
       await views.stop();
       await seen.close();
       await directory.release();

@@ -17,8 +17,13 @@ import { createMailMaker, type MailMaker } from '../../src/smtp/mail-maker.ts';
 import { lanesOf, workerDefinition } from './index.ts';
 import { ReadAhead } from './read-ahead.ts';
 import { sender } from './send.ts';
+import { Turns } from './turns.ts';
 import type { Unit } from './unit.ts';
 
+/** Of what a process may have in flight, at most this share belongs to queues that are not urgent: the rest is kept free. */
+const BULK_SHARE = 0.75;
+/** Mails of such queues that are composed and signed at once: an urgent one need not wait for hundreds of signatures. */
+const BULK_MADE_AT_ONCE = 8;
 /** An idle connection is given back after this long; most servers close it after five minutes. */
 const CONNECTION_IDLE_MS = 30_000;
 
@@ -44,9 +49,13 @@ export async function startWorkers(host: Host, queues: readonly Queue[] = QUEUES
     failpoint,
   });
   const inFlight = new InFlight(config.worker.inFlightMax);
+  const bulk = {
+    inFlight: new InFlight(Math.ceil(inFlight.max * BULK_SHARE), inFlight),
+    making: new Turns(BULK_MADE_AT_ONCE),
+  };
   const readAhead = new ReadAhead(config.worker);
   const hosted = await Promise.all(
-    queues.map((queue) => startQueue({ host, queue, limits, views, mails, courier, inFlight, readAhead })),
+    queues.map((queue) => startQueue({ host, queue, limits, views, mails, courier, inFlight, bulk, readAhead })),
   );
   return {
     name: 'worker',
@@ -70,6 +79,8 @@ interface QueueParts {
   readonly mails: MailMaker;
   readonly courier: Courier;
   readonly inFlight: InFlight;
+  /** What queues of lower priority share. */
+  readonly bulk: { readonly inFlight: InFlight; readonly making: Turns };
   readonly readAhead: ReadAhead;
 }
 
@@ -78,6 +89,7 @@ async function startQueue(parts: QueueParts): Promise<Hosted> {
   const { config, clock, telemetry } = host;
   const policy = config.queues.find((candidate) => candidate.queue === queue);
   assert(policy !== undefined, 'the configuration has every queue', { queue });
+  const isUrgent = policy.priority === 'high';
   const sources = sourcesOf(host, queue);
   const rules = new Map(config.providers.map((rule) => [rule.provider, rule]));
   const limitsOf = (unit: Unit): SiteLimits => (rules.get(unit.lane.provider) as ProviderRule).limits;
@@ -91,14 +103,14 @@ async function startQueue(parts: QueueParts): Promise<Hosted> {
     limitsOf,
     sharedBy: (source, unit) => lanesSharing(host, source).map((shared) => `${shared}.${unit.lane.provider}`),
     circuits: (source, site) => courier.circuits(source, site),
-    send: sender(parts.mails, courier, limitsOf, telemetry),
+    send: sender({ mails: parts.mails, courier, limitsOf, telemetry, making: isUrgent ? null : parts.bulk.making }),
     now: clock.now,
     chance: Math.random,
     tell: (unit, what) => telemetry.count('postlane_units_total', { queue, provider: unit.lane.provider, what }),
   });
   const hosted = await hostEffects(host, workerGroup(queue), definition, {
     policy,
-    inFlight: parts.inFlight,
+    inFlight: isUrgent ? parts.inFlight : parts.bulk.inFlight,
     readAheadMax: () => parts.readAhead.perLane(),
     onAssigned(tasks) {
       parts.readAhead.owns(queue, tasks.length);

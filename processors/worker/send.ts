@@ -3,19 +3,25 @@ import type { Telemetry } from '../../src/runtime/ports.ts';
 import type { Courier } from '../../src/smtp/mail.ts';
 import type { MailMaker } from '../../src/smtp/mail-maker.ts';
 import type { WorkerPorts } from './index.ts';
+import type { Turns } from './turns.ts';
 import type { Unit } from './unit.ts';
+
+export interface SenderParts {
+  readonly mails: MailMaker;
+  readonly courier: Courier;
+  limitsOf(unit: Unit): SiteLimits;
+  readonly telemetry: Telemetry;
+  /** The turns in which mails are made; null: at once. */
+  readonly making: Turns | null;
+}
 
 /** One attempt: makes the message, signs it, hands it over. */
 export const sender =
-  (
-    mails: MailMaker,
-    courier: Courier,
-    limitsOf: (unit: Unit) => SiteLimits,
-    telemetry: Telemetry,
-  ): WorkerPorts['send'] =>
+  ({ mails, courier, limitsOf, telemetry, making }: SenderParts): WorkerPorts['send'] =>
   async (unit, signal, closing) => {
     const { job, envelope, source, lane } = unit;
-    const made = await mails.make(job.content, envelope.acceptedAt);
+    const make = () => mails.make(job.content, envelope.acceptedAt);
+    const made = await (making ? making.take(make) : make());
     if (!made.ok) return { kind: 'invalid', reason: made.fault, detail: FAULTS[made.fault] ?? null };
     if (!made.signed) telemetry.count('postlane_unsigned_mails_total', { queue: lane.queue });
     if (source === null) throw new TypeError('a unit that was chosen has a source');

@@ -51,11 +51,14 @@ export interface EffectDefinition<V, U extends object, R> {
  */
 export class InFlight {
   readonly max: number;
+  private readonly whole: InFlight | null;
   private count = 0;
   private readonly waiting = new Set<() => void>();
 
-  constructor(max: number) {
+  /** With a `whole`, a share of it: at most `max` of its room, and only while it has any. */
+  constructor(max: number, whole: InFlight | null = null) {
     this.max = max;
+    this.whole = whole;
   }
 
   get used(): number {
@@ -64,14 +67,13 @@ export class InFlight {
 
   /** Takes all the room there is, so that nobody else chooses into it meanwhile; what is not needed is freed again. */
   reserve(): number {
-    const room = Math.max(0, this.max - this.count);
-    this.count += room;
-    return room;
+    return this.take(this.max);
   }
 
   free(by: number): void {
     if (by === 0) return;
     this.count -= by;
+    this.whole?.free(by);
     const freed = [...this.waiting];
     this.waiting.clear();
     for (const call of freed) queueMicrotask(call);
@@ -80,5 +82,13 @@ export class InFlight {
   /** Called once when there is room again: whoever frees it may have nothing to do with who waits for it. */
   whenFreed(call: () => void): void {
     this.waiting.add(call);
+    this.whole?.whenFreed(call);
+  }
+
+  private take(atMost: number): number {
+    const room = Math.max(0, Math.min(atMost, this.max - this.count));
+    const taken = this.whole ? this.whole.take(room) : room;
+    this.count += taken;
+    return taken;
   }
 }

@@ -1,6 +1,6 @@
 import { jest } from '@jest/globals';
 import fc from 'fast-check';
-import { ROUTER_GROUP } from '../../processors/router/index.ts';
+import { routerGroup } from '../../processors/router/index.ts';
 import type { DeadLetter, DeliveryResult, EmailJob } from '../../src/contracts/generated.ts';
 import { type Topic, topics } from '../../src/contracts/topic.ts';
 import { EMAIL_TYPES, PROVIDERS, QUEUES } from '../../src/domain/policy.ts';
@@ -87,7 +87,7 @@ const world = () => {
       clock: new VirtualClock(NOW),
       define: routerOver(cluster, tables(), new Stores(), {}, codec),
       codec,
-      group: ROUTER_GROUP,
+      group: routerGroup('transactional'),
       batchSizes: [500],
     });
   const all = <V>(topic: Topic<V>): V[] =>

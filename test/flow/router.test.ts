@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { jest } from '@jest/globals';
 import fc from 'fast-check';
-import { FORWARDED_HEADER, ROUTER_GROUP } from '../../processors/router/index.ts';
+import { FORWARDED_HEADER, routerGroup } from '../../processors/router/index.ts';
 import { homePartition } from '../../processors/router/step.ts';
 import type { EmailJob } from '../../src/contracts/generated.ts';
 import { topics } from '../../src/contracts/topic.ts';
@@ -58,7 +58,7 @@ const run = (
     clock,
     define: routerOver(cluster, views, stores, rulesOver),
     codec: jsonCodec,
-    group: ROUTER_GROUP,
+    group: routerGroup('transactional'),
     ...over,
   });
 

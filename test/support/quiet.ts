@@ -7,10 +7,10 @@ import { scanTopics } from '../../src/kafka/topic-scan.ts';
 
 /** Every topic in which a job waits for somebody, and the group that reads it. */
 const CARRIERS: readonly { readonly group: string; readonly topics: readonly string[] }[] = [
-  {
-    group: 'postlane.router',
-    topics: EMAIL_TYPES.flatMap((type) => [topics.ingest(type).name, topics.due(type).name]),
-  },
+  ...EMAIL_TYPES.map((type) => ({
+    group: `postlane.router.${type}`,
+    topics: [topics.ingest(type).name, topics.due(type).name],
+  })),
   { group: 'postlane.delay', topics: DELAY_TIERS.map((tier) => topics.delay(tier).name) },
   ...QUEUES.map((queue) => ({
     group: `postlane.worker.${queue}`,

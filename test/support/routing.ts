@@ -75,7 +75,7 @@ export const routerOver = (
       return store;
     },
   };
-  return () => routerDefinition(deps);
+  return () => routerDefinition(EMAIL_TYPES, deps);
 };
 
 const decoded = <V>(cluster: MemoryCluster, topic: string): V[] =>
