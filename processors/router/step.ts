@@ -58,7 +58,7 @@ export function route(job: Job, envelope: Envelope, views: RouterViews, rules: R
   for (const subject of subjectsOf(job.tenant, job.folded)) {
     const suppression = views.suppressionOf(subject);
     if (suppression && suppresses(suppression, job.tenant, job.type, now)) {
-      return { kind: 'suppressed', reason: explainSuppression(suppression) };
+      return { kind: 'suppressed', reason: explainSuppression(suppression, job.tenant, job.type, now) };
     }
   }
   const held = heldBack(job, envelope, now);

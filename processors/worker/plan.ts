@@ -4,7 +4,7 @@ import { type Envelope, writeEnvelope } from '../../src/domain/envelope.ts';
 import { nextTier, toleranceOf } from '../../src/domain/ladder.ts';
 import type { OnUncertain } from '../../src/domain/policy.ts';
 import { attempted, ending } from '../../src/domain/results.ts';
-import { explainSuppression, subjectsOf, suppresses } from '../../src/domain/suppression.ts';
+import { explainSuppression, groundFor, subjectsOf, suppresses } from '../../src/domain/suppression.ts';
 import { type Millis, SECOND_MS } from '../../src/domain/time.ts';
 import { emit, type Output, Raw } from '../../src/runtime/processor.ts';
 import type { Unit } from './unit.ts';
@@ -52,7 +52,11 @@ export function suppressionFor(unit: Unit, views: Views, now: Millis): Suppressi
 
 export function suppressedOutputs(unit: Unit, row: Suppression, now: Millis): readonly Output[] {
   const { job, envelope } = unit;
-  const facts = { class: row.severity, reason: explainSuppression(row), uncertain: envelope.uncertainCount > 0 };
+  const facts = {
+    class: groundFor(row, job.tenant, job.type, now)?.severity ?? row.severity,
+    reason: explainSuppression(row, job.tenant, job.type, now),
+    uncertain: envelope.uncertainCount > 0,
+  };
   return [emit(topics.results(job.type), job.id, ending(job.content, 'suppressed', envelope.attempts, now, facts))];
 }
 

@@ -4,7 +4,14 @@ import { topics } from '../../src/contracts/topic.ts';
 import { foldAddress, parseMailbox } from '../../src/domain/address.ts';
 import type { Caller } from '../../src/domain/api-key.ts';
 import { signal } from '../../src/domain/results.ts';
-import { recipientIn, recipientSubject, tenantPrefix, tenantRecipientSubject } from '../../src/domain/suppression.ts';
+import {
+  EVERY_TENANT,
+  recipientIn,
+  recipientSubject,
+  rowFor,
+  tenantPrefix,
+  tenantRecipientSubject,
+} from '../../src/domain/suppression.ts';
 import { type Millis, SECOND_MS } from '../../src/domain/time.ts';
 import { type HttpReply, problemReply, type Route, reply } from '../../src/http/route.ts';
 import type { Codec } from '../../src/runtime/codec.ts';
@@ -270,7 +277,7 @@ function change(parts: SuppressionParts, caller: Caller, address: string, kind: 
     subject,
     kind,
     at: parts.clock.now(),
-    tenant: caller.tenant,
+    tenant: listOf(caller) ?? EVERY_TENANT,
     type: 'unknown',
     who: caller.keyId,
     why,
@@ -290,10 +297,12 @@ async function append({ appender }: SuppressionParts, records: readonly LogRecor
 const isActive = (row: Suppression, now: Millis): boolean => row.active && (row.until === null || now < row.until);
 
 function shown(caller: Caller, address: string, rows: readonly Suppression[], now: Millis) {
-  const entries = rows.map((row) => {
-    const isOwn = row.subject.startsWith(tenantPrefix(caller.tenant));
+  const entries = rows.flatMap((whole) => {
+    const isOwn = whole.subject.startsWith(tenantPrefix(caller.tenant));
     const mayRead = isOwn || caller.scopes.has('suppressions:all');
-    return {
+    const row = mayRead ? whole : rowFor(whole, caller.tenant);
+    if (row.evidence.length < 1 && whole.evidence.length > 0) return []; // all of it concerns others
+    const entry = {
       list: isOwn ? 'tenant' : 'installation',
       active: isActive(row, now),
       severity: row.severity,
@@ -311,6 +320,7 @@ function shown(caller: Caller, address: string, rows: readonly Suppression[], no
           }))
         : [],
     };
+    return [entry];
   });
   return { address, suppressed: entries.some(({ active }) => active), entries };
 }

@@ -102,6 +102,8 @@ export interface SignalFacts {
   readonly class?: string | null;
   readonly ruleVersion?: string | null;
   readonly count?: number;
+  /** False where nothing binds the report to a mail of ours. */
+  readonly authenticated?: boolean;
   readonly who?: string | null;
   readonly why?: string | null;
 }
@@ -123,6 +125,7 @@ export const signal = (facts: SignalFacts): ReputationSignal => ({
   class: facts.class ?? null,
   ruleVersion: facts.ruleVersion ?? null,
   count: facts.count ?? 1,
+  authenticated: facts.authenticated ?? true,
   who: facts.who ?? null,
   why: bounded(facts.why),
 });

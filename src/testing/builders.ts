@@ -1,4 +1,4 @@
-import type { Attachment, EmailJob, NameValue, Payload } from '../contracts/generated.ts';
+import type { Attachment, EmailJob, Evidence, NameValue, Payload } from '../contracts/generated.ts';
 
 /** A payload that passes every check; override what a test is about. */
 export const aPayload = (over: Partial<Payload> = {}): Payload => ({
@@ -43,5 +43,22 @@ export const anAttachment = (over: Partial<Attachment> = {}): Attachment => ({
   contentType: 'application/pdf',
   contentId: null,
   content: Buffer.from('%PDF-1.7'),
+  ...over,
+});
+
+/** A manual suppression for everyone, unless told otherwise. */
+export const anEvidence = (over: Partial<Evidence> = {}): Evidence => ({
+  eventId: 'e1',
+  kind: 'suppression_added',
+  at: 1,
+  class: null,
+  ruleVersion: null,
+  severity: 'manual',
+  binds: true,
+  until: null,
+  tenant: null,
+  type: null,
+  who: null,
+  why: null,
   ...over,
 });

@@ -368,6 +368,7 @@ const aSignal: ReputationSignal = {
   class: 'invalid-recipient',
   ruleVersion: '1',
   count: 1,
+  authenticated: true,
   who: null,
   why: null,
 };

@@ -4,11 +4,13 @@ import { join } from 'node:path';
 import { jest } from '@jest/globals';
 import fc from 'fast-check';
 import { REPUTATION_GROUP, suppressionProcessor } from '../../processors/reputation/index.ts';
+import { RECIPIENT_RULES, type RecipientRules } from '../../processors/reputation/step.ts';
 import type { ReputationSignal, Suppression } from '../../src/contracts/generated.ts';
 import { topics } from '../../src/contracts/topic.ts';
 import { BOUNCE_RULES_VERSION } from '../../src/domain/bounce-rules.ts';
 import { classify } from '../../src/domain/classification.ts';
 import { signal } from '../../src/domain/results.ts';
+import { SUPPRESSION_RULES } from '../../src/domain/suppression.ts';
 import { MINUTE_MS } from '../../src/domain/time.ts';
 import { MemoryTable } from '../../src/host/memory-table.ts';
 import { type TableStates, tableDefinition } from '../../src/runtime/table-fold.ts';
@@ -28,8 +30,10 @@ type Kind = Parameters<typeof signal>[0]['kind'];
 const about = (subject: string, kind: Kind, at: number, over: Partial<ReputationSignal> = {}): ReputationSignal => ({
   ...signal({ eventId: `${kind}-${subject}-${at}`, subject, kind, at, tenant: 'default', type: 'marketing' }),
   ...(kind === 'bounced'
-    ? { smtpCode: 550, enhancedCode: '5.1.1', reply: 'no such mailbox', class: 'invalid-recipient' }
+    ? { smtpCode: 550, enhancedCode: '5.1.1', reply: 'no such mailbox', class: 'invalid-recipient', ruleVersion: '0' }
     : {}),
+  // What operators say holds for everyone, unless they name somebody.
+  ...(kind.startsWith('suppression_') ? { tenant: '*', type: 'unknown' } : {}),
   ...over,
 });
 const ADA = 'recipient:ada@inbox.example';
@@ -49,14 +53,14 @@ const run = (
     states?: () => TableStates<Suppression>;
     faults?: Fault[];
     batchSizes?: number[];
-    judge?: typeof classify;
+    rules?: RecipientRules;
   } = {},
 ) => {
   const states = over.states ?? memory;
   return drive<ReputationSignal>({
     cluster,
     clock: new VirtualClock(NOW),
-    define: () => tableDefinition(suppressionProcessor(over.judge), states(), jsonCodec),
+    define: () => tableDefinition(suppressionProcessor(over.rules), states(), jsonCodec),
     codec: jsonCodec,
     group: REPUTATION_GROUP,
     faults: over.faults ?? [],
@@ -95,7 +99,6 @@ describe('suppression', () => {
   });
 
   it.each<[string, ReputationSignal]>([
-    ['a full mailbox', about(ADA, 'bounced', NOW, { smtpCode: 552, enhancedCode: '5.2.2', reply: 'full' })],
     ['a blocklisting behind 5.1.1', about(ADA, 'bounced', NOW, { reply: 'listed at zen.spamhaus.org' })],
     [
       'what the worker, who knew the stage, took for something else',
@@ -138,6 +141,31 @@ describe('suppression', () => {
     });
   });
 
+  it('of a complaint binds the tenant whose mail it was, or everybody where that is configured', async () => {
+    const complaint = about(ADA, 'complained', NOW, { tenant: 'a' });
+    expect(await rowOf(complaint)).toMatchObject({ active: true, severity: 'complaint', tenant: 'a', type: null });
+    const cluster = world([complaint], 1);
+    const suppression = { ...SUPPRESSION_RULES, complaintScope: 'all' as const };
+    await run(cluster, { rules: { ...RECIPIENT_RULES, suppression } });
+    expect(table(cluster).get(ADA)).toMatchObject({ active: true, tenant: null });
+  });
+
+  it('does not follow from a report that nothing binds to a mail of ours', async () => {
+    for (const kind of ['complained', 'bounced', 'unsubscribed'] as const) {
+      expect(await rowOf(about(ADA, kind, NOW, { authenticated: false }))).toBeUndefined();
+    }
+  });
+
+  it('does not follow from one full mailbox', async () => {
+    const full = { smtpCode: 552, enhancedCode: '5.2.2', reply: 'full', class: 'mailbox-full' };
+    expect(await rowOf(about(ADA, 'bounced', NOW, full))).toMatchObject({ active: false, severity: 'unknown' });
+  });
+
+  it('is forgotten where the address is to be', async () => {
+    const forgotten = await rowOf(about(ADA, 'complained', NOW - 9), about(ADA, 'erased', NOW));
+    expect(forgotten).toMatchObject({ active: false, evidence: [{ kind: 'erased' }] });
+  });
+
   it('reads no event as later than it was written down', async () => {
     const lifted = about(ADA, 'suppression_removed', NOW);
     expect(await rowOf(lifted, about(ADA, 'bounced', NOW + 1_000_000))).toMatchObject({ active: false });
@@ -154,17 +182,30 @@ describe('suppression', () => {
 
   it('can be asked "what if" with other rules', async () => {
     const cluster = world([about(ADA, 'bounced', NOW)], 1);
-    await run(cluster, { judge: (refusal) => ({ ...classify(refusal), suppress: false }) });
+    await run(cluster, {
+      rules: { ...RECIPIENT_RULES, judge: (refusal) => ({ ...classify(refusal), severity: 'none' }) },
+    });
     expect(table(cluster).size).toBe(0);
   });
 
   const anySignal = fc
     .record({
       subject: fc.constantFrom(ADA, 'recipient:bob@inbox.example', 'recipient:eve@x.example', 'identity:pool:p|google'),
-      kind: fc.constantFrom<Kind[]>('bounced', 'bounced', 'suppression_added', 'suppression_removed', 'delivered'),
+      kind: fc.constantFrom<Kind[]>(
+        'bounced',
+        'bounced',
+        'complained',
+        'unsubscribed',
+        'suppression_added',
+        'suppression_removed',
+        'delivered',
+      ),
+      tenant: fc.constantFrom('default', 'other', '*'),
       at: fc.integer({ min: NOW - 20, max: NOW }),
     })
-    .map(({ subject, kind, at }) => about(subject, kind, at));
+    .map(({ subject, kind, at, tenant }) =>
+      about(subject, kind, at, { tenant, eventId: `${kind}-${subject}-${at}-${tenant}` }),
+    );
   const fault = fc.record<Fault>({
     commit: fc.constantFrom('none', 'commit-lost', 'commit-landed', 'commit-lands-late'),
     crash: fc.boolean(),

@@ -5,17 +5,17 @@ import { jest } from '@jest/globals';
 import fc from 'fast-check';
 import { FORWARDED_HEADER, routerGroup } from '../../processors/router/index.ts';
 import { homePartition } from '../../processors/router/step.ts';
-import type { EmailJob } from '../../src/contracts/generated.ts';
+import type { EmailJob, Evidence } from '../../src/contracts/generated.ts';
 import { topics } from '../../src/contracts/topic.ts';
 import { readEnvelope, writeEnvelope } from '../../src/domain/envelope.ts';
 import { PostlaneError } from '../../src/domain/error.ts';
 import { EMAIL_TYPES, type EmailType } from '../../src/domain/policy.ts';
-import { addEvidence, emptySuppression } from '../../src/domain/suppression.ts';
+import { addEvidence, emptySuppression, tenantRecipientSubject } from '../../src/domain/suppression.ts';
 import { DAY_MS, HOUR_MS, MINUTE_MS } from '../../src/domain/time.ts';
 import type { SeenStore } from '../../src/runtime/seen-port.ts';
 import { StoreHome } from '../../src/store/home.ts';
 import { LmdbSeenStore } from '../../src/store/seen-store.ts';
-import { aJob, aPayload } from '../../src/testing/builders.ts';
+import { aJob, anEvidence, aPayload } from '../../src/testing/builders.ts';
 import { drive, type Fault } from '../../src/testing/driver.ts';
 import { MemoryCluster } from '../../src/testing/memory-log.ts';
 import { MemorySeenStore } from '../../src/testing/memory-seen-store.ts';
@@ -63,15 +63,10 @@ const run = (
   });
 
 const suppressed = (address: string) =>
-  addEvidence(emptySuppression(`recipient:${address}`), {
-    eventId: 'e1',
-    kind: 'bounced',
-    at: NOW - 1,
-    class: 'invalid-recipient',
-    ruleVersion: '1',
-    who: null,
-    why: null,
-  });
+  addEvidence(
+    emptySuppression(`recipient:${address}`),
+    anEvidence({ kind: 'bounced', severity: 'hard_bounce', at: NOW - 1, class: 'invalid-recipient', ruleVersion: '1' }),
+  );
 
 describe('the router', () => {
   it('puts a job into the lane of its type and provider, byte for byte, keyed by recipient', async () => {
@@ -132,6 +127,31 @@ describe('the router', () => {
       },
     ]);
     expect(results[0]?.reason).toMatch(/^hard_bounce: bounced .*rules 1.*event e1$/);
+  });
+
+  it('ends what the tenant itself suppressed, and of the installation’s list what binds that tenant and type', async () => {
+    const w = world();
+    const added = anEvidence({ kind: 'suppression_added', severity: 'manual', at: NOW - 1 });
+    const put = (subject: string, over: Partial<Evidence>) =>
+      w.views.suppressions.set(subject, addEvidence(emptySuppression(subject), { ...added, ...over }));
+    put(tenantRecipientSubject('a', 'own@inbox.example'), {});
+    put('recipient:shared@inbox.example', { tenant: 'a', type: 'notification' });
+    put('recipient:ended@inbox.example', { until: NOW });
+    for (const tenant of ['a', 'b']) {
+      for (const type of ['transactional', 'notification'] as const) {
+        for (const name of ['own', 'shared', 'ended']) {
+          const id = `${tenant} ${type} ${name}`;
+          publish(w, aJob({ id, tenant, type, recipient: `${name}@inbox.example` }));
+        }
+      }
+    }
+    await run(w);
+    const ended = whereabouts(w.cluster).results.map(({ jobId, ending }) => `${jobId} ${ending}`);
+    expect(ended.sort()).toEqual([
+      'a notification own suppressed',
+      'a notification shared suppressed',
+      'a transactional own suppressed',
+    ]);
   });
 
   it('ends what is too old, by its own word or by age', async () => {

@@ -8,7 +8,7 @@ import type { OnUncertain, QueuePolicy, Source } from '../../src/domain/policy.t
 import type { DeliveryOutcome } from '../../src/domain/reply.ts';
 import { addEvidence, emptySuppression } from '../../src/domain/suppression.ts';
 import { DAY_MS, MINUTE_MS } from '../../src/domain/time.ts';
-import { aJob } from '../../src/testing/builders.ts';
+import { aJob, anEvidence } from '../../src/testing/builders.ts';
 import { driveEffects, type Life } from '../../src/testing/effect-driver.ts';
 import { MemoryCodec } from '../../src/testing/memory-codec.ts';
 import { type CommitFault, MemoryCluster } from '../../src/testing/memory-log.ts';
@@ -122,15 +122,7 @@ async function tell(story: Story) {
           suppressionOf: (subject) => {
             const n = Number(/\.(\d+)@/.exec(subject)?.[1]);
             if (!story.suppressed[n]) return undefined;
-            const evidence = {
-              eventId: 'e',
-              kind: 'complained',
-              at: 1,
-              class: null,
-              ruleVersion: null,
-              who: null,
-              why: null,
-            } as const;
+            const evidence = anEvidence({ kind: 'complained', severity: 'complaint' });
             return addEvidence(emptySuppression(subject), evidence);
           },
           cancellationOf: () => undefined,

@@ -10,7 +10,7 @@ import { Publisher } from '../../src/kafka/publisher.ts';
 import { openRegistryCodec } from '../../src/registry/codec.ts';
 import { JOB_BYTES_MAX_DEFAULT } from '../../src/registry/limits.ts';
 import type { Codec } from '../../src/runtime/codec.ts';
-import { aJob } from '../../src/testing/builders.ts';
+import { aJob, anEvidence } from '../../src/testing/builders.ts';
 import { runCli } from '../support/cli.ts';
 import { collect } from '../support/collect.ts';
 import { withInfra } from '../support/infra.ts';
@@ -246,7 +246,7 @@ describe('consuming', () => {
         kind: 'suppression_added',
         who: 'eve',
         why: 'asked by phone',
-        tenant: 'default',
+        tenant: '*',
         type: 'unknown',
         count: 1,
       },
@@ -260,15 +260,7 @@ describe('consuming', () => {
     const address = `bob.${run}@inbox.example`;
     expect(await cli(['suppressions', 'show', address, '--json'])).toMatchObject({ status: 0, printed: 'null\n' });
     const subject = recipientSubject(address);
-    const evidence = {
-      eventId: 'e1',
-      kind: 'bounced',
-      at: AT,
-      class: 'invalid-recipient',
-      ruleVersion: '1',
-      who: null,
-      why: null,
-    } as const;
+    const evidence = anEvidence({ kind: 'bounced', severity: 'hard_bounce', at: AT, class: 'invalid-recipient' });
     const row: Suppression = addEvidence(emptySuppression(subject), evidence);
     const rows = [emptySuppression(subject), row].map((value) => ({
       topic: topics.suppressions.name,

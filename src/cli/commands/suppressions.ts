@@ -8,7 +8,7 @@ import { PostlaneError } from '../../domain/error.ts';
 import { partitionOf } from '../../domain/partitioner.ts';
 import { EMAIL_TYPES, type EmailType } from '../../domain/policy.ts';
 import { signal } from '../../domain/results.ts';
-import { recipientSubject } from '../../domain/suppression.ts';
+import { EVERY_TENANT, recipientSubject } from '../../domain/suppression.ts';
 import { createKafka } from '../../kafka/client.ts';
 import { Publisher } from '../../kafka/publisher.ts';
 import { rangesOf } from '../../kafka/topic-ends.ts';
@@ -76,8 +76,8 @@ function change(
     ])
     .option('--why <text>', 'reason, kept with the evidence')
     .option('--who <name>', 'who asks for it (default: the user of this machine)')
-    .option('--tenant <name>', 'tenant that it is recorded for', 'default')
-    .addOption(new Option('--type <type>', 'type of mail that it is recorded for').choices([...EMAIL_TYPES]))
+    .option('--tenant <name>', 'only mail of this tenant (default: all)', EVERY_TENANT)
+    .addOption(new Option('--type <type>', 'only mail of this type (default: all)').choices([...EMAIL_TYPES]))
     .option('--config <file>', 'configuration file (default: POSTLANE_CONFIG, then ./postlane.yaml)')
     .action(async (addresses: readonly string[], options: ChangeOptions) => {
       await append(addresses, kind, options, context);

@@ -2,7 +2,7 @@ import { resultJson, resultLine } from '../../../src/cli/result-line.ts';
 import { suppressionText } from '../../../src/cli/suppression-text.ts';
 import { attempted, ending } from '../../../src/domain/results.ts';
 import { addEvidence, emptySuppression } from '../../../src/domain/suppression.ts';
-import { aJob } from '../../../src/testing/builders.ts';
+import { aJob, anEvidence } from '../../../src/testing/builders.ts';
 
 const AT = Date.parse('2026-01-02T03:04:05.678Z');
 
@@ -49,15 +49,7 @@ describe('showing a suppression', () => {
   });
 
   it('lists the evidence, and knows when it is over', () => {
-    const evidence = {
-      eventId: 'e1',
-      kind: 'suppression_added',
-      at: AT,
-      class: null,
-      ruleVersion: null,
-      who: 'ada',
-      why: 'asked\u001b[0m',
-    } as const;
+    const evidence = anEvidence({ at: AT, who: 'ada', why: 'asked\u001b[0m' });
     const row = addEvidence(emptySuppression('recipient:a@b.example'), evidence);
     expect(suppressionText('a@b.example', row, AT)).toBe(
       [
