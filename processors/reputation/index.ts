@@ -1,27 +1,89 @@
-import type { ReputationSignal, Suppression } from '../../src/contracts/generated.ts';
+import type { ReputationSignal, ReputationState, Suppression } from '../../src/contracts/generated.ts';
 import { topics } from '../../src/contracts/topic.ts';
 import { BOUNCE_RULES_VERSION } from '../../src/domain/bounce-rules.ts';
-import { emptySuppression, SUPPRESSION_RULES } from '../../src/domain/suppression.ts';
-import type { Processor } from '../../src/runtime/processor.ts';
-import { foldSuppression, RECIPIENT_RULES, type RecipientRules } from './step.ts';
+import { classify } from '../../src/domain/classification.ts';
+import { emptyState } from '../../src/domain/identity-state.ts';
+import { identityRules } from '../../src/domain/reputation-rules.ts';
+import { emptySuppression, recipientIn, SUPPRESSION_RULES } from '../../src/domain/suppression.ts';
+import type { Codec } from '../../src/runtime/codec.ts';
+import { joinedDefinition } from '../../src/runtime/joined-folds.ts';
+import { emit, type Output, type Processor, type StreamDefinition } from '../../src/runtime/processor.ts';
+import { type TableStates, tableDefinition } from '../../src/runtime/table-fold.ts';
+import { foldIdentity, foldSuppression, type RecipientRules, type ReputationRules } from './step.ts';
 
 /** Consumer group of the reputation processors. */
 export const REPUTATION_GROUP = 'postlane.reputation';
 
-/** Changes whenever the same log could give other rows. */
-const VERSION = `2/${SUPPRESSION_RULES.version}/${BOUNCE_RULES_VERSION}`;
+/** Changes whenever the same log could give other rows under the same rules. */
+const VERSION = '2';
+
+/** Today's rules, where the configuration says nothing else. */
+export const REPUTATION_RULES: ReputationRules = {
+  judge: classify,
+  suppression: SUPPRESSION_RULES,
+  identity: identityRules(),
+};
+
+const versionOf = ({ suppression, identity }: ReputationRules): string =>
+  `${VERSION}/${suppression.version}/${BOUNCE_RULES_VERSION}/${identity.version}`;
 
 /**
- * Suppressions as a pure fold over `email.reputation`: any order and any duplication of the same signals gives the same
- * rows. A replay may pass other rules.
+ * Suppressions as a pure fold over the signals about recipients: any order and any duplication of them gives the same
+ * rows. They act at once.
  */
 export const suppressionProcessor = (
-  rules: RecipientRules = RECIPIENT_RULES,
+  rules: RecipientRules = REPUTATION_RULES,
 ): Processor<Suppression, ReputationSignal> => ({
-  name: 'reputation',
-  version: VERSION,
+  name: 'suppressions',
+  version: `${VERSION}/${rules.suppression.version}/${BOUNCE_RULES_VERSION}`,
   input: topics.reputation,
   table: topics.suppressions,
   initial: emptySuppression,
   step: (row, { value, at }) => ({ state: foldSuppression(row, value, at, rules), outputs: [] }),
 });
+
+/**
+ * Scores and allowances as a pure fold over the signals about identities: judged by closed minutes only, so that any order
+ * within the lateness bound, and any copies within it, give the same rows.
+ */
+export const identityProcessor = (
+  rules: ReputationRules = REPUTATION_RULES,
+): Processor<ReputationState, ReputationSignal> => ({
+  name: 'scores',
+  version: versionOf(rules),
+  input: topics.reputation,
+  table: topics.reputationState,
+  rows: [topics.scores, topics.allowances],
+  initial: emptyState,
+  step(before, { value, at }) {
+    const { state, score, allowance } = foldIdentity(before, value, at, rules);
+    const outputs: Output[] = [];
+    if (score) outputs.push(emit(topics.scores, score.subject, score) as Output);
+    if (allowance) outputs.push(emit(topics.allowances, allowance.subject, allowance) as Output);
+    return { state, outputs };
+  },
+});
+
+export interface ReputationTables {
+  readonly suppressions: TableStates<Suppression>;
+  readonly identities: TableStates<ReputationState>;
+}
+
+/** Is the signal about a recipient? All others are about identities. */
+export const isAboutRecipient = (subject: string): boolean => recipientIn(subject) !== null;
+
+/** `email.reputation` → suppressions, scores and allowances. */
+export const reputationDefinition = (
+  tables: ReputationTables,
+  codec: Codec,
+  rules: ReputationRules = REPUTATION_RULES,
+): StreamDefinition<ReputationSignal> =>
+  joinedDefinition<ReputationSignal>(
+    'reputation',
+    versionOf(rules),
+    [
+      tableDefinition(suppressionProcessor(rules), tables.suppressions, codec),
+      tableDefinition(identityProcessor(rules), tables.identities, codec),
+    ],
+    ({ key }) => (isAboutRecipient(key) ? 0 : 1),
+  );

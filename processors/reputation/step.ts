@@ -1,5 +1,8 @@
-import type { Evidence, ReputationSignal, Suppression } from '../../src/contracts/generated.ts';
-import { classify } from '../../src/domain/classification.ts';
+import type { Evidence, ReputationSignal, ReputationState, Suppression } from '../../src/contracts/generated.ts';
+import { type BounceClass, classify } from '../../src/domain/classification.ts';
+import { identityIn } from '../../src/domain/identity.ts';
+import { type Advanced, advance, count, type IdentityRules } from '../../src/domain/identity-state.ts';
+import { type Counts, isDispleasure, isHeldAgainstSender, NO_COUNTS } from '../../src/domain/score.ts';
 import {
   addEvidence,
   EVERY_TENANT,
@@ -79,4 +82,53 @@ export function foldSuppression(
   if (evidence === null) return row;
   const next = addEvidence(row, evidence, rules.suppression);
   return JSON.stringify(next) === JSON.stringify(row) ? row : next;
+}
+
+/** What a signal counts for its identity; null for what counts nothing. */
+function countsIn(signal: ReputationSignal, judge: Classify): Counts | null {
+  if (!signal.authenticated) return null;
+  switch (signal.kind) {
+    case 'sent_counted':
+      return { ...NO_COUNTS, sent: signal.count };
+    case 'delivered':
+      return { ...NO_COUNTS, delivered: 1 };
+    case 'complained':
+      return { ...NO_COUNTS, complained: 1 };
+    case 'bounced':
+      return isHeldAgainstSender(classIn(signal, judge)) ? { ...NO_COUNTS, bounced: 1 } : null;
+    case 'deferred':
+      return isDispleasure(classIn(signal, judge)) ? { ...NO_COUNTS, deferred: 1 } : null;
+    default:
+      return null;
+  }
+}
+
+/** The class that the rules give the reply; under the same rules the worker's own, which knew the stage. */
+function classIn({ smtpCode, enhancedCode, reply, ...told }: ReputationSignal, judge: Classify): BounceClass {
+  const found = judge({ smtpCode, enhancedCode, text: reply ?? '', stage: null });
+  return told.ruleVersion === found.ruleVersion && told.class !== null ? (told.class as BounceClass) : found.class;
+}
+
+/** How everything is judged: today's rules, or others in a replay. */
+export interface ReputationRules extends RecipientRules {
+  readonly identity: IdentityRules;
+}
+
+/**
+ * Folds one signal into what is known of its identity: counts it, then closes what its time closes. Answers the same
+ * state where it says nothing new.
+ */
+export function foldIdentity(
+  before: ReputationState,
+  signal: ReputationSignal,
+  appendedAt: Millis,
+  { judge, identity }: Pick<ReputationRules, 'judge' | 'identity'>,
+): Advanced {
+  const nothing: Advanced = { state: before, score: null, allowance: null };
+  if (identityIn(before.subject) === null) return nothing;
+  const at = Math.min(signal.at, appendedAt);
+  if (signal.kind === 'ticked') return advance(before, at, identity);
+  const counts = countsIn(signal, judge);
+  if (counts === null) return nothing;
+  return advance(count(before, at, signal.eventId, counts), at, identity);
 }

@@ -16,6 +16,7 @@ import { type RouterDependencies, routerDefinition, routerGroup } from './index.
 export async function startRouter(host: Host): Promise<Hosted> {
   const { config } = host;
   const queueOf = (queue: Queue) => config.queues.find((candidate) => candidate.queue === queue);
+  const sources = new Map(config.pools.map((pool) => [pool.name, pool.sources]));
   const directory = await claimInstanceDirectory(config.stateDir, 'router');
   const seen = await openSeenStores(join(directory.path, 'seen'));
   const views = await openViews(host, directory.path);
@@ -33,7 +34,7 @@ export async function startRouter(host: Host): Promise<Hosted> {
     rules: {
       job: jobRulesOf(config),
       providerOf: providerIndex(config.providers),
-      poolOf: (queue) => queueOf(queue)?.pool ?? queue,
+      sourcesOf: (queue) => sources.get(queueOf(queue)?.pool ?? queue) ?? [],
       ageMaxMsOf: (queue) => queueOf(queue)?.ageMaxMs ?? config.router.ageMaxMs,
       throttleScore: config.router.throttleScore,
       dedupWindowMs: config.router.dedupWindowMs,

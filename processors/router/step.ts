@@ -1,23 +1,25 @@
-import type { EmailJob, NameValue, Suppression } from '../../src/contracts/generated.ts';
+import type { EmailJob, NameValue, Score, Suppression } from '../../src/contracts/generated.ts';
 import type { DelayTier } from '../../src/contracts/topic.ts';
 import type { Envelope } from '../../src/domain/envelope.ts';
+import { assert } from '../../src/domain/error.ts';
+import { subjectsBehind } from '../../src/domain/identity.ts';
 import { expiryOf, type Job, type JobRules } from '../../src/domain/job.ts';
-import { nextTier, SEND_AT_TOLERANCE_MS } from '../../src/domain/ladder.ts';
-import { identitySubject, laneOf } from '../../src/domain/lane.ts';
+import { nextTier, SEND_AT_TOLERANCE_MS, toleranceOf } from '../../src/domain/ladder.ts';
+import { laneOf } from '../../src/domain/lane.ts';
 import { partitionOf } from '../../src/domain/partitioner.ts';
 import type { Lane, Provider, Queue } from '../../src/domain/policy.ts';
 import type { ProviderOf } from '../../src/domain/provider.ts';
 import { explainSuppression, subjectsOf, suppresses } from '../../src/domain/suppression.ts';
-import type { Millis } from '../../src/domain/time.ts';
+import { MINUTE_MS, type Millis } from '../../src/domain/time.ts';
 
 /** What the operator decided about routing. */
 export interface RoutingRules {
   readonly job: JobRules;
   readonly providerOf: ProviderOf;
-  /** Name of the pool that sends a queue's mail. */
-  readonly poolOf: (queue: Queue) => string;
+  /** Names of the sources that send a queue's mail. */
+  readonly sourcesOf: (queue: Queue) => readonly string[];
   readonly ageMaxMsOf: (queue: Queue) => number;
-  /** A marketing mail whose score is below it goes to the throttled queue. 0 … 1. */
+  /** A marketing mail with a score below it goes to the throttled queue, and back with hysteresis. 0 … 1. */
   readonly throttleScore: number;
   /** How long an id is remembered. */
   readonly dedupWindowMs: number;
@@ -28,8 +30,8 @@ export interface RouterViews {
   /** False while a view has not caught up, or is too old to be trusted: then nothing is let through. */
   ready(now: Millis): boolean;
   suppressionOf(subject: string): Suppression | undefined;
-  /** In [0, 1]; undefined where nothing is known: healthy. */
-  scoreOf(subject: string): number | undefined;
+  /** How a provider regards an identity; undefined where nothing is known: healthy. */
+  scoreOf(subject: string): Pick<Score, 'score' | 'action'> | undefined;
 }
 
 /** Where a checked job goes. */
@@ -39,11 +41,26 @@ export type Route =
   | { readonly kind: 'expired'; readonly reason: string }
   | { readonly kind: 'suppressed'; readonly reason: string };
 
-/** The worst score that the provider gives any of our identities behind the mail. */
-function scoreOf(job: Job, provider: Provider, views: RouterViews, rules: RoutingRules): number {
-  const pool = views.scoreOf(identitySubject('pool', rules.poolOf(job.type), provider)) ?? 1;
-  if (job.senderDomain === null) return pool;
-  return Math.min(pool, views.scoreOf(identitySubject('domain', job.senderDomain, provider)) ?? 1);
+/** Marketing of a paused identity asks again after so long. */
+const PAUSE_MS = 15 * MINUTE_MS;
+
+/** The strictest that the rules ask for any identity behind the mail at this provider. */
+function actionFor(
+  job: Job,
+  provider: Provider,
+  views: RouterViews,
+  rules: RoutingRules,
+): 'none' | 'throttle' | 'pause' {
+  const { senderDomain, tenant } = job;
+  const sources = rules.sourcesOf(job.type);
+  let isThrottled = false;
+  for (const subject of subjectsBehind({ sources, senderDomain, tenant, campaign: job.content.campaign }, provider)) {
+    const row = views.scoreOf(subject);
+    if (row?.action === 'pause') return 'pause';
+    // The action holds until the score is well above the limit again; `alert` asks for nothing.
+    isThrottled ||= row?.action === 'throttle' || (row?.action === 'none' && row.score < rules.throttleScore);
+  }
+  return isThrottled ? 'throttle' : 'none';
 }
 
 /**
@@ -65,8 +82,17 @@ export function route(job: Job, envelope: Envelope, views: RouterViews, rules: R
   const tier = held.notBefore === null ? null : nextTier(held.notBefore - now, held.toleranceMs);
   if (tier !== null) return { kind: 'ladder', tier, envelope: held };
   const provider = rules.providerOf(job.recipient.domain);
-  const score = job.type === 'marketing' ? scoreOf(job, provider, views, rules) : 1;
-  return { kind: 'lane', lane: laneOf(job.type, provider, score, rules.throttleScore), envelope: held };
+  const action = job.type === 'marketing' ? actionFor(job, provider, views, rules) : 'none';
+  if (action === 'pause') return paused(held, now);
+  return { kind: 'lane', lane: laneOf(job.type, provider, action === 'throttle'), envelope: held };
+}
+
+/** Back on the ladder, to be judged again; where the pause outlasts the mail, it expires. */
+function paused(envelope: Envelope, now: Millis): Route {
+  const toleranceMs = toleranceOf(PAUSE_MS);
+  const tier = nextTier(PAUSE_MS, toleranceMs);
+  assert(tier !== null, 'a pause is longer than a worker holds a mail');
+  return { kind: 'ladder', tier, envelope: { ...envelope, notBefore: now + PAUSE_MS, toleranceMs } };
 }
 
 /** The envelope with what still holds the job back; a wait that is over is taken off. */

@@ -3,7 +3,6 @@ import { topics } from '../../src/contracts/topic.ts';
 import { readEnvelope } from '../../src/domain/envelope.ts';
 import { expiryOf } from '../../src/domain/expiry.ts';
 import { type Job, type JobRules, parseJob } from '../../src/domain/job.ts';
-import { identitySubject } from '../../src/domain/lane.ts';
 import { type Lane, PROVIDERS, type QueuePolicy, type SiteLimits, type Source } from '../../src/domain/policy.ts';
 import { ending, signal } from '../../src/domain/results.ts';
 import type { Millis } from '../../src/domain/time.ts';
@@ -14,7 +13,7 @@ import type { Task } from '../../src/runtime/ports.ts';
 import { emit, type Input, type Output } from '../../src/runtime/processor.ts';
 import { Dispatcher } from './dispatcher.ts';
 import { postponed, skip, uncertainOutputs, type Views, WORKER_NAME, WORKER_VERSION } from './plan.ts';
-import { type Attempt, settle } from './settle.ts';
+import { type Attempt, identitiesOf, settle } from './settle.ts';
 import type { Unit } from './unit.ts';
 
 /** What an attempt answers: what the server said, or why there was none. */
@@ -165,7 +164,7 @@ function settled(ports: WorkerPorts, unit: Unit, result: SendResult, now: Millis
   return settle(unit, result.attempt, ports.policy, ports.chance(), now);
 }
 
-/** What went out, counted per source and provider: one signal a transaction, so that an identity is no hot key. */
+/** What went out, counted per identity and provider: one signal a transaction each, so that an identity is no hot key. */
 function sentCounts(
   all: readonly { readonly unit: Unit; readonly result: SendResult }[],
   now: Millis,
@@ -173,10 +172,11 @@ function sentCounts(
   const counts = new Map<string, { count: number; first: Unit; source: string }>();
   for (const { unit, result } of all) {
     if (result.kind !== 'attempted' || result.attempt.outcome.kind !== 'accepted' || !unit.source) continue;
-    const subject = identitySubject('source', unit.source.name, unit.lane.provider);
-    const found = counts.get(subject);
-    if (found) found.count++;
-    else counts.set(subject, { count: 1, first: unit, source: unit.source.name });
+    for (const subject of identitiesOf(unit)) {
+      const found = counts.get(subject);
+      if (found) found.count++;
+      else counts.set(subject, { count: 1, first: unit, source: unit.source.name });
+    }
   }
   return [...counts].map(([subject, { count, first, source }]) =>
     emit(

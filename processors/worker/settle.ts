@@ -1,7 +1,7 @@
 import { topics } from '../../src/contracts/topic.ts';
 import { retryDelayMs } from '../../src/domain/backoff.ts';
 import { type Classification, classify } from '../../src/domain/classification.ts';
-import { identitySubject } from '../../src/domain/lane.ts';
+import { subjectsBehind } from '../../src/domain/identity.ts';
 import type { QueuePolicy } from '../../src/domain/policy.ts';
 import { type DeliveryOutcome, isImpossible, isSiteFailure, SMTP_STAGES, wasNotTried } from '../../src/domain/reply.ts';
 import { type AttemptFacts, attempted, ending, signal } from '../../src/domain/results.ts';
@@ -105,8 +105,15 @@ function signals(
         ruleVersion: found.ruleVersion,
       }),
     );
-  const identity = about(identitySubject('source', source?.name ?? 'none', lane.provider));
-  return kind === 'bounced' ? [about(recipientSubject(job.folded)), identity] : [identity];
+  const identities = identitiesOf(unit).map(about);
+  return kind === 'bounced' ? [about(recipientSubject(job.folded)), ...identities] : identities;
+}
+
+/** Subjects of what the provider may hold the mail against. */
+export function identitiesOf({ job, source, lane }: Unit): readonly string[] {
+  const { senderDomain, tenant } = job;
+  const sources = source === null ? [] : [source.name];
+  return subjectsBehind({ sources, senderDomain, tenant, campaign: job.content.campaign }, lane.provider);
 }
 
 function impossible(unit: Unit, attempt: Attempt, now: Millis): readonly Output[] {
@@ -172,7 +179,8 @@ function deferred(
     const end = { ...known, class: 'retries-exhausted', reason: `attempts used up; last: ${text}` };
     return [
       emit(results, job.id, ending(job.content, 'bounced', attempts, now, end)),
-      ...signals(unit, attempt, found, 'deferred', now),
+      // A mailbox that stays full until nobody tries any more says something about the address, softly.
+      ...signals(unit, attempt, found, found.severity === 'soft' ? 'bounced' : 'deferred', now),
     ];
   }
   const change = { attempts, lastSource: unit.source?.name ?? null };

@@ -21,6 +21,13 @@ const REQUIRED: Readonly<Record<string, readonly string[]>> = {
   Suppression: ['subject', 'since'],
   Evidence: ['eventId', 'at'],
   Score: ['subject', 'at'],
+  ScoreChange: ['at'],
+  Allowance: ['subject', 'at'],
+  WarmUpDay: ['day'],
+  WarmUp: ['day'],
+  Bucket: ['minute'],
+  OpenBucket: ['minute'],
+  ReputationState: ['subject', 'at'],
   DomainSite: ['domain', 'at'],
   DeadLetter: ['topic', 'partition', 'offset', 'reason', 'at'],
 };

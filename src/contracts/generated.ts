@@ -1,5 +1,40 @@
 // Generated from schemas/*.avsc by `npm run contracts`. Do not edit.
 
+/** What was allowed and done on one day, and what followed. */
+export interface WarmUpDay {
+  /** Days since the Unix epoch, UTC. */
+  day: number;
+  /** Mails that were allowed. */
+  volume: number;
+  /** Mails that a server took. */
+  sent: number;
+  /** Bounces. */
+  bounced: number;
+  /** Complaints. */
+  complained: number;
+  /** raised, held, halved, idle or decayed. */
+  verdict: string;
+}
+
+/**
+ * How many mails a source that is being warmed up may send to one provider in a day. A row of email.allowances,
+ * keyed by subject; no row means the initial volume.
+ */
+export interface Allowance {
+  /** `identity:source:<name>|<provider>`. */
+  subject: string;
+  /** Day that it holds for, and for those after it until the next row. Days since the Unix epoch, UTC. */
+  day: number;
+  /** Mails allowed on that day. */
+  volume: number;
+  /** End of the bucket that it was judged at. Milliseconds since the Unix epoch, UTC. */
+  at: number;
+  /** Version of the rules that judged. Empty: not known. */
+  ruleVersion: string;
+  /** The last days, newest first, bounded in number by the fold. */
+  days: WarmUpDay[];
+}
+
 /** One secret under which a key is valid. Two during a rotation. */
 export interface ApiKeySecret {
   /** SHA-256 of the secret's 32 random bytes as they are written in the key. */
@@ -347,6 +382,106 @@ export interface ReputationSignal {
   why: string | null;
 }
 
+/** What was counted so far in one minute that is not closed. */
+export interface OpenBucket {
+  /** Minutes since the Unix epoch, UTC. */
+  minute: number;
+  /** Mails that a server took. */
+  sent: number;
+  /** Later notices of delivery. */
+  delivered: number;
+  /** Refusals for good that are held against the sender. */
+  bounced: number;
+  /** Complaints. */
+  complained: number;
+  /** Refusals for now. */
+  deferred: number;
+  /** Hashes of the events counted, in order: an event that comes again is told by them. */
+  eventIds: number[];
+}
+
+/** What was counted in one minute or one hour that is closed. */
+export interface Bucket {
+  /** First minute. Minutes since the Unix epoch, UTC. */
+  minute: number;
+  /** Its length: 1 or 60. */
+  minutes: number;
+  /** Mails that a server took. */
+  sent: number;
+  /** Later notices of delivery. */
+  delivered: number;
+  /** Refusals for good that are held against the sender. */
+  bounced: number;
+  /** Complaints. */
+  complained: number;
+  /** Refusals for now. */
+  deferred: number;
+}
+
+/** A change of a score, with what it was judged by. */
+export interface ScoreChange {
+  /** End of the bucket that brought it. Milliseconds since the Unix epoch, UTC. */
+  at: number;
+  /** The score from then on. */
+  score: number;
+  /** The action from then on. */
+  action: string;
+  /** Mails of the window that a server took. */
+  sent: number;
+  /** Bounces of the window. */
+  bounced: number;
+  /** Complaints of the window. */
+  complained: number;
+  /** Deferrals of the window. */
+  deferred: number;
+}
+
+/** Where the warm-up of a source at a provider stands. */
+export interface WarmUp {
+  /** Day under way. Days since the Unix epoch, UTC. */
+  day: number;
+  /** Mails allowed on it. */
+  volume: number;
+  /** Mails of its closed minutes that a server took. */
+  sent: number;
+  /** Bounces of them. */
+  bounced: number;
+  /** Complaints of them. */
+  complained: number;
+  /** Days in a row on which nothing was sent. */
+  idleDays: number;
+  /** The days before, newest first. */
+  days: WarmUpDay[];
+}
+
+/**
+ * What is folded of the signals about one identity at one provider. A row of email.reputation-state, keyed by
+ * subject: scores and allowances follow from it.
+ */
+export interface ReputationState {
+  /** `identity:<kind>:<name>|<provider>`. */
+  subject: string;
+  /**
+   * The newest event time seen: what is older by more than the lateness bound is closed. Milliseconds since the
+   * Unix epoch, UTC.
+   */
+  at: number;
+  /** Every bucket up to this minute is closed. Minutes since the Unix epoch, UTC; -1: none. */
+  closedMinute: number;
+  /** Buckets that may still change, oldest first. */
+  open: OpenBucket[];
+  /** Closed buckets of the window, oldest first; full hours are one bucket. */
+  closed: Bucket[];
+  /** The score as last judged. */
+  score: number;
+  /** The action as last judged. */
+  action: string;
+  /** The last changes, newest first. */
+  changes: ScoreChange[];
+  /** Null: it is not being warmed up. */
+  warmUp: WarmUp | null;
+}
+
 /**
  * What one transaction of a router let through. The value of email.router-seen.*, from which the router's
  * deduplication store is rebuilt.
@@ -367,7 +502,10 @@ export interface Score {
   subject: string;
   /** From 0 (spoilt) to 1 (healthy). */
   score: number;
-  /** What the rules ask for at this score, such as throttle or pause; `none`: nothing. */
+  /**
+   * What the rules ask for, such as throttle or pause, from falling below the limit until well above it; `none`:
+   * nothing.
+   */
   action: string;
   /** End of the newest one-minute bucket that went into it. Milliseconds since the Unix epoch, UTC. */
   at: number;
@@ -376,6 +514,10 @@ export interface Score {
    * none.
    */
   figures: string;
+  /** Version of the rules that judged. Empty: not known. */
+  ruleVersion: string;
+  /** The last changes, newest first, bounded in number by the fold. */
+  changes: ScoreChange[];
 }
 
 /** The strongest ground, from strong to weak in the order of the symbols after `unknown`. */
@@ -437,6 +579,7 @@ export interface Suppression {
 
 /** Name of a record schema in schemas/. */
 export type SchemaName =
+  | 'Allowance'
   | 'ApiKey'
   | 'Cancellation'
   | 'DeadLetter'
@@ -444,12 +587,15 @@ export type SchemaName =
   | 'DomainSite'
   | 'EmailJob'
   | 'ReputationSignal'
+  | 'ReputationState'
   | 'RouterSeen'
   | 'Score'
   | 'Suppression';
 
 /** The schemas as they are registered: the JSON text of each file in schemas/, without its white space. */
 export const schemas: Readonly<Record<SchemaName, string>> = {
+  Allowance:
+    "{\"type\":\"record\",\"name\":\"Allowance\",\"namespace\":\"postlane\",\"doc\":\"How many mails a source that is being warmed up may send to one provider in a day. A row of email.allowances, keyed by subject; no row means the initial volume.\",\"fields\":[{\"name\":\"subject\",\"type\":\"string\",\"doc\":\"`identity:source:<name>|<provider>`.\"},{\"name\":\"day\",\"type\":\"int\",\"default\":0,\"doc\":\"Day that it holds for, and for those after it until the next row. Days since the Unix epoch, UTC.\"},{\"name\":\"volume\",\"type\":\"int\",\"default\":0,\"doc\":\"Mails allowed on that day.\"},{\"name\":\"at\",\"type\":{\"type\":\"long\",\"logicalType\":\"timestamp-millis\"},\"doc\":\"End of the bucket that it was judged at. Milliseconds since the Unix epoch, UTC.\"},{\"name\":\"ruleVersion\",\"type\":\"string\",\"default\":\"\",\"doc\":\"Version of the rules that judged. Empty: not known.\"},{\"name\":\"days\",\"type\":{\"type\":\"array\",\"items\":{\"type\":\"record\",\"name\":\"WarmUpDay\",\"doc\":\"What was allowed and done on one day, and what followed.\",\"fields\":[{\"name\":\"day\",\"type\":\"int\",\"doc\":\"Days since the Unix epoch, UTC.\"},{\"name\":\"volume\",\"type\":\"int\",\"default\":0,\"doc\":\"Mails that were allowed.\"},{\"name\":\"sent\",\"type\":\"int\",\"default\":0,\"doc\":\"Mails that a server took.\"},{\"name\":\"bounced\",\"type\":\"int\",\"default\":0,\"doc\":\"Bounces.\"},{\"name\":\"complained\",\"type\":\"int\",\"default\":0,\"doc\":\"Complaints.\"},{\"name\":\"verdict\",\"type\":\"string\",\"default\":\"\",\"doc\":\"raised, held, halved, idle or decayed.\"}]}},\"default\":[],\"doc\":\"The last days, newest first, bounded in number by the fold.\"}]}",
   ApiKey:
     "{\"type\":\"record\",\"name\":\"ApiKey\",\"namespace\":\"postlane\",\"doc\":\"A key to the HTTP API: whom it stands for and what it may do. A row of email.api-keys, keyed by key id. Secrets are kept as hashes only.\",\"fields\":[{\"name\":\"keyId\",\"type\":\"string\",\"doc\":\"The part of the key that may be shown: names it in lists, logs and evidence.\"},{\"name\":\"tenant\",\"type\":\"string\",\"default\":\"default\",\"doc\":\"Tenant that whoever holds the key acts for. No request can name another.\"},{\"name\":\"name\",\"type\":\"string\",\"default\":\"\",\"doc\":\"What the operator calls it.\"},{\"name\":\"scopes\",\"type\":{\"type\":\"array\",\"items\":\"string\"},\"default\":[],\"doc\":\"What it may do, such as emails:send. A scope that a reader does not know grants nothing there.\"},{\"name\":\"secrets\",\"type\":{\"type\":\"array\",\"items\":{\"type\":\"record\",\"name\":\"ApiKeySecret\",\"doc\":\"One secret under which a key is valid. Two during a rotation.\",\"fields\":[{\"name\":\"hash\",\"type\":\"bytes\",\"doc\":\"SHA-256 of the secret's 32 random bytes as they are written in the key.\"},{\"name\":\"until\",\"type\":[\"null\",{\"type\":\"long\",\"logicalType\":\"timestamp-millis\"}],\"default\":null,\"doc\":\"When it stops being valid. Milliseconds since the Unix epoch, UTC. Null: never.\"}]}},\"default\":[],\"doc\":\"The secrets, newest first.\"},{\"name\":\"requestsPerSecond\",\"type\":[\"null\",\"int\"],\"default\":null,\"doc\":\"Requests that it may make in any one second. Null: no limit.\"},{\"name\":\"mailsPerDay\",\"type\":[\"null\",\"int\"],\"default\":null,\"doc\":\"Mails that it may hand in within 24 hours. Null: no limit.\"},{\"name\":\"revoked\",\"type\":\"boolean\",\"default\":false,\"doc\":\"True: valid no longer, whatever its secrets say.\"},{\"name\":\"at\",\"type\":{\"type\":\"long\",\"logicalType\":\"timestamp-millis\"},\"doc\":\"When it was made. Milliseconds since the Unix epoch, UTC.\"}]}",
   Cancellation:
@@ -464,10 +610,12 @@ export const schemas: Readonly<Record<SchemaName, string>> = {
     "{\"type\":\"record\",\"name\":\"EmailJob\",\"namespace\":\"postlane\",\"doc\":\"One mail to one recipient, as an application asks for it. The value of email.ingest.*, and unchanged, byte for byte, of every topic that carries the job on its way. Besides the three required fields it needs either payload or templateId.\",\"fields\":[{\"name\":\"id\",\"type\":\"string\",\"doc\":\"Idempotency key, chosen by the producer and unique within the tenant: the same id and content is accepted once, the same id with other content is refused. 1 to 256 characters, none of them a control character.\"},{\"name\":\"tenant\",\"type\":\"string\",\"default\":\"default\",\"doc\":\"Who the mail is sent for. Job ids are unique per tenant, and quotas are kept per tenant.\"},{\"name\":\"type\",\"type\":{\"type\":\"enum\",\"name\":\"EmailTypeSymbol\",\"doc\":\"What kind of mail it is. Types never share an ingest topic, a lane or, unless the operator insists, a source. `unknown` is what a reader sees in place of a symbol that is newer than itself; never write it.\",\"symbols\":[\"unknown\",\"transactional\",\"notification\",\"marketing\"],\"default\":\"unknown\"},\"doc\":\"Decides the queue, the retry policy and the suppressions that apply.\"},{\"name\":\"priority\",\"type\":{\"type\":\"enum\",\"name\":\"PrioritySymbol\",\"doc\":\"Order in which a worker serves what waits in its own queues. No promise across partitions. A symbol that is newer than its reader is read as `normal`.\",\"symbols\":[\"low\",\"normal\",\"high\"],\"default\":\"normal\"},\"default\":\"normal\",\"doc\":\"Order among the jobs that wait in the same worker.\"},{\"name\":\"recipient\",\"type\":\"string\",\"doc\":\"The one address that the mail goes to, without a display name (RFC 5321 section 4.1.2, Mailbox). A non-ASCII domain may be written as U-labels or A-labels; a non-ASCII local part needs SMTPUTF8 (RFC 6531). At most 254 octets.\"},{\"name\":\"payload\",\"type\":[\"null\",{\"type\":\"record\",\"name\":\"Payload\",\"doc\":\"The mail itself, either as parts that are composed here, or whole in mime.\",\"fields\":[{\"name\":\"from\",\"type\":\"string\",\"default\":\"\",\"doc\":\"The From header: one mailbox, with or without a display name (RFC 5322 section 3.4). Its domain is the one that is signed for. Must be set, except where mime carries it.\"},{\"name\":\"replyTo\",\"type\":[\"null\",\"string\"],\"default\":null,\"doc\":\"The Reply-To header: one mailbox (RFC 5322 section 3.6.2). Null: none.\"},{\"name\":\"subject\",\"type\":\"string\",\"default\":\"\",\"doc\":\"The Subject header as text; encoded as RFC 2047 asks. No CR or LF.\"},{\"name\":\"html\",\"type\":[\"null\",\"string\"],\"default\":null,\"doc\":\"The text/html part. Null: none.\"},{\"name\":\"text\",\"type\":[\"null\",\"string\"],\"default\":null,\"doc\":\"The text/plain part. Null: none.\"},{\"name\":\"unsubscribeLink\",\"type\":[\"null\",\"string\"],\"default\":null,\"doc\":\"An https: or mailto: URI for the List-Unsubscribe header (RFC 2369). Null: the pipeline's own link where one is configured.\"},{\"name\":\"oneClick\",\"type\":\"boolean\",\"default\":false,\"doc\":\"True: unsubscribeLink takes the POST of RFC 8058, so List-Unsubscribe-Post is added. For a link of the pipeline's own it is always added.\"},{\"name\":\"headers\",\"type\":{\"type\":\"array\",\"items\":{\"type\":\"record\",\"name\":\"NameValue\",\"doc\":\"One entry of a list of names and values. A list and not a map, because order and repetition matter, and because a map's keys become property names in some languages.\",\"fields\":[{\"name\":\"name\",\"type\":\"string\",\"doc\":\"Name of the entry.\"},{\"name\":\"value\",\"type\":\"string\",\"doc\":\"Value of the entry.\"}]}},\"default\":[],\"doc\":\"Further header fields. Only names on the configured allow-list are taken; a CR or LF refuses the job.\"},{\"name\":\"attachments\",\"type\":{\"type\":\"array\",\"items\":{\"type\":\"record\",\"name\":\"Attachment\",\"doc\":\"One file that goes with the mail.\",\"fields\":[{\"name\":\"filename\",\"type\":\"string\",\"doc\":\"Name that the recipient sees; no path (RFC 2183 section 2.3).\"},{\"name\":\"contentType\",\"type\":\"string\",\"default\":\"application/octet-stream\",\"doc\":\"Media type (RFC 2045 section 5.1).\"},{\"name\":\"contentId\",\"type\":[\"null\",\"string\"],\"default\":null,\"doc\":\"Content-ID without the angle brackets, for cid: links from the html part (RFC 2392). Null: an ordinary attachment.\"},{\"name\":\"content\",\"type\":\"bytes\",\"doc\":\"The file's bytes, not base64.\"}]}},\"default\":[],\"doc\":\"Files, within the limit on the whole job.\"},{\"name\":\"mime\",\"type\":[\"null\",\"bytes\"],\"default\":null,\"doc\":\"A whole message (RFC 5322) from SMTP submission. Its headers are parsed, checked and written again. Null: the message is composed from the fields above; otherwise those are ignored.\"}]}],\"default\":null,\"doc\":\"The mail's content. Null: it is made from templateId and mergeData.\"},{\"name\":\"templateId\",\"type\":[\"null\",\"string\"],\"default\":null,\"doc\":\"Template that makes the content. Null: payload has it.\"},{\"name\":\"templateVersion\",\"type\":[\"null\",\"int\"],\"default\":null,\"doc\":\"Version of the template. Null: the newest at the time of sending.\"},{\"name\":\"mergeData\",\"type\":{\"type\":\"array\",\"items\":\"NameValue\"},\"default\":[],\"doc\":\"Values for the template's placeholders.\"},{\"name\":\"metadata\",\"type\":{\"type\":\"array\",\"items\":\"NameValue\"},\"default\":[],\"doc\":\"The application's own data; returned with every result, never sent.\"},{\"name\":\"tags\",\"type\":{\"type\":\"array\",\"items\":\"string\"},\"default\":[],\"doc\":\"Labels to group results by; returned with every result.\"},{\"name\":\"campaign\",\"type\":[\"null\",\"string\"],\"default\":null,\"doc\":\"Campaign that the mail belongs to: goes into Feedback-ID and results. Null: none.\"},{\"name\":\"sendAt\",\"type\":[\"null\",{\"type\":\"long\",\"logicalType\":\"timestamp-millis\"}],\"default\":null,\"doc\":\"Not to be sent before. Milliseconds since the Unix epoch, UTC; at most 30 days ahead. Null: at once.\"},{\"name\":\"expiresAt\",\"type\":[\"null\",{\"type\":\"long\",\"logicalType\":\"timestamp-millis\"}],\"default\":null,\"doc\":\"Not to be attempted after; the job then ends `expired`. Milliseconds since the Unix epoch, UTC. Null: the queue's maximum age alone.\"},{\"name\":\"region\",\"type\":[\"null\",\"string\"],\"default\":null,\"doc\":\"Region whose sources must send it. Null: any.\"},{\"name\":\"traceparent\",\"type\":[\"null\",\"string\"],\"default\":null,\"doc\":\"Trace context of the request behind it (W3C Trace Context, traceparent). Null: none.\"}]}",
   ReputationSignal:
     "{\"type\":\"record\",\"name\":\"ReputationSignal\",\"namespace\":\"postlane\",\"doc\":\"One thing that happened to one subject. The value of email.reputation, keyed by subject: the log that suppressions and scores are folded from, and can be folded from again with other rules.\",\"fields\":[{\"name\":\"eventId\",\"type\":\"string\",\"doc\":\"Identity of the event: the same event told twice has the same one, and counts once.\"},{\"name\":\"subject\",\"type\":\"string\",\"doc\":\"What it is about: `recipient:<address>` (address folded to lower case) or `identity:<kind>:<name>|<provider>`.\"},{\"name\":\"kind\",\"type\":{\"type\":\"enum\",\"name\":\"SignalKind\",\"doc\":\"What happened. `sent_counted`: mails that a server took, added up. `suppression_added` and `suppression_removed`: by an operator. `erased`: everything known about the subject is to be forgotten. `ticked`: nothing but that time has passed.\",\"symbols\":[\"unknown\",\"sent_counted\",\"delivered\",\"bounced\",\"deferred\",\"complained\",\"unsubscribed\",\"suppression_added\",\"suppression_removed\",\"erased\",\"ticked\"],\"default\":\"unknown\"},\"doc\":\"What happened.\"},{\"name\":\"at\",\"type\":{\"type\":\"long\",\"logicalType\":\"timestamp-millis\"},\"doc\":\"When it happened; folds read no later than the record's append time. Milliseconds since the Unix epoch, UTC.\"},{\"name\":\"tenant\",\"type\":\"string\",\"default\":\"default\",\"doc\":\"Tenant whose mail it was; `*`: all, where an operator says so.\"},{\"name\":\"type\",\"type\":{\"type\":\"enum\",\"name\":\"EmailTypeSymbol\",\"doc\":\"What kind of mail it is. Types never share an ingest topic, a lane or, unless the operator insists, a source. `unknown` is what a reader sees in place of a symbol that is newer than itself; never write it.\",\"symbols\":[\"unknown\",\"transactional\",\"notification\",\"marketing\"],\"default\":\"unknown\"},\"default\":\"unknown\",\"doc\":\"Type of the mail; `unknown` where it is about no mail in particular.\"},{\"name\":\"jobId\",\"type\":[\"null\",\"string\"],\"default\":null,\"doc\":\"Job that it is about. Null: none, or many.\"},{\"name\":\"source\",\"type\":[\"null\",\"string\"],\"default\":null,\"doc\":\"Source that sent. Null: none.\"},{\"name\":\"provider\",\"type\":[\"null\",\"string\"],\"default\":null,\"doc\":\"Provider of the recipient's mailbox. Null: not known.\"},{\"name\":\"smtpCode\",\"type\":[\"null\",\"int\"],\"default\":null,\"doc\":\"Reply code of the remote server (RFC 5321 section 4.2). Null: there was no reply.\"},{\"name\":\"enhancedCode\",\"type\":[\"null\",\"string\"],\"default\":null,\"doc\":\"Enhanced status code of the reply (RFC 3463). Null: the reply had none.\"},{\"name\":\"reply\",\"type\":[\"null\",\"string\"],\"default\":null,\"doc\":\"At most 512 bytes of the reply's text: a replay with other rules judges it anew. Null: there was no reply.\"},{\"name\":\"class\",\"type\":[\"null\",\"string\"],\"default\":null,\"doc\":\"Bounce class that the rules gave it at the time. Null: none.\"},{\"name\":\"ruleVersion\",\"type\":[\"null\",\"string\"],\"default\":null,\"doc\":\"Version of the rules that gave the class. Null: no class.\"},{\"name\":\"count\",\"type\":\"int\",\"default\":1,\"doc\":\"How many mails it stands for; more than 1 only for `sent_counted`.\"},{\"name\":\"authenticated\",\"type\":\"boolean\",\"default\":true,\"doc\":\"False where nothing binds the report to a mail of ours: it is kept, and counts for nothing by itself.\"},{\"name\":\"who\",\"type\":[\"null\",\"string\"],\"default\":null,\"doc\":\"Operator behind it. Null: the pipeline itself.\"},{\"name\":\"why\",\"type\":[\"null\",\"string\"],\"default\":null,\"doc\":\"The operator's reason. Null: none given.\"}]}",
+  ReputationState:
+    "{\"type\":\"record\",\"name\":\"ReputationState\",\"namespace\":\"postlane\",\"doc\":\"What is folded of the signals about one identity at one provider. A row of email.reputation-state, keyed by subject: scores and allowances follow from it.\",\"fields\":[{\"name\":\"subject\",\"type\":\"string\",\"doc\":\"`identity:<kind>:<name>|<provider>`.\"},{\"name\":\"at\",\"type\":{\"type\":\"long\",\"logicalType\":\"timestamp-millis\"},\"doc\":\"The newest event time seen: what is older by more than the lateness bound is closed. Milliseconds since the Unix epoch, UTC.\"},{\"name\":\"closedMinute\",\"type\":\"int\",\"default\":-1,\"doc\":\"Every bucket up to this minute is closed. Minutes since the Unix epoch, UTC; -1: none.\"},{\"name\":\"open\",\"type\":{\"type\":\"array\",\"items\":{\"type\":\"record\",\"name\":\"OpenBucket\",\"doc\":\"What was counted so far in one minute that is not closed.\",\"fields\":[{\"name\":\"minute\",\"type\":\"int\",\"doc\":\"Minutes since the Unix epoch, UTC.\"},{\"name\":\"sent\",\"type\":\"int\",\"default\":0,\"doc\":\"Mails that a server took.\"},{\"name\":\"delivered\",\"type\":\"int\",\"default\":0,\"doc\":\"Later notices of delivery.\"},{\"name\":\"bounced\",\"type\":\"int\",\"default\":0,\"doc\":\"Refusals for good that are held against the sender.\"},{\"name\":\"complained\",\"type\":\"int\",\"default\":0,\"doc\":\"Complaints.\"},{\"name\":\"deferred\",\"type\":\"int\",\"default\":0,\"doc\":\"Refusals for now.\"},{\"name\":\"eventIds\",\"type\":{\"type\":\"array\",\"items\":\"long\"},\"default\":[],\"doc\":\"Hashes of the events counted, in order: an event that comes again is told by them.\"}]}},\"default\":[],\"doc\":\"Buckets that may still change, oldest first.\"},{\"name\":\"closed\",\"type\":{\"type\":\"array\",\"items\":{\"type\":\"record\",\"name\":\"Bucket\",\"doc\":\"What was counted in one minute or one hour that is closed.\",\"fields\":[{\"name\":\"minute\",\"type\":\"int\",\"doc\":\"First minute. Minutes since the Unix epoch, UTC.\"},{\"name\":\"minutes\",\"type\":\"int\",\"default\":1,\"doc\":\"Its length: 1 or 60.\"},{\"name\":\"sent\",\"type\":\"int\",\"default\":0,\"doc\":\"Mails that a server took.\"},{\"name\":\"delivered\",\"type\":\"int\",\"default\":0,\"doc\":\"Later notices of delivery.\"},{\"name\":\"bounced\",\"type\":\"int\",\"default\":0,\"doc\":\"Refusals for good that are held against the sender.\"},{\"name\":\"complained\",\"type\":\"int\",\"default\":0,\"doc\":\"Complaints.\"},{\"name\":\"deferred\",\"type\":\"int\",\"default\":0,\"doc\":\"Refusals for now.\"}]}},\"default\":[],\"doc\":\"Closed buckets of the window, oldest first; full hours are one bucket.\"},{\"name\":\"score\",\"type\":\"double\",\"default\":1,\"doc\":\"The score as last judged.\"},{\"name\":\"action\",\"type\":\"string\",\"default\":\"none\",\"doc\":\"The action as last judged.\"},{\"name\":\"changes\",\"type\":{\"type\":\"array\",\"items\":{\"type\":\"record\",\"name\":\"ScoreChange\",\"doc\":\"A change of a score, with what it was judged by.\",\"fields\":[{\"name\":\"at\",\"type\":{\"type\":\"long\",\"logicalType\":\"timestamp-millis\"},\"doc\":\"End of the bucket that brought it. Milliseconds since the Unix epoch, UTC.\"},{\"name\":\"score\",\"type\":\"double\",\"default\":1,\"doc\":\"The score from then on.\"},{\"name\":\"action\",\"type\":\"string\",\"default\":\"none\",\"doc\":\"The action from then on.\"},{\"name\":\"sent\",\"type\":\"int\",\"default\":0,\"doc\":\"Mails of the window that a server took.\"},{\"name\":\"bounced\",\"type\":\"int\",\"default\":0,\"doc\":\"Bounces of the window.\"},{\"name\":\"complained\",\"type\":\"int\",\"default\":0,\"doc\":\"Complaints of the window.\"},{\"name\":\"deferred\",\"type\":\"int\",\"default\":0,\"doc\":\"Deferrals of the window.\"}]}},\"default\":[],\"doc\":\"The last changes, newest first.\"},{\"name\":\"warmUp\",\"type\":[\"null\",{\"type\":\"record\",\"name\":\"WarmUp\",\"doc\":\"Where the warm-up of a source at a provider stands.\",\"fields\":[{\"name\":\"day\",\"type\":\"int\",\"doc\":\"Day under way. Days since the Unix epoch, UTC.\"},{\"name\":\"volume\",\"type\":\"int\",\"default\":0,\"doc\":\"Mails allowed on it.\"},{\"name\":\"sent\",\"type\":\"int\",\"default\":0,\"doc\":\"Mails of its closed minutes that a server took.\"},{\"name\":\"bounced\",\"type\":\"int\",\"default\":0,\"doc\":\"Bounces of them.\"},{\"name\":\"complained\",\"type\":\"int\",\"default\":0,\"doc\":\"Complaints of them.\"},{\"name\":\"idleDays\",\"type\":\"int\",\"default\":0,\"doc\":\"Days in a row on which nothing was sent.\"},{\"name\":\"days\",\"type\":{\"type\":\"array\",\"items\":{\"type\":\"record\",\"name\":\"WarmUpDay\",\"doc\":\"What was allowed and done on one day, and what followed.\",\"fields\":[{\"name\":\"day\",\"type\":\"int\",\"doc\":\"Days since the Unix epoch, UTC.\"},{\"name\":\"volume\",\"type\":\"int\",\"default\":0,\"doc\":\"Mails that were allowed.\"},{\"name\":\"sent\",\"type\":\"int\",\"default\":0,\"doc\":\"Mails that a server took.\"},{\"name\":\"bounced\",\"type\":\"int\",\"default\":0,\"doc\":\"Bounces.\"},{\"name\":\"complained\",\"type\":\"int\",\"default\":0,\"doc\":\"Complaints.\"},{\"name\":\"verdict\",\"type\":\"string\",\"default\":\"\",\"doc\":\"raised, held, halved, idle or decayed.\"}]}},\"default\":[],\"doc\":\"The days before, newest first.\"}]}],\"default\":null,\"doc\":\"Null: it is not being warmed up.\"}]}",
   RouterSeen:
     "{\"type\":\"record\",\"name\":\"RouterSeen\",\"namespace\":\"postlane\",\"doc\":\"What one transaction of a router let through. The value of email.router-seen.*, from which the router's deduplication store is rebuilt.\",\"fields\":[{\"name\":\"at\",\"type\":{\"type\":\"long\",\"logicalType\":\"timestamp-millis\"},\"doc\":\"Append time of the newest job among them: deduplication forgets by it. Milliseconds since the Unix epoch, UTC.\"},{\"name\":\"hashes\",\"type\":\"bytes\",\"doc\":\"Hashes of 16 bytes each, concatenated in pairs: of (tenant, job id), then of the content; one pair per job.\"}]}",
   Score:
-    "{\"type\":\"record\",\"name\":\"Score\",\"namespace\":\"postlane\",\"doc\":\"How a sending identity is regarded at one provider. A row of email.scores, keyed by subject; no row means healthy.\",\"fields\":[{\"name\":\"subject\",\"type\":\"string\",\"doc\":\"`identity:<kind>:<name>|<provider>`.\"},{\"name\":\"score\",\"type\":\"double\",\"default\":1,\"doc\":\"From 0 (spoilt) to 1 (healthy).\"},{\"name\":\"action\",\"type\":\"string\",\"default\":\"none\",\"doc\":\"What the rules ask for at this score, such as throttle or pause; `none`: nothing.\"},{\"name\":\"at\",\"type\":{\"type\":\"long\",\"logicalType\":\"timestamp-millis\"},\"doc\":\"End of the newest one-minute bucket that went into it. Milliseconds since the Unix epoch, UTC.\"},{\"name\":\"figures\",\"type\":\"string\",\"default\":\"\",\"doc\":\"The counts that it was judged by, as the text of a JSON object; for people, nothing is decided by it. Empty: none.\"}]}",
+    "{\"type\":\"record\",\"name\":\"Score\",\"namespace\":\"postlane\",\"doc\":\"How a sending identity is regarded at one provider. A row of email.scores, keyed by subject; no row means healthy.\",\"fields\":[{\"name\":\"subject\",\"type\":\"string\",\"doc\":\"`identity:<kind>:<name>|<provider>`.\"},{\"name\":\"score\",\"type\":\"double\",\"default\":1,\"doc\":\"From 0 (spoilt) to 1 (healthy).\"},{\"name\":\"action\",\"type\":\"string\",\"default\":\"none\",\"doc\":\"What the rules ask for, such as throttle or pause, from falling below the limit until well above it; `none`: nothing.\"},{\"name\":\"at\",\"type\":{\"type\":\"long\",\"logicalType\":\"timestamp-millis\"},\"doc\":\"End of the newest one-minute bucket that went into it. Milliseconds since the Unix epoch, UTC.\"},{\"name\":\"figures\",\"type\":\"string\",\"default\":\"\",\"doc\":\"The counts that it was judged by, as the text of a JSON object; for people, nothing is decided by it. Empty: none.\"},{\"name\":\"ruleVersion\",\"type\":\"string\",\"default\":\"\",\"doc\":\"Version of the rules that judged. Empty: not known.\"},{\"name\":\"changes\",\"type\":{\"type\":\"array\",\"items\":{\"type\":\"record\",\"name\":\"ScoreChange\",\"doc\":\"A change of a score, with what it was judged by.\",\"fields\":[{\"name\":\"at\",\"type\":{\"type\":\"long\",\"logicalType\":\"timestamp-millis\"},\"doc\":\"End of the bucket that brought it. Milliseconds since the Unix epoch, UTC.\"},{\"name\":\"score\",\"type\":\"double\",\"default\":1,\"doc\":\"The score from then on.\"},{\"name\":\"action\",\"type\":\"string\",\"default\":\"none\",\"doc\":\"The action from then on.\"},{\"name\":\"sent\",\"type\":\"int\",\"default\":0,\"doc\":\"Mails of the window that a server took.\"},{\"name\":\"bounced\",\"type\":\"int\",\"default\":0,\"doc\":\"Bounces of the window.\"},{\"name\":\"complained\",\"type\":\"int\",\"default\":0,\"doc\":\"Complaints of the window.\"},{\"name\":\"deferred\",\"type\":\"int\",\"default\":0,\"doc\":\"Deferrals of the window.\"}]}},\"default\":[],\"doc\":\"The last changes, newest first, bounded in number by the fold.\"}]}",
   Suppression:
     "{\"type\":\"record\",\"name\":\"Suppression\",\"namespace\":\"postlane\",\"doc\":\"Whether an address may be mailed, and why not. A row of email.suppressions, keyed by subject. A weaker or a later event never erases a stronger one.\",\"fields\":[{\"name\":\"subject\",\"type\":\"string\",\"doc\":\"`recipient:<address>`, the address folded to lower case.\"},{\"name\":\"active\",\"type\":\"boolean\",\"default\":true,\"doc\":\"False: lifted; the row stays for its evidence.\"},{\"name\":\"severity\",\"type\":{\"type\":\"enum\",\"name\":\"SuppressionSeverity\",\"doc\":\"The strongest ground, from strong to weak in the order of the symbols after `unknown`.\",\"symbols\":[\"unknown\",\"manual\",\"complaint\",\"hard_bounce\",\"unsubscribe\",\"soft_bounces\"],\"default\":\"unknown\"},\"default\":\"unknown\",\"doc\":\"The strongest ground for it.\"},{\"name\":\"since\",\"type\":{\"type\":\"long\",\"logicalType\":\"timestamp-millis\"},\"doc\":\"When it began. Milliseconds since the Unix epoch, UTC.\"},{\"name\":\"until\",\"type\":[\"null\",{\"type\":\"long\",\"logicalType\":\"timestamp-millis\"}],\"default\":null,\"doc\":\"When the last ground ends by itself. Milliseconds since the Unix epoch, UTC. Null: never.\"},{\"name\":\"tenant\",\"type\":[\"null\",\"string\"],\"default\":null,\"doc\":\"Tenant that all grounds hold for. Null: all, or the evidence says which.\"},{\"name\":\"type\",\"type\":[\"null\",{\"type\":\"enum\",\"name\":\"EmailTypeSymbol\",\"doc\":\"What kind of mail it is. Types never share an ingest topic, a lane or, unless the operator insists, a source. `unknown` is what a reader sees in place of a symbol that is newer than itself; never write it.\",\"symbols\":[\"unknown\",\"transactional\",\"notification\",\"marketing\"],\"default\":\"unknown\"}],\"default\":null,\"doc\":\"Type of mail that all grounds hold for. Null: all, or the evidence says which.\"},{\"name\":\"evidence\",\"type\":{\"type\":\"array\",\"items\":{\"type\":\"record\",\"name\":\"Evidence\",\"doc\":\"One event that led to it.\",\"fields\":[{\"name\":\"eventId\",\"type\":\"string\",\"doc\":\"The event's identity in email.reputation.\"},{\"name\":\"kind\",\"type\":{\"type\":\"enum\",\"name\":\"SignalKind\",\"doc\":\"What happened. `sent_counted`: mails that a server took, added up. `suppression_added` and `suppression_removed`: by an operator. `erased`: everything known about the subject is to be forgotten. `ticked`: nothing but that time has passed.\",\"symbols\":[\"unknown\",\"sent_counted\",\"delivered\",\"bounced\",\"deferred\",\"complained\",\"unsubscribed\",\"suppression_added\",\"suppression_removed\",\"erased\",\"ticked\"],\"default\":\"unknown\"},\"default\":\"unknown\",\"doc\":\"What happened.\"},{\"name\":\"at\",\"type\":{\"type\":\"long\",\"logicalType\":\"timestamp-millis\"},\"doc\":\"When it happened. Milliseconds since the Unix epoch, UTC.\"},{\"name\":\"class\",\"type\":[\"null\",\"string\"],\"default\":null,\"doc\":\"Bounce class that the rules gave it. Null: none.\"},{\"name\":\"ruleVersion\",\"type\":[\"null\",\"string\"],\"default\":null,\"doc\":\"Version of the rules that decided. Null: an operator did.\"},{\"name\":\"severity\",\"type\":\"SuppressionSeverity\",\"default\":\"unknown\",\"doc\":\"What it is a ground for; `unknown`: none by itself, as a removal.\"},{\"name\":\"binds\",\"type\":\"boolean\",\"default\":true,\"doc\":\"False where it takes more of its kind to suppress anybody.\"},{\"name\":\"until\",\"type\":[\"null\",{\"type\":\"long\",\"logicalType\":\"timestamp-millis\"}],\"default\":null,\"doc\":\"When it is no ground any more. Milliseconds since the Unix epoch, UTC. Null: never.\"},{\"name\":\"tenant\",\"type\":[\"null\",\"string\"],\"default\":null,\"doc\":\"Tenant that it holds for. Null: all.\"},{\"name\":\"type\",\"type\":[\"null\",\"EmailTypeSymbol\"],\"default\":null,\"doc\":\"Type of mail that it holds for. Null: all; an unsubscription without a type holds for all but transactional mail.\"},{\"name\":\"who\",\"type\":[\"null\",\"string\"],\"default\":null,\"doc\":\"Operator behind it. Null: the pipeline itself.\"},{\"name\":\"why\",\"type\":[\"null\",\"string\"],\"default\":null,\"doc\":\"The operator's reason. Null: none given.\"}]}},\"default\":[],\"doc\":\"The events behind it, strongest first, then what was lifted; bounded in number per severity and scope.\"}]}",
 };

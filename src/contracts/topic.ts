@@ -1,6 +1,7 @@
 import type { DelayTier } from '../domain/ladder.ts';
 import type { EmailType, Lane } from '../domain/policy.ts';
 import type {
+  Allowance,
   ApiKey,
   Cancellation,
   DeadLetter,
@@ -8,6 +9,7 @@ import type {
   DomainSite,
   EmailJob,
   ReputationSignal,
+  ReputationState,
   RouterSeen,
   Score,
   Suppression,
@@ -38,6 +40,8 @@ export const topics = {
   reputation: topic<ReputationSignal>('email.reputation', 'ReputationSignal'),
   suppressions: topic<Suppression>('email.suppressions', 'Suppression'),
   scores: topic<Score>('email.scores', 'Score'),
+  allowances: topic<Allowance>('email.allowances', 'Allowance'),
+  reputationState: topic<ReputationState>('email.reputation-state', 'ReputationState'),
   domains: topic<DomainSite>('email.domains', 'DomainSite'),
   deadLetters: topic<DeadLetter>('email.dead-letters', 'DeadLetter'),
 } as const;

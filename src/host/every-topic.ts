@@ -16,6 +16,8 @@ export const everyTopic = (): readonly Topic<unknown>[] => [
   topics.reputation,
   topics.suppressions,
   topics.scores,
+  topics.allowances,
+  topics.reputationState,
   topics.domains,
   topics.deadLetters,
 ];

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type { Cancellation, Suppression } from '../contracts/generated.ts';
+import type { Allowance, Cancellation, Score, Suppression } from '../contracts/generated.ts';
 import { topics } from '../contracts/topic.ts';
 import { recipientSubject } from '../domain/suppression.ts';
 import { type Millis, SECOND_MS } from '../domain/time.ts';
@@ -20,7 +20,8 @@ export interface Views extends Stoppable {
   suppressionOf(subject: string): Suppression | undefined;
   /** By the recipient's folded address. */
   suppressionOfAddress(folded: string): Suppression | undefined;
-  scoreOf(subject: string): number | undefined;
+  scoreOf(subject: string): Score | undefined;
+  allowanceOf(subject: string): Allowance | undefined;
   cancellationOf(jobId: string): Cancellation | undefined;
 }
 
@@ -33,14 +34,16 @@ export async function openViews(host: Host, directory: string | null): Promise<V
   const { codec, telemetry } = host;
   const suppressions = await openSuppressions(host, directory);
   const scores = new MemoryTable(topics.scores, codec, telemetry);
+  const allowances = new MemoryTable(topics.allowances, codec, telemetry);
   const cancellations = new MemoryTable(topics.cancellations, codec, telemetry);
   const followers = [
     follow(host, topics.suppressions.name, suppressions),
     follow(host, topics.scores.name, scores),
+    follow(host, topics.allowances.name, allowances),
     follow(host, topics.cancellations.name, cancellations),
   ];
   await Promise.all(followers.map((follower) => follower.start()));
-  const byTopic = [topics.suppressions.name, topics.scores.name, topics.cancellations.name];
+  const byTopic = [topics.suppressions, topics.scores, topics.allowances, topics.cancellations].map(({ name }) => name);
   const stopSampling = sample(() => {
     followers.forEach((follower, n) => {
       telemetry.gauge('postlane_view_staleness_ms', follower.stalenessMs(), { topic: byTopic[n] ?? '' });
@@ -50,7 +53,8 @@ export async function openViews(host: Host, directory: string | null): Promise<V
     ready: () => followers.every((follower) => follower.stalenessMs() <= STALENESS_MS_MAX),
     suppressionOf: (subject) => suppressions.get(subject),
     suppressionOfAddress: (folded) => suppressions.get(recipientSubject(folded)),
-    scoreOf: (subject) => scores.get(subject)?.score,
+    scoreOf: (subject) => scores.get(subject),
+    allowanceOf: (subject) => allowances.get(subject),
     cancellationOf: (jobId) => cancellations.get(jobId),
     async stop() {
       stopSampling();

@@ -52,6 +52,8 @@ export interface Processor<S, E> {
   readonly version: string;
   readonly input: Topic<E>;
   readonly table: Topic<S>;
+  /** Further tables whose rows `step` puts out: they lie in the input's partition, as the rows of `table` do. */
+  readonly rows?: readonly Topic<unknown>[];
   initial(key: string): S;
   /** Answers the same state object where nothing changed: then no row is written. */
   step(state: S, event: Input<E>): Step<S>;

@@ -32,6 +32,7 @@ export interface TableStates<S> {
 export function tableFold<S, E>(processor: Processor<S, E>, states: TableStates<S>, codec: Codec, task: Task): Fold<E> {
   const { table } = processor;
   const { partition } = task;
+  const rows = new Set((processor.rows ?? []).map(({ name }) => name));
   return {
     fold(inputs: readonly Input<E>[]): Draft {
       const draft = new Map<string, S>();
@@ -40,14 +41,14 @@ export function tableFold<S, E>(processor: Processor<S, E>, states: TableStates<
         const known = draft.get(input.key) ?? states.get(input.key);
         const before = known ?? processor.initial(input.key);
         const { state, outputs: told } = processor.step(before, input);
-        outputs.push(...told);
+        for (const output of told) outputs.push(rows.has(output.topic.name) ? { ...output, partition } : output);
         if (state !== before) draft.set(input.key, state);
       }
-      const rows = [...draft];
+      const changed = [...draft];
       const firstRow = outputs.length;
-      for (const [key, state] of rows) outputs.push(emit(table, key, state, { partition }) as Output);
+      for (const [key, state] of changed) outputs.push(emit(table, key, state, { partition }) as Output);
       const believe: Draft['believe'] = (landed) => {
-        const records = rows.map(([key, state], n): StoredRecord => {
+        const records = changed.map(([key, state], n): StoredRecord => {
           const offset = landed[firstRow + n]?.offset;
           if (offset === undefined) throw new PostlaneError('BUG', { what: 'a row that was committed has landed' });
           return { offset, key: Buffer.from(key), value: codec.encode(table, state), headers: {}, at: 0 };

@@ -85,10 +85,11 @@ describe('the router', () => {
     });
   });
 
-  it('sends marketing of a poor pool or sender domain to the throttled queue', async () => {
+  it('sends marketing of a poor source or sender domain to the throttled queue', async () => {
     const w = world();
-    w.views.scores.set('identity:pool:pool-marketing|other', 0.69);
-    w.views.scores.set('identity:domain:poor.example|google', 0.1);
+    w.views.scores.set('identity:source:marketing-1|other', { score: 0.69, action: 'none' });
+    w.views.scores.set('identity:domain:poor.example|google', { score: 0.1, action: 'throttle' });
+    w.views.scores.set('identity:source:transactional-1|other', { score: 0.1, action: 'throttle' });
     publish(w, aJob({ id: 'a', type: 'marketing' }));
     publish(w, aJob({ id: 'b', type: 'marketing', recipient: 'a@google.test' }));
     publish(
@@ -107,6 +108,33 @@ describe('the router', () => {
       'c marketing-throttled.google',
       'd transactional.other',
     ]);
+  });
+
+  it('throttles until the action ends, not until the score is above the limit; an alert throttles nothing', async () => {
+    const w = world();
+    w.views.scores.set('identity:campaign:default/spring|other', { score: 0.8, action: 'throttle' });
+    w.views.scores.set('identity:tenant:shop|other', { score: 0.1, action: 'alert' });
+    publish(w, aJob({ id: 'a', type: 'marketing', campaign: 'spring' }));
+    publish(w, aJob({ id: 'b', type: 'marketing', tenant: 'shop' }));
+    await run(w);
+    const { lanes } = whereabouts(w.cluster);
+    expect(new Map(lanes.map(({ lane, job }) => [job.id, lane]))).toEqual(
+      new Map([
+        ['a', 'marketing-throttled.other'],
+        ['b', 'marketing.other'],
+      ]),
+    );
+  });
+
+  it('keeps marketing of a paused identity on the ladder, and nothing else', async () => {
+    const w = world();
+    w.views.scores.set('identity:domain:shop.example|other', { score: 0.1, action: 'pause' });
+    publish(w, aJob({ id: 'a', type: 'marketing' }));
+    publish(w, aJob({ id: 'b' }));
+    await run(w);
+    const { lanes, ladder } = whereabouts(w.cluster);
+    expect(ladder.map(({ tier, job }) => [tier, job.id])).toEqual([['15m', 'a']]);
+    expect(lanes.map(({ job }) => job.id)).toEqual(['b']);
   });
 
   it('ends what is suppressed, whatever the case of the address, and says why', async () => {

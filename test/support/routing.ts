@@ -16,7 +16,7 @@ import { jsonCodec } from './json-codec.ts';
 export const rules: RoutingRules = {
   job: JOB_RULES_DEFAULT,
   providerOf: (domain) => (domain === 'google.test' ? 'google' : 'other'),
-  poolOf: (queue) => `pool-${queue}`,
+  sourcesOf: (queue) => [`${queue}-1`],
   ageMaxMsOf: () => 72 * HOUR_MS,
   throttleScore: 0.7,
   dedupWindowMs: 7 * DAY_MS,
@@ -25,7 +25,7 @@ export const rules: RoutingRules = {
 export interface Tables {
   ready: boolean;
   readonly suppressions: Map<string, Suppression>;
-  readonly scores: Map<string, number>;
+  readonly scores: Map<string, { readonly score: number; readonly action: string }>;
 }
 export const tables = (): Tables => ({ ready: true, suppressions: new Map(), scores: new Map() });
 

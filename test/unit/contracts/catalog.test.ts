@@ -23,6 +23,8 @@ const named = [
   topics.reputation,
   topics.suppressions,
   topics.scores,
+  topics.allowances,
+  topics.reputationState,
   topics.domains,
   topics.deadLetters,
 ];
@@ -52,7 +54,7 @@ describe('topics.yaml', () => {
   });
 
   it('is told of every way to name a topic', () => {
-    expect(Object.keys(topics)).toHaveLength(13);
+    expect(Object.keys(topics)).toHaveLength(15);
   });
 
   it('stamps every topic with the append time', () => {

@@ -37,9 +37,9 @@ describe('the provider of a domain', () => {
 
 describe('the lane of a mail', () => {
   it('sends marketing of a poor score to the throttled queue, and nothing else', () => {
-    expect(laneOf('marketing', 'google', 0.69)).toEqual({ queue: 'marketing-throttled', provider: 'google' });
-    expect(laneOf('marketing', 'google', 0.7)).toEqual({ queue: 'marketing', provider: 'google' });
-    expect(laneOf('transactional', 'other', 0)).toEqual({ queue: 'transactional', provider: 'other' });
-    expect(laneOf('notification', 'other', 0)).toEqual({ queue: 'notification', provider: 'other' });
+    expect(laneOf('marketing', 'google', true)).toEqual({ queue: 'marketing-throttled', provider: 'google' });
+    expect(laneOf('marketing', 'google', false)).toEqual({ queue: 'marketing', provider: 'google' });
+    expect(laneOf('transactional', 'other', true)).toEqual({ queue: 'transactional', provider: 'other' });
+    expect(laneOf('notification', 'other', true)).toEqual({ queue: 'notification', provider: 'other' });
   });
 });
