@@ -109,12 +109,18 @@ function reputationOf({ reputation }: Read): Config['reputation'] {
       initialVolume: reputation.warm_up.initial_volume,
       dailyIncreaseRatio: reputation.warm_up.daily_increase,
       dailyIncreaseMax: reputation.warm_up.max_daily_increase,
+      sources: reputation.warm_up.sources,
+      overflow: reputation.warm_up.overflow,
     },
     thresholds: {
       bounceRatio: reputation.thresholds.bounce_rate,
       complaintRatio: reputation.thresholds.complaint_rate,
     },
     action: reputation.action ?? reputation.thresholds.action ?? 'throttle',
+    volumeMin: reputation.min_volume,
+    windowMs: reputation.window,
+    latenessMs: reputation.lateness,
+    complaintScope: reputation.complaint_scope,
   };
 }
 

@@ -1,4 +1,4 @@
-import { DAY_MS } from '../domain/time.ts';
+import { DAY_MS, HOUR_MS } from '../domain/time.ts';
 import { CARRYING_RETENTION_MS, SEEN_RETENTION_MS, TYPE_OF_QUEUE } from './defaults.ts';
 import { suggestion } from './problems.ts';
 import { MIXING_KEY, type Read } from './shape.ts';
@@ -21,6 +21,7 @@ export function checkRelations(config: Config, read: Read, tell: Tell): void {
   checkSources(config, read, tell);
   checkSenders(config, tell);
   checkProviders(config, tell);
+  checkWarmUp(config, tell);
   const { action } = read.reputation;
   const inThresholds = read.reputation.thresholds.action;
   if (action !== null && inThresholds !== null && action !== inThresholds) {
@@ -135,6 +136,16 @@ function checkSources(config: Config, read: Read, tell: Tell): void {
     if (other !== undefined) tell(`${path}.local_address`, `is the address of the source "${other}" too`);
     if (source.localAddress !== null) addresses.set(source.localAddress, source.name);
   }
+}
+
+function checkWarmUp({ reputation, sources }: Config, tell: Tell): void {
+  const known = sources.map((source) => source.name);
+  for (const source of reputation.warmUp.sources) {
+    if (known.includes(source)) continue;
+    const path = 'reputation.warm_up.sources';
+    tell(path, `names the source "${source}", which is not declared${suggestion(source, known)}`);
+  }
+  if (reputation.windowMs % HOUR_MS !== 0) tell('reputation.window', 'must be whole hours');
 }
 
 const isLoopback = (host: string): boolean => /^127\.|^::1$|^localhost$/.test(host);

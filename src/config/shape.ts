@@ -1,7 +1,7 @@
 import { PROVIDERS, QUEUES } from '../domain/policy.ts';
 import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from '../domain/time.ts';
 import * as field from './fields.ts';
-import { LOG_LEVELS, PRIORITIES, REPUTATION_ACTIONS } from './types.ts';
+import { LOG_LEVELS, OVERFLOWS, PRIORITIES, REPUTATION_ACTIONS } from './types.ts';
 
 /**
  * What may stand in postlane.yaml: the one schema. Names follow the article's (`ip_pool`, `rate_limit`, `max_retries`).
@@ -120,6 +120,8 @@ const reputation = record({
     initial_volume: integer({ min: 1, max: 1_000_000, default: 100 }),
     daily_increase: decimal({ min: 0, max: 10, default: 0.2 }),
     max_daily_increase: integer({ min: 1, max: 100_000_000, default: 5_000 }),
+    sources: list(text({ pattern: /^[a-z0-9][a-z0-9-]{0,62}$/, what: 'the name of a source' }), { max: 100 }),
+    overflow: oneOf(OVERFLOWS, { default: 'warm' }),
   }),
   thresholds: record({
     bounce_rate: ratio(0.02),
@@ -127,6 +129,11 @@ const reputation = record({
     action: optional(oneOf(REPUTATION_ACTIONS)),
   }),
   action: optional(oneOf(REPUTATION_ACTIONS)),
+  min_volume: integer({ min: 1, max: 1_000_000, default: 100 }),
+  // Whole hours, as old minutes leave the window by the hour.
+  window: duration({ min: HOUR_MS, max: 7 * DAY_MS, default: DAY_MS }),
+  lateness: duration({ min: SECOND_MS, max: 15 * MINUTE_MS, default: MINUTE_MS }),
+  complaint_scope: oneOf(['tenant', 'all'], { default: 'tenant' }),
 });
 
 const dnsText = optional(text());

@@ -132,6 +132,7 @@ export interface SendersConfig {
 }
 
 export const REPUTATION_ACTIONS = ['throttle', 'pause', 'alert'] as const;
+export const OVERFLOWS = ['warm', 'hold'] as const;
 
 export interface ReputationConfig {
   readonly warmUp: {
@@ -140,9 +141,20 @@ export interface ReputationConfig {
     /** 0.2 means 20 % more every day. */
     readonly dailyIncreaseRatio: number;
     readonly dailyIncreaseMax: number;
+    /** Names of the sources that are new, and are warmed up; no others are. */
+    readonly sources: readonly string[];
+    /** What bulk mail does beyond the allowance: goes over a warm source of the pool, or waits. */
+    readonly overflow: (typeof OVERFLOWS)[number];
   };
   readonly thresholds: { readonly bounceRatio: number; readonly complaintRatio: number };
   readonly action: (typeof REPUTATION_ACTIONS)[number];
+  /** Identities with fewer mails in the window are not judged. */
+  readonly volumeMin: number;
+  readonly windowMs: number;
+  /** How late an event may come and still count in its own minute. */
+  readonly latenessMs: number;
+  /** Whom a complaint suppresses the address for. */
+  readonly complaintScope: 'tenant' | 'all';
 }
 
 /** What a domain's DNS is expected to say. */

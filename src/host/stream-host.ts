@@ -1,4 +1,5 @@
 import { KafkaIntake } from '../kafka/intake.ts';
+import type { Task } from '../runtime/ports.ts';
 import type { StreamDefinition } from '../runtime/processor.ts';
 import { StreamProcessor, type StreamProcessorOptions } from '../runtime/stream-processor.ts';
 import { drainMsOf, type Host, type Hosted } from './host.ts';
@@ -8,7 +9,11 @@ export async function hostStream<V>(
   host: Host,
   group: string,
   definition: StreamDefinition<V>,
-  options: Pick<StreamProcessorOptions<V>, 'restMs'> & { readonly batchMax: number },
+  options: Pick<StreamProcessorOptions<V>, 'restMs'> & {
+    readonly batchMax: number;
+    /** Told of every generation's tasks, before any batch of it. */
+    readonly onAssigned?: (tasks: readonly Task[]) => void;
+  },
 ): Promise<Hosted> {
   const { kafka, log, members, codec, clock, telemetry, config } = host;
   const intake = new KafkaIntake({
@@ -32,7 +37,14 @@ export async function hostStream<V>(
     intake,
     restMs: options.restMs,
   });
-  await intake.start(processor);
+  await intake.start({
+    assigned(tasks, generation) {
+      options.onAssigned?.(tasks);
+      return processor.assigned(tasks, generation);
+    },
+    revoking: () => processor.revoking(),
+    batch: (task, records) => processor.batch(task, records),
+  });
   return {
     name: definition.name,
     dead: intake.dead,

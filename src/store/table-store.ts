@@ -14,6 +14,8 @@ const WIRE_HEADER_BYTES = 5;
 const KEY_BYTES_MAX = 1_024;
 /** Records that one transaction takes in at most: it blocks the event loop. */
 const RECORDS_PER_TRANSACTION_MAX = 1_000;
+/** First byte of a key that is kept as it is. */
+const KEY_MARK = 'k'.charCodeAt(0);
 const SCHEMA = 's';
 const OFFSET = 'o';
 
@@ -87,6 +89,18 @@ export class TableStore<V> {
   /** Where to go on reading the partition; 0 at first. */
   checkpoint(partition: number): number {
     return this.home.read(() => this.about.get(offsetKey(partition)))?.readDoubleLE(0) ?? 0;
+  }
+
+  /** Every row that can be decoded, in no order that matters. */
+  *rowsOf(): Generator<{ readonly key: string; readonly partition: number; readonly value: V }> {
+    for (const { key, value: row } of this.home.read(() => this.rows.getRange())) {
+      const stored = Buffer.from(key);
+      // A key that was too long for lmdb is kept under its hash, and cannot be told.
+      if (stored[0] !== KEY_MARK) continue;
+      const decoded = this.options.codec.decode(this.options.topic, Buffer.from(row.subarray(PARTITION_BYTES)));
+      if (!decoded.ok) continue;
+      yield { key: stored.toString('utf8', 1), partition: Buffer.from(row).readUInt32BE(0), value: decoded.value };
+    }
   }
 
   /** How many rows it holds. */

@@ -43,9 +43,20 @@ describe('the template of tiered routing, as it stands', () => {
 
   it('takes warm-up, thresholds and action', () => {
     expect(config.reputation).toEqual({
-      warmUp: { enabled: true, initialVolume: 100, dailyIncreaseRatio: 0.2, dailyIncreaseMax: 5_000 },
+      warmUp: {
+        enabled: true,
+        initialVolume: 100,
+        dailyIncreaseRatio: 0.2,
+        dailyIncreaseMax: 5_000,
+        sources: [],
+        overflow: 'warm',
+      },
       thresholds: { bounceRatio: 0.02, complaintRatio: 0.001 },
       action: 'throttle',
+      volumeMin: 100,
+      windowMs: DAY_MS,
+      latenessMs: MINUTE_MS,
+      complaintScope: 'tenant',
     });
   });
 
