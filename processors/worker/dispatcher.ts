@@ -1,9 +1,11 @@
-import type { SiteLimits, Source } from '../../src/domain/policy.ts';
+import type { Source } from '../../src/domain/policy.ts';
 import type { Millis } from '../../src/domain/time.ts';
 import { SECOND_MS } from '../../src/domain/time.ts';
+import { paceOfDay } from '../../src/domain/warm-up.ts';
 import type { Choice } from '../../src/runtime/effects.ts';
-import type { Demand, RateLimits } from '../../src/runtime/limits-port.ts';
+import type { Demand } from '../../src/runtime/limits-port.ts';
 import type { Output } from '../../src/runtime/processor.ts';
+import type { DispatcherPorts } from './dispatcher-ports.ts';
 import { CHUNK, SiteQueue, Timed } from './site-queue.ts';
 import type { Unit } from './unit.ts';
 
@@ -20,27 +22,6 @@ const SLOW_MS = SECOND_MS;
 /** How often what waits is looked through for expired mails while nothing can go. */
 const SWEEP_MS = SECOND_MS;
 
-/** What the dispatcher asks of its surroundings. */
-export interface DispatcherPorts {
-  readonly limits: RateLimits;
-  /** Sources of the queue's pool, in order of preference. */
-  readonly sources: readonly Source[];
-  limitsOf(unit: Unit): SiteLimits;
-  /** Lanes that draw on the limit of (source, provider), over all workers. */
-  sharedBy(source: Source, unit: Unit): readonly string[];
-  /** Until when nothing goes over this source at all, and until when nothing of it goes to this site; null: it may. */
-  circuits(
-    source: Source,
-    site: string,
-  ): { readonly source: Millis | null; readonly site: Millis | null; readonly trial: boolean };
-  /** Per worker and minute, for the whole queue; null for no limit. */
-  readonly queueRatePerMinute: number | null;
-  readonly queueName: string;
-  /** What speaks against sending it at all; null for nothing. */
-  skip(unit: Unit, now: Millis): readonly Output[] | null;
-  postpone(unit: Unit, until: Millis, now: Millis): readonly Output[];
-}
-
 type Way =
   | { readonly source: Source }
   | { readonly until: Millis; readonly wholeSource: boolean }
@@ -54,6 +35,8 @@ export class Dispatcher {
   private readonly sites = new Map<string, SiteQueue>();
   private readonly timed = new Timed();
   private readonly heldBySource = new Map<string, number>();
+  /** Until when a new source has nothing left for a provider: its allowance is spread over the day. */
+  private readonly spentUntil = new Map<string, Millis>();
   private turn = 0;
   private sweptAt: Millis = 0;
   private readonly ports: DispatcherPorts;
@@ -178,6 +161,10 @@ export class Dispatcher {
       }
       const refusedForMs = await this.demand(way.source, unit, now);
       if (refusedForMs > 0) {
+        if (this.ports.allowance(way.source, unit) !== null) {
+          this.spentUntil.set(spentKey(way.source, unit), now + refusedForMs);
+          continue;
+        }
         this.block(site, unit, now + refusedForMs, false, settled, now);
         break;
       }
@@ -216,6 +203,14 @@ export class Dispatcher {
         if (circuits.source === null) everySource = false;
         continue;
       }
+      const spentUntil = this.spentUntil.get(spentKey(source, unit)) ?? 0;
+      if (spentUntil > now && this.ports.allowance(source, unit) !== null) {
+        // Looked at again soon: the lane waits as a whole, and none of its mails is sent round the ladder for it.
+        const again = Math.min(spentUntil, now + WAIT_MS_MAX);
+        until = until === null ? again : Math.min(until, again);
+        if (this.ports.overflow === 'hold') break;
+        continue;
+      }
       // One mail tries whether it works again; the others wait for what it says.
       if (circuits.trial && site.heldOf(source.name) > 0) return { full: true };
       const heldMax = Math.min(connectionsMax, source.connectionsMax) * perConnection;
@@ -237,6 +232,11 @@ export class Dispatcher {
     if (ratePerMinute !== null) {
       const limit = { ratePerMinute, sharedBy: this.ports.sharedBy(source, unit) };
       demands.push({ key: `${source.name}|${unit.site}`, limit });
+    }
+    const allowance = this.ports.allowance(source, unit);
+    if (allowance !== null) {
+      const limit = { ratePerMinute: paceOfDay(allowance), sharedBy: this.ports.sharedBy(source, unit) };
+      demands.push({ key: `warm-up|${source.name}|${unit.lane.provider}`, limit });
     }
     if (demands.length === 0) return 0;
     const taken = await this.ports.limits.takeAll(demands, now);
@@ -290,6 +290,8 @@ export class Dispatcher {
     return soonest;
   }
 }
+
+const spentKey = (source: Source, { lane }: Unit): string => `${source.name}|${lane.provider}`;
 
 /** While several sites wait, none takes more than half of the room, but always a whole chunk. */
 const fairShare = (room: number, sites: readonly SiteQueue[]): number => {

@@ -31,6 +31,9 @@ export interface WorkerPorts {
   readonly views: Views;
   readonly limits: RateLimits;
   readonly rules: JobRules;
+  /** Mails per day that a source which is being warmed up may send to the unit's provider; null for a warm source. */
+  allowance(source: Source, unit: Unit): number | null;
+  readonly overflow: 'warm' | 'hold';
   limitsOf(unit: Unit): SiteLimits;
   sharedBy(source: Source, unit: Unit): readonly string[];
   circuits(

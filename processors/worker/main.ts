@@ -1,4 +1,5 @@
 import { assert } from '../../src/domain/error.ts';
+import { identitySubject } from '../../src/domain/identity.ts';
 import { type ProviderRule, QUEUES, type Queue, type SiteLimits, type Source } from '../../src/domain/policy.ts';
 import { hostEffects } from '../../src/host/effect-host.ts';
 import { failpoint } from '../../src/host/failpoints.ts';
@@ -101,6 +102,9 @@ async function startQueue(parts: QueueParts): Promise<Hosted> {
     limits,
     rules: jobRulesOf(config),
     limitsOf,
+    allowance: allowanceIn(host, views),
+    // Somebody waits for it: it is never held while another source of its pool is warm.
+    overflow: queue === 'transactional' ? 'warm' : config.reputation.warmUp.overflow,
     sharedBy: (source, unit) => lanesSharing(host, source).map((shared) => `${shared}.${unit.lane.provider}`),
     circuits: (source, site) => courier.circuits(source, site),
     send: sender({ mails: parts.mails, courier, limitsOf, telemetry, making: isUrgent ? null : parts.bulk.making }),
@@ -152,6 +156,17 @@ function sourcesOf({ config }: Host, queue: Queue): readonly Source[] {
 /** Queues whose pool holds the source: all of them draw on its limits. */
 const lanesSharing = (host: Host, source: Source): readonly Queue[] =>
   QUEUES.filter((queue) => sourcesOf(host, queue).some(({ name }) => name === source.name));
+
+/** What the warm-up table says; a source that is declared new and has no row yet begins with the initial volume. */
+function allowanceIn({ config }: Host, views: Views): (source: Source, unit: Unit) => number | null {
+  const { warmUp } = config.reputation;
+  const news = new Set(warmUp.enabled ? warmUp.sources : []);
+  return (source, { lane }) => {
+    if (!news.has(source.name)) return null;
+    const row = views.allowanceOf(identitySubject('source', source.name, lane.provider));
+    return row?.volume ?? warmUp.initialVolume;
+  };
+}
 
 async function partitionCounts(host: Host, queue: Queue): Promise<ReadonlyMap<string, number>> {
   const lanes = lanesOf({ queue } as Parameters<typeof lanesOf>[0]);

@@ -43,6 +43,8 @@ it(
       limitsOf: () => ({ connectionsMax: 1_000, messagesPerConnectionMax: 100, ratePerMinute: RATE_PER_MINUTE }),
       sharedBy: () => ['marketing.other'],
       circuits: () => ({ source: null, site: null, trial: false }),
+      allowance: () => null,
+      overflow: 'warm',
       queueRatePerMinute: null,
       queueName: 'marketing',
       skip: () => null,

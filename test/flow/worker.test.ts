@@ -138,6 +138,8 @@ async function tell(story: Story) {
         limitsOf: () => UNLIMITED,
         sharedBy: () => [],
         circuits: () => ({ source: null, site: null, trial: false }),
+        allowance: () => null,
+        overflow: 'warm',
         async send(unit) {
           const behaviour = unit.job.recipient.local.split('.')[0] as Behaviour;
           await clock.sleep(behaviour === 'slow' ? 40 : 3);

@@ -1,0 +1,30 @@
+import type { SiteLimits, Source } from '../../src/domain/policy.ts';
+import type { Millis } from '../../src/domain/time.ts';
+import type { RateLimits } from '../../src/runtime/limits-port.ts';
+import type { Output } from '../../src/runtime/processor.ts';
+import type { Unit } from './unit.ts';
+
+/** What the dispatcher asks of its surroundings. */
+export interface DispatcherPorts {
+  readonly limits: RateLimits;
+  /** Sources of the queue's pool, in order of preference. */
+  readonly sources: readonly Source[];
+  limitsOf(unit: Unit): SiteLimits;
+  /** Lanes that draw on the limit of (source, provider), over all workers. */
+  sharedBy(source: Source, unit: Unit): readonly string[];
+  /** Until when nothing goes over this source at all, and until when nothing of it goes to this site; null: it may. */
+  circuits(
+    source: Source,
+    site: string,
+  ): { readonly source: Millis | null; readonly site: Millis | null; readonly trial: boolean };
+  /** Mails per day that a source which is being warmed up may send to the unit's provider; null for a warm source. */
+  allowance(source: Source, unit: Unit): number | null;
+  /** Does what a new source may not send go over the next one of the pool, or wait for it? */
+  readonly overflow: 'warm' | 'hold';
+  /** Per worker and minute, for the whole queue; null for no limit. */
+  readonly queueRatePerMinute: number | null;
+  readonly queueName: string;
+  /** What speaks against sending it at all; null for nothing. */
+  skip(unit: Unit, now: Millis): readonly Output[] | null;
+  postpone(unit: Unit, until: Millis, now: Millis): readonly Output[];
+}
