@@ -2,17 +2,23 @@ import type { ReputationSignal, ReputationState, Suppression } from '../../src/c
 import { topics } from '../../src/contracts/topic.ts';
 import { BOUNCE_RULES_VERSION } from '../../src/domain/bounce-rules.ts';
 import { classify } from '../../src/domain/classification.ts';
+import { editionPrefix } from '../../src/domain/edition.ts';
 import { emptyState } from '../../src/domain/identity-state.ts';
 import { identityRules } from '../../src/domain/reputation-rules.ts';
 import { emptySuppression, recipientIn, SUPPRESSION_RULES } from '../../src/domain/suppression.ts';
 import type { Codec } from '../../src/runtime/codec.ts';
-import { joinedDefinition } from '../../src/runtime/joined-folds.ts';
-import { emit, type Output, type Processor, type StreamDefinition } from '../../src/runtime/processor.ts';
-import { type TableStates, tableDefinition } from '../../src/runtime/table-fold.ts';
+import { joinedDefinition, joinedFold } from '../../src/runtime/joined-folds.ts';
+import type { Task } from '../../src/runtime/ports.ts';
+import { emit, type Fold, type Output, type Processor, type StreamDefinition } from '../../src/runtime/processor.ts';
+import { type TableStates, tableDefinition, tableFold } from '../../src/runtime/table-fold.ts';
 import { foldIdentity, foldSuppression, type RecipientRules, type ReputationRules } from './step.ts';
 
 /** Consumer group of the reputation processors. */
 export const REPUTATION_GROUP = 'postlane.reputation';
+
+/** Group of those that fold one edition of the tables. */
+export const reputationGroup = (edition: number): string =>
+  edition === 0 ? REPUTATION_GROUP : `${REPUTATION_GROUP}.g${edition}`;
 
 /** Changes whenever the same log could give other rows under the same rules. */
 const VERSION = '2';
@@ -72,18 +78,34 @@ export interface ReputationTables {
 /** Is the signal about a recipient? All others are about identities. */
 export const isAboutRecipient = (subject: string): boolean => recipientIn(subject) !== null;
 
+/** What is folded for one task whose tables are at hand: production opens it after a restore, a replay as it is. */
+export const reputationFold = (
+  tables: ReputationTables,
+  codec: Codec,
+  rules: ReputationRules,
+  task: Task,
+): Fold<ReputationSignal> =>
+  joinedFold<ReputationSignal>(
+    [
+      tableFold(suppressionProcessor(rules), tables.suppressions, codec, task),
+      tableFold(identityProcessor(rules), tables.identities, codec, task),
+    ],
+    ({ key }) => (isAboutRecipient(key) ? 0 : 1),
+  );
+
 /** `email.reputation` → suppressions, scores and allowances. */
 export const reputationDefinition = (
   tables: ReputationTables,
   codec: Codec,
   rules: ReputationRules = REPUTATION_RULES,
+  edition = 0,
 ): StreamDefinition<ReputationSignal> =>
   joinedDefinition<ReputationSignal>(
     'reputation',
     versionOf(rules),
     [
-      tableDefinition(suppressionProcessor(rules), tables.suppressions, codec),
-      tableDefinition(identityProcessor(rules), tables.identities, codec),
+      tableDefinition(suppressionProcessor(rules), tables.suppressions, codec, editionPrefix(edition)),
+      tableDefinition(identityProcessor(rules), tables.identities, codec, editionPrefix(edition)),
     ],
     ({ key }) => (isAboutRecipient(key) ? 0 : 1),
   );

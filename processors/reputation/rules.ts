@@ -1,32 +1,44 @@
 import type { Config } from '../../src/config/types.ts';
 import { classify } from '../../src/domain/classification.ts';
+import type { ReputationOverrides } from '../../src/domain/reputation-overrides.ts';
 import { identityRules } from '../../src/domain/reputation-rules.ts';
 import { SUPPRESSION_RULES } from '../../src/domain/suppression.ts';
+import { HOUR_MS } from '../../src/domain/time.ts';
 import type { ReputationRules } from './step.ts';
 
 /** How reputation is judged, as the configuration has it. */
-export function rulesOf({ reputation, router }: Pick<Config, 'reputation' | 'router'>): ReputationRules {
-  const { warmUp, thresholds, action, volumeMin, windowMs, latenessMs, complaintScope } = reputation;
-  const { initialVolume, dailyIncreaseRatio, dailyIncreaseMax } = warmUp;
+export function rulesOf(
+  { reputation, router }: Pick<Config, 'reputation' | 'router'>,
+  over: ReputationOverrides = {},
+): ReputationRules {
+  const { warmUp, thresholds, latenessMs } = reputation;
+  const complaintScope = over.complaintScope ?? reputation.complaintScope;
+  const countMin = over.softBounces ?? SUPPRESSION_RULES.soft.countMin;
   const sources = warmUp.enabled ? warmUp.sources : [];
   return {
     judge: classify,
     suppression: {
       ...SUPPRESSION_RULES,
-      version: `${SUPPRESSION_RULES.version}/${complaintScope}`,
+      version: `${SUPPRESSION_RULES.version}/${complaintScope}/${countMin}`,
       complaintScope,
+      soft: { ...SUPPRESSION_RULES.soft, countMin, daysMin: Math.min(countMin, SUPPRESSION_RULES.soft.daysMin) },
     },
     identity: identityRules({
       score: {
-        bounceRatioMax: thresholds.bounceRatio,
-        complaintRatioMax: thresholds.complaintRatio,
-        action,
-        throttleScore: router.throttleScore,
-        volumeMin,
-        windowMs,
+        bounceRatioMax: over.bounce ?? thresholds.bounceRatio,
+        complaintRatioMax: over.complaint ?? thresholds.complaintRatio,
+        action: over.action ?? reputation.action,
+        throttleScore: over.throttleScore ?? router.throttleScore,
+        volumeMin: over.minVolume ?? reputation.volumeMin,
+        windowMs: over.windowHours === undefined ? reputation.windowMs : over.windowHours * HOUR_MS,
         latenessMs,
       },
-      warmUp: { initialVolume, dailyIncreaseRatio, dailyIncreaseMax, sources },
+      warmUp: {
+        initialVolume: over.initialVolume ?? warmUp.initialVolume,
+        dailyIncreaseRatio: over.dailyIncrease ?? warmUp.dailyIncreaseRatio,
+        dailyIncreaseMax: over.maxDailyIncrease ?? warmUp.dailyIncreaseMax,
+        sources,
+      },
     }),
   };
 }

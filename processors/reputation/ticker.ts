@@ -1,5 +1,6 @@
 import type { ReputationState } from '../../src/contracts/generated.ts';
 import { topics } from '../../src/contracts/topic.ts';
+import { subjectOfEdition } from '../../src/domain/edition.ts';
 import { dueAt } from '../../src/domain/identity-state.ts';
 import { signal } from '../../src/domain/results.ts';
 import type { ScoreRules } from '../../src/domain/score.ts';
@@ -55,14 +56,17 @@ export function scheduled(
   states: TableStates<ReputationState>,
   schedule: Schedule,
   rules: ScoreRules,
+  edition: number,
 ): TableStates<ReputationState> {
   return {
     get: (subject) => states.get(subject),
     checkpoint: (partition) => states.checkpoint(partition),
     async apply(partition, records, nextOffset) {
       await states.apply(partition, records, nextOffset);
-      for (const subject of new Set(records.map(subjectOf))) {
-        const state = states.get(subject);
+      for (const key of new Set(records.map(keyOf))) {
+        const subject = subjectOfEdition(key, edition);
+        if (subject === null) continue;
+        const state = states.get(key);
         schedule.set(partition, subject, state ? dueAt(state, rules) : null);
       }
     },
@@ -73,7 +77,7 @@ export function scheduled(
   };
 }
 
-const subjectOf = ({ key }: StoredRecord): string => key?.toString('utf8') ?? '';
+const keyOf = ({ key }: StoredRecord): string => key?.toString('utf8') ?? '';
 
 export interface TickerOptions {
   readonly schedule: Schedule;

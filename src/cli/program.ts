@@ -24,6 +24,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Register>>> = {
   suppressions: async () => (await import('./commands/suppressions.ts')).register,
   feedback: async () => (await import('./commands/feedback.ts')).register,
   rules: async () => (await import('./commands/rules.ts')).register,
+  replay: async () => (await import('./commands/replay.ts')).register,
   simulator: async () => (await import('./commands/simulator.ts')).register,
   topics: async () => (await import('./commands/topics.ts')).register,
   schemas: async () => (await import('./commands/schemas.ts')).register,

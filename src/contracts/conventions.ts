@@ -28,6 +28,7 @@ const REQUIRED: Readonly<Record<string, readonly string[]>> = {
   Bucket: ['minute'],
   OpenBucket: ['minute'],
   ReputationState: ['subject', 'at'],
+  ReputationEditions: ['name', 'at'],
   DomainSite: ['domain', 'at'],
   DeadLetter: ['topic', 'partition', 'offset', 'reason', 'at'],
 };

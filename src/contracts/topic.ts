@@ -8,6 +8,7 @@ import type {
   DeliveryResult,
   DomainSite,
   EmailJob,
+  ReputationEditions,
   ReputationSignal,
   ReputationState,
   RouterSeen,
@@ -42,6 +43,7 @@ export const topics = {
   scores: topic<Score>('email.scores', 'Score'),
   allowances: topic<Allowance>('email.allowances', 'Allowance'),
   reputationState: topic<ReputationState>('email.reputation-state', 'ReputationState'),
+  reputationEditions: topic<ReputationEditions>('email.reputation-editions', 'ReputationEditions'),
   domains: topic<DomainSite>('email.domains', 'DomainSite'),
   deadLetters: topic<DeadLetter>('email.dead-letters', 'DeadLetter'),
 } as const;

@@ -18,6 +18,7 @@ export const everyTopic = (): readonly Topic<unknown>[] => [
   topics.scores,
   topics.allowances,
   topics.reputationState,
+  topics.reputationEditions,
   topics.domains,
   topics.deadLetters,
 ];

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import type { Allowance, Cancellation, Score, Suppression } from '../contracts/generated.ts';
 import { topics } from '../contracts/topic.ts';
+import { EDITIONS_KEY, editionPrefix, FIRST_EDITION } from '../domain/edition.ts';
 import { recipientSubject } from '../domain/suppression.ts';
 import { type Millis, SECOND_MS } from '../domain/time.ts';
 import { ViewFollower, type ViewStore } from '../kafka/view-follower.ts';
@@ -35,26 +36,42 @@ export async function openViews(host: Host, directory: string | null): Promise<V
   const suppressions = await openSuppressions(host, directory);
   const scores = new MemoryTable(topics.scores, codec, telemetry);
   const allowances = new MemoryTable(topics.allowances, codec, telemetry);
+  const editions = new MemoryTable(topics.reputationEditions, codec, telemetry);
   const cancellations = new MemoryTable(topics.cancellations, codec, telemetry);
-  const followers = [
+  const tables = [
     follow(host, topics.suppressions.name, suppressions),
     follow(host, topics.scores.name, scores),
     follow(host, topics.allowances.name, allowances),
+  ];
+  const followers = [
+    ...tables,
     follow(host, topics.cancellations.name, cancellations),
+    follow(host, topics.reputationEditions.name, editions),
   ];
   await Promise.all(followers.map((follower) => follower.start()));
-  const byTopic = [topics.suppressions, topics.scores, topics.allowances, topics.cancellations].map(({ name }) => name);
+  const byTopic = [
+    topics.suppressions,
+    topics.scores,
+    topics.allowances,
+    topics.cancellations,
+    topics.reputationEditions,
+  ].map(({ name }) => name);
   const stopSampling = sample(() => {
     followers.forEach((follower, n) => {
       telemetry.gauge('postlane_view_staleness_ms', follower.stalenessMs(), { topic: byTopic[n] ?? '' });
     });
   });
+  const edition = new EditionInForce(
+    () => (editions.get(EDITIONS_KEY) ?? FIRST_EDITION).active,
+    () => Math.max(...tables.map((follower) => follower.stalenessMs())),
+  );
+  const keyOf = (subject: string) => editionPrefix(edition.at(host.clock.now())) + subject;
   return {
     ready: () => followers.every((follower) => follower.stalenessMs() <= STALENESS_MS_MAX),
-    suppressionOf: (subject) => suppressions.get(subject),
-    suppressionOfAddress: (folded) => suppressions.get(recipientSubject(folded)),
-    scoreOf: (subject) => scores.get(subject),
-    allowanceOf: (subject) => allowances.get(subject),
+    suppressionOf: (subject) => suppressions.get(keyOf(subject)),
+    suppressionOfAddress: (folded) => suppressions.get(keyOf(recipientSubject(folded))),
+    scoreOf: (subject) => scores.get(keyOf(subject)),
+    allowanceOf: (subject) => allowances.get(keyOf(subject)),
     cancellationOf: (jobId) => cancellations.get(jobId),
     async stop() {
       stopSampling();
@@ -62,6 +79,36 @@ export async function openViews(host: Host, directory: string | null): Promise<V
       if (suppressions instanceof TableStore) await suppressions.close();
     },
   };
+}
+
+/**
+ * The edition that look-ups go to. A switch is followed as soon as the tables are known to hold everything that was
+ * written before it was seen: the rows of a new edition lie in the log before the record that puts it in force.
+ */
+export class EditionInForce {
+  private current: number;
+  private next: { readonly edition: number; readonly seenAt: Millis } | null = null;
+  private readonly told: () => number;
+  private readonly stalenessMs: () => number;
+
+  constructor(told: () => number, stalenessMs: () => number) {
+    this.told = told;
+    this.stalenessMs = stalenessMs;
+    this.current = told();
+  }
+
+  at(now: Millis): number {
+    const told = this.told();
+    if (told === this.current) {
+      this.next = null;
+      return this.current;
+    }
+    if (this.next?.edition !== told) this.next = { edition: told, seenAt: now };
+    if (now - this.stalenessMs() < this.next.seenAt) return this.current;
+    this.current = told;
+    this.next = null;
+    return told;
+  }
 }
 
 async function openSuppressions({ codec, telemetry }: Host, directory: string | null) {

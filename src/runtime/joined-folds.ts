@@ -25,7 +25,8 @@ export function joinedDefinition<V>(
   };
 }
 
-function joinedFold<V>(folds: readonly Fold<V>[], choose: (input: Input<V>) => number): Fold<V> {
+/** The fold of such a definition, where its parts are open already. */
+export function joinedFold<V>(folds: readonly Fold<V>[], choose: (input: Input<V>) => number): Fold<V> {
   return {
     fold(inputs, now) {
       const parts = folds.map((): Input<V>[] => []);

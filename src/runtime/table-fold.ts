@@ -27,9 +27,16 @@ export interface TableStates<S> {
 
 /**
  * Folds a batch with a `Processor` over a draft of its table's rows. The table's partition is that of the input, so its rows
- * are restored from there; changed rows are appended behind the outputs of all steps.
+ * are restored from there; changed rows are appended behind the outputs of all steps. With a `prefix` the rows lie under
+ * keys that begin with it, beside those of other editions of the table.
  */
-export function tableFold<S, E>(processor: Processor<S, E>, states: TableStates<S>, codec: Codec, task: Task): Fold<E> {
+export function tableFold<S, E>(
+  processor: Processor<S, E>,
+  states: TableStates<S>,
+  codec: Codec,
+  task: Task,
+  prefix = '',
+): Fold<E> {
   const { table } = processor;
   const { partition } = task;
   const rows = new Set((processor.rows ?? []).map(({ name }) => name));
@@ -38,20 +45,21 @@ export function tableFold<S, E>(processor: Processor<S, E>, states: TableStates<
       const draft = new Map<string, S>();
       const outputs: Output[] = [];
       for (const input of inputs) {
-        const known = draft.get(input.key) ?? states.get(input.key);
+        const known = draft.get(input.key) ?? states.get(prefix + input.key);
         const before = known ?? processor.initial(input.key);
         const { state, outputs: told } = processor.step(before, input);
-        for (const output of told) outputs.push(rows.has(output.topic.name) ? { ...output, partition } : output);
+        for (const output of told)
+          outputs.push(rows.has(output.topic.name) ? placed(output, prefix, partition) : output);
         if (state !== before) draft.set(input.key, state);
       }
       const changed = [...draft];
       const firstRow = outputs.length;
-      for (const [key, state] of changed) outputs.push(emit(table, key, state, { partition }) as Output);
+      for (const [key, state] of changed) outputs.push(emit(table, prefix + key, state, { partition }) as Output);
       const believe: Draft['believe'] = (landed) => {
         const records = changed.map(([key, state], n): StoredRecord => {
           const offset = landed[firstRow + n]?.offset;
           if (offset === undefined) throw new PostlaneError('BUG', { what: 'a row that was committed has landed' });
-          return { offset, key: Buffer.from(key), value: codec.encode(table, state), headers: {}, at: 0 };
+          return { offset, key: Buffer.from(prefix + key), value: codec.encode(table, state), headers: {}, at: 0 };
         });
         const last = records.at(-1);
         return last === undefined ? undefined : states.apply(partition, records, last.offset + 1);
@@ -61,11 +69,18 @@ export function tableFold<S, E>(processor: Processor<S, E>, states: TableStates<
   };
 }
 
+const placed = (output: Output, prefix: string, partition: number): Output => ({
+  ...output,
+  key: output.key === null ? null : prefix + output.key,
+  partition,
+});
+
 /** Runs a `Processor` as a stream: its rows are restored after the fence, and only what is new of them. */
 export const tableDefinition = <S, E>(
   processor: Processor<S, E>,
   states: TableStates<S>,
   codec: Codec,
+  prefix = '',
 ): StreamDefinition<E> => ({
   name: processor.name,
   version: processor.version,
@@ -90,6 +105,6 @@ export const tableDefinition = <S, E>(
       });
     }
     await states.apply(partition, [], end);
-    return tableFold(processor, states, codec, task);
+    return tableFold(processor, states, codec, task, prefix);
   },
 });

@@ -25,6 +25,7 @@ const named = [
   topics.scores,
   topics.allowances,
   topics.reputationState,
+  topics.reputationEditions,
   topics.domains,
   topics.deadLetters,
 ];
@@ -54,7 +55,7 @@ describe('topics.yaml', () => {
   });
 
   it('is told of every way to name a topic', () => {
-    expect(Object.keys(topics)).toHaveLength(15);
+    expect(Object.keys(topics)).toHaveLength(16);
   });
 
   it('stamps every topic with the append time', () => {
