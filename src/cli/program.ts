@@ -25,6 +25,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Register>>> = {
   feedback: async () => (await import('./commands/feedback.ts')).register,
   rules: async () => (await import('./commands/rules.ts')).register,
   replay: async () => (await import('./commands/replay.ts')).register,
+  simulate: async () => (await import('./commands/simulate.ts')).register,
   simulator: async () => (await import('./commands/simulator.ts')).register,
   topics: async () => (await import('./commands/topics.ts')).register,
   schemas: async () => (await import('./commands/schemas.ts')).register,
