@@ -10,9 +10,9 @@ export const FIRST_EDITION: ReputationEditions = {
   name: EDITIONS_KEY,
   at: 0,
   active: 0,
-  activeRules: '{}',
+  activeRules: '',
   standby: -1,
-  standbyRules: '{}',
+  standbyRules: '',
   last: 0,
 };
 
@@ -41,7 +41,7 @@ export function foldedEditions(row: ReputationEditions): readonly FoldedEdition[
 /** What was checked when it was promoted; anything that this version does not know counts for nothing. */
 function overridesIn(text: string): ReputationOverrides {
   try {
-    const read = readOverrides(JSON.parse(text) as Record<string, unknown>);
+    const read = readOverrides(JSON.parse(text === '' ? '{}' : text) as Record<string, unknown>);
     return read.ok ? read.overrides : {};
   } catch {
     return {};

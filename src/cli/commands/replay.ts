@@ -14,7 +14,7 @@ import { connectionOf } from '../connection.ts';
 import type { CliContext } from '../context.ts';
 import { type Difference, differences } from '../replay/difference.ts';
 import { promote, readEditions, rollBack } from '../replay/editions.ts';
-import { type Replayed, type ReplayProgress, replay } from '../replay/engine.ts';
+import { begin, type Replayed, type ReplayProgress, replay } from '../replay/engine.ts';
 import { ALL_TABLES, copyLive, keepOlder } from '../replay/live-tables.ts';
 
 interface ReplayCommandOptions {
@@ -79,19 +79,28 @@ async function run(options: ReplayCommandOptions, context: CliContext): Promise<
       const overrides = { ...options.rules, ...options.thresholds };
       const { active } = await readEditions(kafka, codec, signal);
       const terms = await termsOf(config, overrides, options.from ?? null);
-      const startedAt = performance.now();
+      const resumed = await begin(tables, terms);
+      const [startedAt, beganAt] = [Date.now(), performance.now()];
       if (options.diff || options.from !== undefined) await copyLive(kafka, codec, tables, active, signal);
       const teller = new Teller(context.tell);
-      const done = await replay({ ...terms, kafka, codec, tables, signal, progress: (now) => teller.tell(now) });
+      const done = await replay({
+        ...terms,
+        kafka,
+        codec,
+        tables,
+        signal,
+        startedAt,
+        progress: (now) => teller.tell(now),
+      });
       if (needsLive(done) && !options.diff) await copyLive(kafka, codec, tables, active, signal);
       const kept = await keepOlder(tables, codec, done.partitions, terms.rules.suppression);
       const counts = options.diff ? showDifferences(tables, codec, done, options, context) : null;
       const edition = options.promote ? await promote(world, tables, done.partitions, overrides) : null;
-      const seconds = (performance.now() - startedAt) / 1_000;
+      const seconds = (performance.now() - beganAt) / 1_000;
       const summary = {
         events: done.total,
         read: done.read,
-        resumed: done.resumed,
+        resumed,
         seconds: Math.round(seconds * 10) / 10,
         eventsPerSecond: Math.round(done.read / seconds),
         undecodable: done.undecodable,

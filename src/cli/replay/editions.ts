@@ -154,7 +154,9 @@ async function caughtUp({ kafka, groupOf, signal }: Promoting, edition: number):
         const offset = Number(committed?.partitions.find((one) => one.partition === partition)?.offset ?? -1);
         return end > first && offset < end - CONTROL_RECORDS_MAX;
       });
-      if (!isBehind) return;
+      // The offsets of a new edition are ours at first: somebody must be there who goes on from them.
+      const { groups } = await admin.describeGroups([groupOf(edition)]);
+      if (!isBehind && groups.some(({ state, members }) => state === 'Stable' && members.length > 0)) return;
       if (Date.now() > until) {
         throw new PostlaneError('KAFKA_UNAVAILABLE', {
           what: 'no reputation role brings the edition up to date',

@@ -29,13 +29,14 @@ export interface ReplayOptions extends ReplayTerms {
   readonly tables: SideTables;
   readonly signal: AbortSignal;
   readonly progress: (progress: ReplayProgress) => void;
+  /** When production's tables began to be read: what was written down since then may be in one of the two only. */
+  readonly startedAt: Millis;
 }
 
 export interface Replayed {
   /** Offsets read in this run, and what there is of them in all. */
   readonly read: number;
   readonly total: number;
-  readonly resumed: boolean;
   readonly undecodable: number;
   /** Per partition: where reading ended, and since when the log is complete (0: since its beginning). */
   readonly partitions: readonly { readonly partition: number; readonly end: number; readonly since: Millis }[];
@@ -46,21 +47,23 @@ export interface Replayed {
 const FINGERPRINT = 'fingerprint';
 /** A partition that gives nothing for so long ends the replay. */
 const STALL_MS = 60_000;
-/** Clocks of brokers and of this process may differ by so much. */
-const CLOCK_SKEW_MS = 10_000;
+/** Clocks of brokers and of this process may differ by so much, and a fold may rest so long. */
+const CLOCK_SKEW_MS = 2_000;
+
+/** Readies the side tables: true where a replay under the same terms was interrupted and can go on; else they are emptied. */
+export async function begin(tables: SideTables, { fingerprint }: ReplayTerms): Promise<boolean> {
+  if (tables.noted(FINGERPRINT) === fingerprint) return true;
+  tables.clear();
+  await tables.put([], { [FINGERPRINT]: fingerprint });
+  return false;
+}
 
 /**
  * Folds `email.reputation` into side tables, each partition by itself and all of them at once, up to where the log ended
- * when this began. Goes on where an earlier one with the same terms was killed. Throws STOPPED at the signal.
+ * when this began. Goes on where an earlier one under the same terms was killed; `begin` comes first. Throws STOPPED at the signal.
  */
 export async function replay(options: ReplayOptions): Promise<Replayed> {
-  const { kafka, tables, fingerprint, signal } = options;
-  const startedAt = Date.now();
-  const resumed = tables.noted(FINGERPRINT) === fingerprint;
-  if (!resumed) {
-    tables.clear();
-    await tables.put([], { [FINGERPRINT]: fingerprint });
-  }
+  const { kafka, tables, signal, startedAt } = options;
   const ranges = await startsOf(options, await rangesOf(kafka, [topics.reputation.name]));
   const total = ranges.reduce((sum, { first, end }) => sum + Math.max(0, end - first), 0);
   const moving = new Set<string>();
@@ -99,7 +102,6 @@ export async function replay(options: ReplayOptions): Promise<Replayed> {
   return {
     read,
     total,
-    resumed,
     undecodable,
     moving,
     partitions: await Promise.all(ranges.map((r) => since(options, r))),

@@ -1,0 +1,134 @@
+import { randomUUID } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { startReputation } from '../../processors/reputation/main.ts';
+import { loadConfig } from '../../src/config/load.ts';
+import type { ReputationSignal } from '../../src/contracts/generated.ts';
+import { topics } from '../../src/contracts/topic.ts';
+import { signal } from '../../src/domain/results.ts';
+import { recipientSubject } from '../../src/domain/suppression.ts';
+import { HOUR_MS } from '../../src/domain/time.ts';
+import { type Host, type Hosted, openHost } from '../../src/host/host.ts';
+import { openViews, type Views } from '../../src/host/views.ts';
+import { waitFor } from '../../src/infra/wait.ts';
+import { Publisher } from '../../src/kafka/publisher.ts';
+import { runCli } from '../support/cli.ts';
+import { aboutIdentity } from '../support/identity-events.ts';
+import { withInfra } from '../support/infra.ts';
+import { silentTelemetry } from '../support/kafka.ts';
+import { provision } from '../support/provision.ts';
+
+describe('a replay', () => {
+  let directory: string;
+  let host: Host;
+  let role: Hosted;
+  let views: Views;
+  let publisher: Publisher;
+  // Before the infrastructure's own: members leave their groups while there is a broker.
+  afterAll(async () => {
+    await views?.stop();
+    await role?.stop();
+    await publisher?.close();
+    await host?.close();
+    if (directory) await rm(directory, { recursive: true, force: true, maxRetries: 3 });
+  }, 120_000);
+  const infra = withInfra({ own: true });
+  const now = Date.now();
+  const DOUBTFUL = 'identity:source:marketing-1|google';
+  const DEAD = `dead.${randomUUID()}@inbox.example`;
+
+  const environment = () => ({
+    KAFKA_BROKERS: infra().brokers.join(','),
+    SCHEMA_REGISTRY_URL: infra().schemaRegistryUrl,
+    POSTLANE_STATE_DIR: join(directory, 'state'),
+    POSTLANE_KAFKA_SESSION_TIMEOUT: '6s',
+  });
+  const postlane = (...args: string[]) => runCli(args, { environment: environment(), workingDirectory: directory });
+  /** The lines of `--json`: differences, and the summary as the last one. */
+  const replayed = async (...args: string[]) => {
+    const { status, printed, told } = await postlane('replay', '--json', ...args);
+    expect([status, told.filter((line) => line.startsWith('postlane'))]).toEqual([0, []]);
+    const lines = printed
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as Record<string, unknown>);
+    return { differences: lines.slice(0, -1), summary: lines.at(-1) as Record<string, unknown> };
+  };
+  const append = (...signals: ReputationSignal[]) =>
+    publisher.append(
+      signals.map((one) => ({
+        topic: topics.reputation.name,
+        key: one.subject,
+        value: host.codec.encode(topics.reputation, one),
+      })),
+    );
+  const bounced = (address: string): ReputationSignal => {
+    const subject = recipientSubject(address);
+    const facts = { eventId: randomUUID(), subject, kind: 'bounced', at: Date.now(), tenant: 'default' } as const;
+    return signal({ ...facts, type: 'marketing', smtpCode: 550, enhancedCode: '5.1.1', reply: 'no such user' });
+  };
+  const until = (what: string, holds: () => boolean) =>
+    waitFor(what, async () => (holds() ? true : undefined), { deadlineMs: 60_000 });
+
+  beforeAll(async () => {
+    directory = await mkdtemp(join(tmpdir(), 'postlane-replay-'));
+    await provision(infra());
+    const config = loadConfig({ text: 'reputation: {warm_up: {sources: [marketing-1]}}', env: environment() });
+    host = await openHost(config, silentTelemetry, 'replay-test');
+    publisher = new Publisher({ kafka: host.kafka });
+    role = await startReputation(host);
+    views = await openViews(host, null);
+    await append(
+      bounced(DEAD),
+      aboutIdentity(DOUBTFUL, 'sent_counted', now - 2 * HOUR_MS, { count: 9_850 }),
+      ...Array.from({ length: 150 }, (_, n) =>
+        aboutIdentity(DOUBTFUL, 'bounced', now - 2 * HOUR_MS, { eventId: `bounce-${n}` }),
+      ),
+      aboutIdentity(DOUBTFUL, 'ticked', now - HOUR_MS),
+    );
+    await until(
+      'the tables',
+      () => views.suppressionOfAddress(DEAD) !== undefined && views.scoreOf(DOUBTFUL) !== undefined,
+    );
+  }, 300_000);
+
+  it('under the same rules differs in nothing', async () => {
+    const { differences, summary } = await replayed('--diff');
+    expect(differences).toEqual([]);
+    expect(summary).toMatchObject({ events: expect.any(Number), undecodable: 0, differences: {}, promoted: null });
+  }, 120_000);
+
+  it('reads only what is new where it was interrupted', async () => {
+    const { summary } = await replayed();
+    expect(summary).toMatchObject({ resumed: true });
+    expect(Number(summary.read)).toBeLessThan(Number(summary.events));
+  }, 120_000);
+
+  it('under other thresholds names who would have been throttled and when; is promoted, followed, and rolled back', async () => {
+    // What was written down while the tables were read is in motion, and not compared.
+    const settledAt = Date.now() + 3_000;
+    await until('the signals to be old news', () => Date.now() > settledAt);
+    expect(views.scoreOf(DOUBTFUL)).toMatchObject({ action: 'none' });
+    const { differences } = await replayed('--thresholds', 'bounce=0.01', '--diff', '--promote');
+    const scores = differences.filter(({ table }) => table === 'email.scores');
+    expect(scores).toMatchObject([
+      { subject: DOUBTFUL, change: 'changed', after: expect.stringContaining('throttle') },
+    ]);
+    await until('the new edition', () => views.scoreOf(DOUBTFUL)?.action === 'throttle');
+    expect(views.suppressionOfAddress(DEAD)).toMatchObject({ active: true });
+    // Both editions go on: what comes now is known after going back as well.
+    const later = `later.${randomUUID()}@inbox.example`;
+    await append(bounced(later));
+    await until('a suppression in the new edition', () => views.suppressionOfAddress(later)?.active === true);
+    expect((await replayed('--rollback')).summary).toEqual({ active: 0, standby: 1 });
+    await until('the old edition', () => views.scoreOf(DOUBTFUL)?.action === 'none');
+    expect(views.suppressionOfAddress(later)).toMatchObject({ active: true });
+  }, 300_000);
+
+  it('refuses rules that there are not', async () => {
+    const { status, told } = await postlane('replay', '--thresholds', 'bounces=0.01');
+    expect(status).not.toBe(0);
+    expect(told.join('\n')).toContain('there is no bounces');
+  });
+});
