@@ -24,6 +24,8 @@ const COMMANDS: Readonly<Record<string, () => Promise<Register>>> = {
   suppressions: async () => (await import('./commands/suppressions.ts')).register,
   feedback: async () => (await import('./commands/feedback.ts')).register,
   rules: async () => (await import('./commands/rules.ts')).register,
+  reputation: async () => (await import('./commands/reputation.ts')).register,
+  warmup: async () => (await import('./commands/reputation.ts')).registerWarmUp,
   replay: async () => (await import('./commands/replay.ts')).register,
   simulate: async () => (await import('./commands/simulate.ts')).register,
   simulator: async () => (await import('./commands/simulator.ts')).register,

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startReputation } from '../../processors/reputation/main.ts';
@@ -125,6 +125,21 @@ describe('a replay', () => {
     await until('the old edition', () => views.scoreOf(DOUBTFUL)?.action === 'none');
     expect(views.suppressionOfAddress(later)).toMatchObject({ active: true });
   }, 300_000);
+
+  it('lists, exports and explains what is in force', async () => {
+    expect((await postlane('suppressions', 'list')).printed).toContain(`${DEAD}  hard_bounce`);
+    const { printed } = await postlane('suppressions', 'export');
+    expect(printed).toContain(`\n${DEAD},hard_bounce,`);
+    const file = join(directory, 'list.csv');
+    await writeFile(file, 'email,reason\nasked@inbox.example,by letter\nnobody\n');
+    expect((await postlane('suppressions', 'import', 'list.csv')).status).toBe(1);
+    await until('the imported address', () => views.suppressionOfAddress('asked@inbox.example') !== undefined);
+    expect((await postlane('suppressions', 'show', 'asked@inbox.example')).printed).toContain('because by letter');
+    expect((await postlane('reputation', 'show', 'marketing-1')).printed).toContain('150 bounced');
+    expect((await postlane('warmup', 'status')).printed).toContain(
+      'identity:source:marketing-1|google: 100 mails a day',
+    );
+  }, 120_000);
 
   it('refuses rules that there are not', async () => {
     const { status, told } = await postlane('replay', '--thresholds', 'bounces=0.01');

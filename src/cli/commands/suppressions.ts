@@ -1,23 +1,23 @@
 import { randomUUID } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { userInfo } from 'node:os';
+import { resolve } from 'node:path';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { Suppression } from '../../contracts/generated.ts';
 import { topics } from '../../contracts/topic.ts';
 import { foldAddress, parseMailbox } from '../../domain/address.ts';
-import { PostlaneError } from '../../domain/error.ts';
-import { partitionOf } from '../../domain/partitioner.ts';
 import { EMAIL_TYPES, type EmailType } from '../../domain/policy.ts';
 import { signal } from '../../domain/results.ts';
-import { EVERY_TENANT, recipientSubject } from '../../domain/suppression.ts';
+import { EVERY_TENANT, recipientIn, recipientSubject, tenantPrefix } from '../../domain/suppression.ts';
 import { createKafka } from '../../kafka/client.ts';
 import { Publisher } from '../../kafka/publisher.ts';
-import { rangesOf } from '../../kafka/topic-ends.ts';
-import { scanTopics } from '../../kafka/topic-scan.ts';
 import { openRegistryCodec } from '../../registry/codec.ts';
-import type { StoredRecord } from '../../runtime/ports.ts';
 import { connectionOf } from '../connection.ts';
 import type { CliContext } from '../context.ts';
+import { csvField, type ImportedAddress, readSuppressionList } from '../suppression-list.ts';
 import { suppressionText } from '../suppression-text.ts';
+import { TableRows } from '../table-rows.ts';
+import { visible } from '../visible.ts';
 
 interface ChangeOptions {
   readonly config?: string;
@@ -34,7 +34,7 @@ interface ShowOptions {
 
 const APPEND_MS_MAX = 30_000;
 
-/** `postlane suppressions add|remove|show`: who is not mailed, and why. */
+/** `postlane suppressions add|remove|show|list|import|export`: who is not mailed, and why. */
 export function register(program: Command, context: CliContext): void {
   const suppressions = program
     .command('suppressions')
@@ -57,10 +57,17 @@ export function register(program: Command, context: CliContext): void {
     .option('--config <file>', 'configuration file (default: POSTLANE_CONFIG, then ./postlane.yaml)')
     .option('--json', 'the row as one JSON object; null where nothing is known')
     .action(async (folded: string, options: ShowOptions) => {
-      const row = await readRow(recipientSubject(folded), options, context);
+      const table = await TableRows.open(context, options.config);
+      const row = await table.one(topics.suppressions, recipientSubject(folded));
       context.print(options.json ? `${JSON.stringify(row)}\n` : suppressionText(folded, row, Date.now()));
     });
+  registerLists(suppressions, context);
 }
+
+const CONFIG_OPTION = [
+  '--config <file>',
+  'configuration file (default: POSTLANE_CONFIG, then ./postlane.yaml)',
+] as const;
 
 function change(
   parent: Command,
@@ -80,7 +87,12 @@ function change(
     .addOption(new Option('--type <type>', 'only mail of this type (default: all)').choices([...EMAIL_TYPES]))
     .option('--config <file>', 'configuration file (default: POSTLANE_CONFIG, then ./postlane.yaml)')
     .action(async (addresses: readonly string[], options: ChangeOptions) => {
-      await append(addresses, kind, options, context);
+      await append(
+        addresses.map((address) => ({ address, reason: null })),
+        kind,
+        options,
+        context,
+      );
       const what = kind === 'suppression_added' ? 'suppressed' : 'lifted';
       context.tell(`${what}: ${addresses.length} ${addresses.length === 1 ? 'address' : 'addresses'}`);
     });
@@ -88,7 +100,7 @@ function change(
 
 /** One signal per address, in the log from which suppressions are folded. */
 async function append(
-  addresses: readonly string[],
+  addresses: readonly ImportedAddress[],
   kind: 'suppression_added' | 'suppression_removed',
   options: ChangeOptions,
   context: CliContext,
@@ -98,8 +110,8 @@ async function append(
   const kafka = await createKafka({ brokers, clientId: `${clientId}-suppressions` });
   const publisher = new Publisher({ kafka, deliveryTimeoutMs: APPEND_MS_MAX });
   const at = Date.now();
-  const records = addresses.map((folded) => {
-    const subject = recipientSubject(folded);
+  const records = addresses.map(({ address, reason }) => {
+    const subject = recipientSubject(address);
     const value = signal({
       eventId: `operator:${randomUUID()}`,
       subject,
@@ -108,7 +120,7 @@ async function append(
       tenant: options.tenant,
       type: options.type ?? 'unknown',
       who: options.who ?? userName(),
-      why: options.why ?? null,
+      why: reason ?? options.why ?? null,
     });
     return { topic: topics.reputation.name, key: subject, value: codec.encode(topics.reputation, value) };
   });
@@ -119,30 +131,69 @@ async function append(
   }
 }
 
-/** The newest row of a subject in the compacted topic; null where there is none. */
-async function readRow(subject: string, options: ShowOptions, context: CliContext): Promise<Suppression | null> {
-  const { brokers, clientId, schemaRegistryUrl: url, jobBytesMax } = await connectionOf(context, options.config);
-  const codec = await openRegistryCodec({ url, encodes: [], jobBytesMax });
-  const kafka = await createKafka({ brokers, clientId: `${clientId}-suppressions` });
-  const ranges = await rangesOf(kafka, [topics.suppressions.name]);
-  const home = partitionOf(subject, ranges.length);
-  const key = Buffer.from(subject);
-  let newest: StoredRecord | null = null;
-  await scanTopics(kafka, {
-    ranges: ranges.filter(({ partition }) => partition === home),
-    follow: false,
-    signal: context.interrupted,
-    apply: (_topic, _partition, records) => {
-      newest = records.findLast((record) => record.key?.equals(key)) ?? newest;
-    },
-  });
-  const found = newest as StoredRecord | null;
-  if (found === null || found.value === null) return null;
-  await codec.prepare(topics.suppressions, [found]);
-  const decoded = codec.decode(topics.suppressions, found.value);
-  if (decoded.ok) return decoded.value;
-  throw new PostlaneError('RECORD_UNDECODABLE', { topic: topics.suppressions.name, partition: home, ...decoded });
+/** What `list` and `export` show: the list of the installation. Those of tenants are theirs, and are had over HTTP. */
+async function activeRows(options: ShowOptions, context: CliContext): Promise<readonly Suppression[]> {
+  const table = await TableRows.open(context, options.config);
+  const rows = await table.all(topics.suppressions, (subject) => subject.startsWith(tenantPrefix(null)));
+  const now = Date.now();
+  return rows.filter(({ active, until }) => active && (until === null || until > now));
 }
+
+const EXPORT_COLUMNS = 'address,severity,since,until,tenant,type,reason';
+
+/** A row of an export; `import` reads it again. */
+function exportLine({ subject, severity, since, until, tenant, type, evidence }: Suppression): string {
+  const [first] = evidence;
+  const times = [since, until].map((at) => (at === null ? '' : new Date(at).toISOString()));
+  const fields = [recipientIn(subject) ?? subject, severity, ...times, tenant ?? '', type ?? '', first?.why ?? ''];
+  return fields.map(csvField).join(',');
+}
+
+function registerLists(suppressions: Command, context: CliContext): void {
+  suppressions
+    .command('list')
+    .summary('list the addresses that are suppressed')
+    .option(...CONFIG_OPTION)
+    .option('--json', 'one JSON object per row')
+    .action(async (options: ShowOptions) => {
+      for (const row of await activeRows(options, context)) {
+        const line = `${recipientIn(row.subject)}  ${row.severity}  since ${new Date(row.since).toISOString()}`;
+        context.print(options.json ? `${JSON.stringify(row)}\n` : `${visible(line)}\n`);
+      }
+    });
+  suppressions
+    .command('export')
+    .summary('write the addresses that are suppressed as CSV')
+    .option(...CONFIG_OPTION)
+    .action(async (options: ShowOptions) => {
+      const rows = await activeRows(options, context);
+      context.print(`${[EXPORT_COLUMNS, ...rows.map(exportLine)].join('\n')}\n`);
+    });
+  suppressions
+    .command('import')
+    .summary('suppress the addresses of a CSV file')
+    .description(
+      'Suppresses every address of a CSV file as Amazon SES, SendGrid, Mailgun, Postmark or `suppressions export` write it, ' +
+        'or of a file with one address per line.',
+    )
+    .argument('<file>', 'the file')
+    .option('--who <name>', 'who asks for it (default: the user of this machine)')
+    .option('--why <text>', 'reason, where the file names none')
+    .option('--tenant <name>', 'only mail of this tenant (default: all)', EVERY_TENANT)
+    .option(...CONFIG_OPTION)
+    .action(async (file: string, options: ChangeOptions) => {
+      const { addresses, refused } = readSuppressionList(readFileSync(resolve(context.workingDirectory, file), 'utf8'));
+      for (const line of refused.slice(0, REFUSED_TOLD_MAX)) context.tell(`line ${line}: no address`);
+      for (let start = 0; start < addresses.length; start += IMPORTED_AT_ONCE) {
+        await append(addresses.slice(start, start + IMPORTED_AT_ONCE), 'suppression_added', options, context);
+      }
+      context.tell(`suppressed: ${addresses.length}; lines without an address: ${refused.length}`);
+      if (refused.length > 0) context.setExitStatus(1);
+    });
+}
+
+const REFUSED_TOLD_MAX = 20;
+const IMPORTED_AT_ONCE = 10_000;
 
 function parseAddress(text: string): string {
   const mailbox = parseMailbox(text);
