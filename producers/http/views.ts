@@ -1,18 +1,21 @@
 import { join } from 'node:path';
 import type { ApiKey, Cancellation, Suppression } from '../../src/contracts/generated.ts';
 import { topics } from '../../src/contracts/topic.ts';
+import { EDITIONS_KEY, editionPrefix, FIRST_EDITION } from '../../src/domain/edition.ts';
 import type { Host } from '../../src/host/host.ts';
 import { MemoryTable } from '../../src/host/memory-table.ts';
-import { STALENESS_MS_MAX } from '../../src/host/views.ts';
+import { EditionInForce, STALENESS_MS_MAX } from '../../src/host/views.ts';
 import { ViewFollower, type ViewStore } from '../../src/kafka/view-follower.ts';
 import type { Stoppable } from '../../src/runtime/ports.ts';
 import { TableStore } from '../../src/store/table-store.ts';
+import type { SuppressionRows } from './suppressions.ts';
 
 /** The tables that requests are judged by. */
 export interface ApiViews extends Stoppable {
   keyOf(keyId: string): ApiKey | undefined;
   cancellationOf(jobId: string): Cancellation | undefined;
-  readonly suppressions: TableStore<Suppression>;
+  /** Of the edition in force. */
+  readonly suppressions: SuppressionRows;
   /** False where the keys are not known to be current. */
   current(): boolean;
 }
@@ -25,17 +28,25 @@ export async function openApiViews(host: Host, directory: string): Promise<ApiVi
   const keys = new MemoryTable(topics.apiKeys, codec, telemetry);
   const cancellations = new MemoryTable(topics.cancellations, codec, telemetry);
   const follow = (topic: string, store: ViewStore) => new ViewFollower({ kafka, topic, store, clock, telemetry });
+  const editions = new MemoryTable(topics.reputationEditions, codec, telemetry);
   const followingKeys = follow(topics.apiKeys.name, keys);
+  const followingSuppressions = follow(topics.suppressions.name, suppressions);
   const followers = [
     followingKeys,
+    followingSuppressions,
     follow(topics.cancellations.name, cancellations),
-    follow(topics.suppressions.name, suppressions),
+    follow(topics.reputationEditions.name, editions),
   ];
   await Promise.all(followers.map((follower) => follower.start()));
+  const edition = new EditionInForce(
+    () => (editions.get(EDITIONS_KEY) ?? FIRST_EDITION).active,
+    () => followingSuppressions.stalenessMs(),
+  );
+  const prefix = () => editionPrefix(edition.at(clock.now()));
   return {
     keyOf: (keyId) => keys.get(keyId),
     cancellationOf: (jobId) => cancellations.get(jobId),
-    suppressions,
+    suppressions: rowsOf(suppressions, prefix),
     current: () => followingKeys.stalenessMs() <= STALENESS_MS_MAX,
     async stop() {
       await Promise.all(followers.map((follower) => follower.stop()));
@@ -43,3 +54,14 @@ export async function openApiViews(host: Host, directory: string): Promise<ApiVi
     },
   };
 }
+
+/** The rows of an edition under their subjects. */
+const rowsOf = (store: TableStore<Suppression>, prefix: () => string): SuppressionRows => ({
+  get: (subject) => store.get(prefix() + subject),
+  page(subjects, after, limit) {
+    const before = prefix();
+    return store
+      .page(before + subjects, after === null ? null : before + after, limit)
+      .map(({ key, row }) => ({ key: key.slice(before.length), row }));
+  },
+});

@@ -3,11 +3,12 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startReputation } from '../../processors/reputation/main.ts';
+import { type ApiViews, openApiViews } from '../../producers/http/views.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import type { ReputationSignal } from '../../src/contracts/generated.ts';
 import { topics } from '../../src/contracts/topic.ts';
 import { signal } from '../../src/domain/results.ts';
-import { recipientSubject } from '../../src/domain/suppression.ts';
+import { emptySuppression, recipientSubject, tenantRecipientSubject } from '../../src/domain/suppression.ts';
 import { HOUR_MS } from '../../src/domain/time.ts';
 import { type Host, type Hosted, openHost } from '../../src/host/host.ts';
 import { openViews, type Views } from '../../src/host/views.ts';
@@ -24,9 +25,11 @@ describe('a replay', () => {
   let host: Host;
   let role: Hosted;
   let views: Views;
+  let api: ApiViews;
   let publisher: Publisher;
   // Before the infrastructure's own: members leave their groups while there is a broker.
   afterAll(async () => {
+    await api?.stop();
     await views?.stop();
     await role?.stop();
     await publisher?.close();
@@ -37,6 +40,7 @@ describe('a replay', () => {
   const now = Date.now();
   const DOUBTFUL = 'identity:source:marketing-1|google';
   const DEAD = `dead.${randomUUID()}@inbox.example`;
+  const OF_TENANT = tenantRecipientSubject('acme', DEAD);
 
   const environment = () => ({
     KAFKA_BROKERS: infra().brokers.join(','),
@@ -79,7 +83,16 @@ describe('a replay', () => {
     publisher = new Publisher({ kafka: host.kafka });
     role = await startReputation(host);
     views = await openViews(host, null);
+    api = await openApiViews(host, join(directory, 'api'));
     await append(
+      signal({
+        eventId: randomUUID(),
+        subject: OF_TENANT,
+        kind: 'suppression_added',
+        at: now,
+        tenant: 'acme',
+        type: 'unknown',
+      }),
       bounced(DEAD),
       aboutIdentity(DOUBTFUL, 'sent_counted', now - 2 * HOUR_MS, { count: 9_850 }),
       ...Array.from({ length: 150 }, (_, n) =>
@@ -117,6 +130,19 @@ describe('a replay', () => {
     ]);
     await until('the new edition', () => views.scoreOf(DOUBTFUL)?.action === 'throttle');
     expect(views.suppressionOfAddress(DEAD)).toMatchObject({ active: true });
+    // What a tenant said went along, and the API follows as router and workers do.
+    expect(views.suppressionOf(OF_TENANT)).toMatchObject({ active: true, tenant: 'acme' });
+    const marker = emptySuppression(recipientSubject('marker@inbox.example'));
+    await publisher.append([
+      {
+        topic: topics.suppressions.name,
+        key: `g1/${marker.subject}`,
+        value: host.codec.encode(topics.suppressions, marker),
+      },
+    ]);
+    await until('the API to follow', () => api.suppressions.get(marker.subject) !== undefined);
+    expect(api.suppressions.get(OF_TENANT)).toMatchObject({ active: true, tenant: 'acme' });
+    expect(api.suppressions.page('tenant:acme:', null, 10).map(({ key }) => key)).toEqual([OF_TENANT]);
     // Both editions go on: what comes now is known after going back as well.
     const later = `later.${randomUUID()}@inbox.example`;
     await append(bounced(later));
