@@ -1,5 +1,10 @@
+import { randomUUID } from 'node:crypto';
 import { startReputation } from '../../../processors/reputation/main.ts';
+import { topics } from '../../../src/contracts/topic.ts';
+import { signal } from '../../../src/domain/results.ts';
+import { recipientSubject } from '../../../src/domain/suppression.ts';
 import type { Infra } from '../../../src/infra/provider.ts';
+import { Publisher } from '../../../src/kafka/publisher.ts';
 import type { Stoppable } from '../../../src/runtime/ports.ts';
 import { TestApi } from '../../support/api.ts';
 import { startTestInfra } from '../../support/infra.ts';
@@ -16,7 +21,7 @@ describe('suppressions over HTTP', () => {
   let infra: Infra;
   let api: TestApi;
   let reputation: Stoppable;
-  let ours: { readonly text: string; readonly row: { readonly keyId: string } };
+  let ours: { readonly text: string; readonly row: { readonly keyId: string; readonly tenant: string } };
   let theirs: string;
   let operator: string;
   const run = Date.now();
@@ -71,6 +76,24 @@ describe('suppressions over HTTP', () => {
     expect(text).not.toContain('secret');
     expect((await look(at('global'), operator)).entries[0]?.evidence[0]?.why).toBe('a secret of the operator');
     expect(await listed(theirs)).toEqual([]);
+  });
+
+  it('tells nobody of a complaint about another tenant’s mail', async () => {
+    const subject = recipientSubject(at('complainer'));
+    const complaint = (tenant: string) =>
+      signal({ eventId: randomUUID(), subject, kind: 'complained', at: Date.now(), tenant, type: 'marketing' });
+    const appender = new Publisher({ kafka: api.host.kafka });
+    try {
+      const value = api.host.codec.encode(topics.reputation, complaint(ours.row.tenant));
+      await appender.append([{ topic: topics.reputation.name, key: subject, value }]);
+    } finally {
+      await appender.close();
+    }
+    await until('it to be known', async () => (await look(at('complainer'), ours.text)).suppressed);
+    expect(await look(at('complainer'), ours.text)).toMatchObject({
+      entries: [{ list: 'installation', evidence: [] }],
+    });
+    expect(await look(at('complainer'), theirs)).toMatchObject({ suppressed: false, entries: [] });
   });
 
   it('imports and exports files, and says which lines are no addresses', async () => {
