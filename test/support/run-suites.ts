@@ -59,7 +59,7 @@ const STATIC: readonly Step[] = [
   tool('types', node, 'node_modules/typescript/bin/tsc', '--noEmit'),
   tool('contracts are current', node, 'src/contracts/generate.ts', '--check'),
 ];
-const FAST: readonly Step[] = [...STATIC, suite('unit and flow', 2, 'unit/', 'flow/', 'issues/')];
+const FAST: readonly Step[] = [...STATIC, suite('unit and flow', 2, 'unit/', 'flow/', 'issues/', 'replay/')];
 const SERVICES: readonly Step[] = [suite('contract', 1, 'contract/'), suite('integration', 1, 'integration/')];
 const SHORT_FAULTS: readonly Step[] = [suite('faults', 1, 'chaos/faults.test')];
 const CHAOS: readonly Step[] = [suite('faults', 1, 'chaos/')];
