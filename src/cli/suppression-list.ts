@@ -1,4 +1,6 @@
 import { foldAddress, parseMailbox } from '../domain/address.ts';
+import { isEmailType } from '../domain/job.ts';
+import type { EmailType } from '../domain/policy.ts';
 
 /** Columns that hold the address in the exports of the big providers, in the order in which they are looked for. */
 const ADDRESS_COLUMNS = ['email', 'emailaddress', 'email address', 'address', 'recipient'] as const;
@@ -9,11 +11,14 @@ export interface ImportedAddress {
   /** Folded to lower case. */
   readonly address: string;
   readonly reason: string | null;
+  /** Whom an export of ours says that the row binds; null: all. */
+  readonly tenant: string | null;
+  readonly type: EmailType | null;
 }
 
 export interface ImportedList {
   readonly addresses: readonly ImportedAddress[];
-  /** Lines without an address, counted from 1. */
+  /** Lines without an address, or for mail of a type that there is not, counted from 1. */
   readonly refused: readonly number[];
 }
 
@@ -26,16 +31,22 @@ export function readSuppressionList(text: string): ImportedList {
   const names = (rows[0]?.fields ?? []).map((name) => name.trim().toLowerCase());
   const column = ADDRESS_COLUMNS.map((name) => names.indexOf(name)).find((index) => index >= 0);
   const reason = REASON_COLUMNS.map((name) => names.indexOf(name)).find((index) => index >= 0);
+  // Other exports have such columns too, and mean something else by them.
+  const isOurs = names.includes('severity') && names.includes('tenant');
+  const scope = (fields: readonly string[], name: string) => (isOurs ? textIn(fields[names.indexOf(name)]) : null);
   const addresses: ImportedAddress[] = [];
   const refused: number[] = [];
   for (const { fields, line } of column === undefined ? rows : rows.slice(1)) {
     if (fields.every((field) => field.trim() === '')) continue;
     const mailbox = parseMailbox((fields[column ?? 0] ?? '').trim());
-    if (!mailbox.ok) refused.push(line);
+    const type = scope(fields, 'type');
+    if (!mailbox.ok || (type !== null && !isEmailType(type))) refused.push(line);
     else
       addresses.push({
         address: foldAddress(mailbox.value),
         reason: textIn(reason === undefined ? '' : fields[reason]),
+        tenant: scope(fields, 'tenant'),
+        type,
       });
   }
   return { addresses, refused };

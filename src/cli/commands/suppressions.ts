@@ -88,7 +88,7 @@ function change(
     .option('--config <file>', 'configuration file (default: POSTLANE_CONFIG, then ./postlane.yaml)')
     .action(async (addresses: readonly string[], options: ChangeOptions) => {
       await append(
-        addresses.map((address) => ({ address, reason: null })),
+        addresses.map((address) => ({ address, reason: null, tenant: null, type: null })),
         kind,
         options,
         context,
@@ -110,15 +110,15 @@ async function append(
   const kafka = await createKafka({ brokers, clientId: `${clientId}-suppressions` });
   const publisher = new Publisher({ kafka, deliveryTimeoutMs: APPEND_MS_MAX });
   const at = Date.now();
-  const records = addresses.map(({ address, reason }) => {
+  const records = addresses.map(({ address, reason, ...scope }) => {
     const subject = recipientSubject(address);
     const value = signal({
       eventId: `operator:${randomUUID()}`,
       subject,
       kind,
       at,
-      tenant: options.tenant,
-      type: options.type ?? 'unknown',
+      tenant: scope.tenant ?? options.tenant,
+      type: scope.type ?? options.type ?? 'unknown',
       who: options.who ?? userName(),
       why: reason ?? options.why ?? null,
     });

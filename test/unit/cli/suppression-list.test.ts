@@ -32,6 +32,22 @@ describe('a list of suppressions', () => {
     expect(refused).toEqual([]);
   });
 
+  it('keeps whom a row of ours binds, and reads nothing of the kind into the exports of others', () => {
+    const ours = read(
+      'address,severity,since,until,tenant,type,reason',
+      'a@x.example,hard,,,acme,marketing,',
+      'b@x.example,hard,,,,,',
+    );
+    expect(ours.addresses).toMatchObject([
+      { tenant: 'acme', type: 'marketing' },
+      { tenant: null, type: null },
+    ]);
+    expect(read('email,tenant,type', 'a@x.example,acme,bounce').addresses).toMatchObject([
+      { tenant: null, type: null },
+    ]);
+    expect(read('address,severity,tenant,type', 'a@x.example,hard,,nonsense').refused).toEqual([2]);
+  });
+
   it('keeps the reason, over commas, quotes and line breaks', () => {
     expect(read('email,reason', 'a@x.example,"one, ""two""\nthree"').addresses[0]?.reason).toBe('one, "two"\nthree');
   });
