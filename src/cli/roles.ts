@@ -50,6 +50,10 @@ export const roles: Readonly<Record<string, RoleDefinition>> = {
       return (await import('../../producers/http/main.ts')).startApi(host, openTracker);
     },
   },
+  split: {
+    summary: 'raw feedback → one record per event',
+    start: async ({ host }) => (await import('../../processors/split/main.ts')).startSplit(host),
+  },
   reputation: {
     summary: 'signals → suppressions',
     start: async ({ host }) => (await import('../../processors/reputation/main.ts')).startReputation(host),

@@ -17,6 +17,8 @@ const REQUIRED: Readonly<Record<string, readonly string[]>> = {
   Cancellation: ['jobId', 'at'],
   ApiKey: ['keyId', 'at'],
   ApiKeySecret: ['hash'],
+  Feedback: ['route', 'format', 'at', 'body'],
+  FeedbackEvent: ['eventId', 'at', 'kind'],
   ReputationSignal: ['eventId', 'subject', 'kind', 'at'],
   Suppression: ['subject', 'since'],
   Evidence: ['eventId', 'at'],

@@ -333,6 +333,82 @@ export interface EmailJob {
 }
 
 /**
+ * What came back from outside, as it came: a mail to a return path, or the body of a provider's webhook. The value
+ * of email.feedback, keyed by route and batch; read by the split, and read anew by a replay with other rules.
+ */
+export interface Feedback {
+  /** Name of the route that it came by: `inbound`, or a webhook's name in the configuration. */
+  route: string;
+  /**
+   * What the body holds: `dsn` (any mail), `arf` (a mail of a feedback loop), `ses`, `sendgrid`, `mailgun`,
+   * `postmark` or `generic`.
+   */
+  format: string;
+  /** When it came in. Milliseconds since the Unix epoch, UTC. */
+  at: number;
+  /** The bytes as they came and, of a webhook, as they were signed. */
+  body: Buffer;
+  /** What its sender, or we by its content, call this delivery: the same one again has the same. */
+  batchId: string;
+  /** Of a mail: the address of ours that it was sent to (RFC 5321 RCPT TO). Null: no mail. */
+  recipient: string | null;
+  /** Of a mail: its return path (RFC 5321 MAIL FROM); empty for notices of servers. Null: no mail. */
+  sender: string | null;
+  /** IP address that it came from. Null: not known. */
+  peer: string | null;
+}
+
+/**
+ * What happened. `bounce`: given up. `delay`: somebody else still tries. `delivered`: or relayed to who sends no
+ * reports. `auto_reply`: a machine answered a mail that had arrived.
+ */
+export type FeedbackKindSymbol = 'unknown' | 'bounce' | 'delay' | 'delivered' | 'complaint' | 'unsubscribe' | 'auto_reply';
+
+/**
+ * What one piece of feedback says about one recipient. The value of email.feedback-events, keyed by the job that it
+ * is bound to, else by recipient: a report of several recipients, or a body of several events, becomes several of
+ * these.
+ */
+export interface FeedbackEvent {
+  /** Identity of the event: the same event told again by the same route has the same one. */
+  eventId: string;
+  /**
+   * When it happened, as far as its sender says so, and never later than it came in. Milliseconds since the Unix
+   * epoch, UTC.
+   */
+  at: number;
+  /** What happened. */
+  kind: FeedbackKindSymbol;
+  /** Route that it came by. */
+  route: string;
+  /** What it was read from. */
+  format: string;
+  /** The address that we wrote to, as the report has it. Null: it names none. */
+  recipient: string | null;
+  /** Tenant of the job that a signed return path names. Null: none. */
+  tenant: string | null;
+  /** Job that a signed return path names. Null: none. */
+  jobId: string | null;
+  /**
+   * Digest of tenant and job, in hexadecimal digits, where a signed return path has no room for their names. Null:
+   * none.
+   */
+  jobDigest: string | null;
+  /** Message-ID of the mail that it is about, without angle brackets. Null: not told. */
+  messageId: string | null;
+  /** Feedback-ID of the mail that it is about. Null: not told. */
+  feedbackId: string | null;
+  /** Reply code of the refusing server (RFC 5321 section 4.2). Null: not told. */
+  smtpCode: number | null;
+  /** Enhanced status code (RFC 3463). Null: not told. */
+  enhancedCode: string | null;
+  /** At most 512 bytes of the words that tell what it means. Null: there were none. */
+  reply: string | null;
+  /** What the complaint or the provider calls it, such as abuse. Null: nothing. */
+  label: string | null;
+}
+
+/**
  * Which edition of the reputation tables is in force. The only row of email.reputation-editions, keyed by name:
  * everybody who reads the tables follows it, so one record switches them all.
  */
@@ -610,6 +686,8 @@ export type SchemaName =
   | 'DeliveryResult'
   | 'DomainSite'
   | 'EmailJob'
+  | 'Feedback'
+  | 'FeedbackEvent'
   | 'ReputationEditions'
   | 'ReputationSignal'
   | 'ReputationState'
@@ -633,6 +711,10 @@ export const schemas: Readonly<Record<SchemaName, string>> = {
     "{\"type\":\"record\",\"name\":\"DomainSite\",\"namespace\":\"postlane\",\"doc\":\"Who runs the mailboxes of a recipient domain, learned from its MX records. A row of email.domains, keyed by domain.\",\"fields\":[{\"name\":\"domain\",\"type\":\"string\",\"doc\":\"The domain, in A-labels and lower case (RFC 5890).\"},{\"name\":\"provider\",\"type\":\"string\",\"default\":\"other\",\"doc\":\"Provider that runs it: the second half of a lane's name.\"},{\"name\":\"site\",\"type\":\"string\",\"default\":\"\",\"doc\":\"Site that limits are kept for: the common name of its mail exchangers, or the domain itself.\"},{\"name\":\"at\",\"type\":{\"type\":\"long\",\"logicalType\":\"timestamp-millis\"},\"doc\":\"When it was looked up. Milliseconds since the Unix epoch, UTC.\"}]}",
   EmailJob:
     "{\"type\":\"record\",\"name\":\"EmailJob\",\"namespace\":\"postlane\",\"doc\":\"One mail to one recipient, as an application asks for it. The value of email.ingest.*, and unchanged, byte for byte, of every topic that carries the job on its way. Besides the three required fields it needs either payload or templateId.\",\"fields\":[{\"name\":\"id\",\"type\":\"string\",\"doc\":\"Idempotency key, chosen by the producer and unique within the tenant: the same id and content is accepted once, the same id with other content is refused. 1 to 256 characters, none of them a control character.\"},{\"name\":\"tenant\",\"type\":\"string\",\"default\":\"default\",\"doc\":\"Who the mail is sent for. Job ids are unique per tenant, and quotas are kept per tenant.\"},{\"name\":\"type\",\"type\":{\"type\":\"enum\",\"name\":\"EmailTypeSymbol\",\"doc\":\"What kind of mail it is. Types never share an ingest topic, a lane or, unless the operator insists, a source. `unknown` is what a reader sees in place of a symbol that is newer than itself; never write it.\",\"symbols\":[\"unknown\",\"transactional\",\"notification\",\"marketing\"],\"default\":\"unknown\"},\"doc\":\"Decides the queue, the retry policy and the suppressions that apply.\"},{\"name\":\"priority\",\"type\":{\"type\":\"enum\",\"name\":\"PrioritySymbol\",\"doc\":\"Order in which a worker serves what waits in its own queues. No promise across partitions. A symbol that is newer than its reader is read as `normal`.\",\"symbols\":[\"low\",\"normal\",\"high\"],\"default\":\"normal\"},\"default\":\"normal\",\"doc\":\"Order among the jobs that wait in the same worker.\"},{\"name\":\"recipient\",\"type\":\"string\",\"doc\":\"The one address that the mail goes to, without a display name (RFC 5321 section 4.1.2, Mailbox). A non-ASCII domain may be written as U-labels or A-labels; a non-ASCII local part needs SMTPUTF8 (RFC 6531). At most 254 octets.\"},{\"name\":\"payload\",\"type\":[\"null\",{\"type\":\"record\",\"name\":\"Payload\",\"doc\":\"The mail itself, either as parts that are composed here, or whole in mime.\",\"fields\":[{\"name\":\"from\",\"type\":\"string\",\"default\":\"\",\"doc\":\"The From header: one mailbox, with or without a display name (RFC 5322 section 3.4). Its domain is the one that is signed for. Must be set, except where mime carries it.\"},{\"name\":\"replyTo\",\"type\":[\"null\",\"string\"],\"default\":null,\"doc\":\"The Reply-To header: one mailbox (RFC 5322 section 3.6.2). Null: none.\"},{\"name\":\"subject\",\"type\":\"string\",\"default\":\"\",\"doc\":\"The Subject header as text; encoded as RFC 2047 asks. No CR or LF.\"},{\"name\":\"html\",\"type\":[\"null\",\"string\"],\"default\":null,\"doc\":\"The text/html part. Null: none.\"},{\"name\":\"text\",\"type\":[\"null\",\"string\"],\"default\":null,\"doc\":\"The text/plain part. Null: none.\"},{\"name\":\"unsubscribeLink\",\"type\":[\"null\",\"string\"],\"default\":null,\"doc\":\"An https: or mailto: URI for the List-Unsubscribe header (RFC 2369). Null: the pipeline's own link where one is configured.\"},{\"name\":\"oneClick\",\"type\":\"boolean\",\"default\":false,\"doc\":\"True: unsubscribeLink takes the POST of RFC 8058, so List-Unsubscribe-Post is added. For a link of the pipeline's own it is always added.\"},{\"name\":\"headers\",\"type\":{\"type\":\"array\",\"items\":{\"type\":\"record\",\"name\":\"NameValue\",\"doc\":\"One entry of a list of names and values. A list and not a map, because order and repetition matter, and because a map's keys become property names in some languages.\",\"fields\":[{\"name\":\"name\",\"type\":\"string\",\"doc\":\"Name of the entry.\"},{\"name\":\"value\",\"type\":\"string\",\"doc\":\"Value of the entry.\"}]}},\"default\":[],\"doc\":\"Further header fields. Only names on the configured allow-list are taken; a CR or LF refuses the job.\"},{\"name\":\"attachments\",\"type\":{\"type\":\"array\",\"items\":{\"type\":\"record\",\"name\":\"Attachment\",\"doc\":\"One file that goes with the mail.\",\"fields\":[{\"name\":\"filename\",\"type\":\"string\",\"doc\":\"Name that the recipient sees; no path (RFC 2183 section 2.3).\"},{\"name\":\"contentType\",\"type\":\"string\",\"default\":\"application/octet-stream\",\"doc\":\"Media type (RFC 2045 section 5.1).\"},{\"name\":\"contentId\",\"type\":[\"null\",\"string\"],\"default\":null,\"doc\":\"Content-ID without the angle brackets, for cid: links from the html part (RFC 2392). Null: an ordinary attachment.\"},{\"name\":\"content\",\"type\":\"bytes\",\"doc\":\"The file's bytes, not base64.\"}]}},\"default\":[],\"doc\":\"Files, within the limit on the whole job.\"},{\"name\":\"mime\",\"type\":[\"null\",\"bytes\"],\"default\":null,\"doc\":\"A whole message (RFC 5322) from SMTP submission. Its headers are parsed, checked and written again. Null: the message is composed from the fields above; otherwise those are ignored.\"}]}],\"default\":null,\"doc\":\"The mail's content. Null: it is made from templateId and mergeData.\"},{\"name\":\"templateId\",\"type\":[\"null\",\"string\"],\"default\":null,\"doc\":\"Template that makes the content. Null: payload has it.\"},{\"name\":\"templateVersion\",\"type\":[\"null\",\"int\"],\"default\":null,\"doc\":\"Version of the template. Null: the newest at the time of sending.\"},{\"name\":\"mergeData\",\"type\":{\"type\":\"array\",\"items\":\"NameValue\"},\"default\":[],\"doc\":\"Values for the template's placeholders.\"},{\"name\":\"metadata\",\"type\":{\"type\":\"array\",\"items\":\"NameValue\"},\"default\":[],\"doc\":\"The application's own data; returned with every result, never sent.\"},{\"name\":\"tags\",\"type\":{\"type\":\"array\",\"items\":\"string\"},\"default\":[],\"doc\":\"Labels to group results by; returned with every result.\"},{\"name\":\"campaign\",\"type\":[\"null\",\"string\"],\"default\":null,\"doc\":\"Campaign that the mail belongs to: goes into Feedback-ID and results. Null: none.\"},{\"name\":\"sendAt\",\"type\":[\"null\",{\"type\":\"long\",\"logicalType\":\"timestamp-millis\"}],\"default\":null,\"doc\":\"Not to be sent before. Milliseconds since the Unix epoch, UTC; at most 30 days ahead. Null: at once.\"},{\"name\":\"expiresAt\",\"type\":[\"null\",{\"type\":\"long\",\"logicalType\":\"timestamp-millis\"}],\"default\":null,\"doc\":\"Not to be attempted after; the job then ends `expired`. Milliseconds since the Unix epoch, UTC. Null: the queue's maximum age alone.\"},{\"name\":\"region\",\"type\":[\"null\",\"string\"],\"default\":null,\"doc\":\"Region whose sources must send it. Null: any.\"},{\"name\":\"traceparent\",\"type\":[\"null\",\"string\"],\"default\":null,\"doc\":\"Trace context of the request behind it (W3C Trace Context, traceparent). Null: none.\"}]}",
+  Feedback:
+    "{\"type\":\"record\",\"name\":\"Feedback\",\"namespace\":\"postlane\",\"doc\":\"What came back from outside, as it came: a mail to a return path, or the body of a provider's webhook. The value of email.feedback, keyed by route and batch; read by the split, and read anew by a replay with other rules.\",\"fields\":[{\"name\":\"route\",\"type\":\"string\",\"doc\":\"Name of the route that it came by: `inbound`, or a webhook's name in the configuration.\"},{\"name\":\"format\",\"type\":\"string\",\"doc\":\"What the body holds: `dsn` (any mail), `arf` (a mail of a feedback loop), `ses`, `sendgrid`, `mailgun`, `postmark` or `generic`.\"},{\"name\":\"at\",\"type\":{\"type\":\"long\",\"logicalType\":\"timestamp-millis\"},\"doc\":\"When it came in. Milliseconds since the Unix epoch, UTC.\"},{\"name\":\"body\",\"type\":\"bytes\",\"doc\":\"The bytes as they came and, of a webhook, as they were signed.\"},{\"name\":\"batchId\",\"type\":\"string\",\"default\":\"\",\"doc\":\"What its sender, or we by its content, call this delivery: the same one again has the same.\"},{\"name\":\"recipient\",\"type\":[\"null\",\"string\"],\"default\":null,\"doc\":\"Of a mail: the address of ours that it was sent to (RFC 5321 RCPT TO). Null: no mail.\"},{\"name\":\"sender\",\"type\":[\"null\",\"string\"],\"default\":null,\"doc\":\"Of a mail: its return path (RFC 5321 MAIL FROM); empty for notices of servers. Null: no mail.\"},{\"name\":\"peer\",\"type\":[\"null\",\"string\"],\"default\":null,\"doc\":\"IP address that it came from. Null: not known.\"}]}",
+  FeedbackEvent:
+    "{\"type\":\"record\",\"name\":\"FeedbackEvent\",\"namespace\":\"postlane\",\"doc\":\"What one piece of feedback says about one recipient. The value of email.feedback-events, keyed by the job that it is bound to, else by recipient: a report of several recipients, or a body of several events, becomes several of these.\",\"fields\":[{\"name\":\"eventId\",\"type\":\"string\",\"doc\":\"Identity of the event: the same event told again by the same route has the same one.\"},{\"name\":\"at\",\"type\":{\"type\":\"long\",\"logicalType\":\"timestamp-millis\"},\"doc\":\"When it happened, as far as its sender says so, and never later than it came in. Milliseconds since the Unix epoch, UTC.\"},{\"name\":\"kind\",\"type\":{\"type\":\"enum\",\"name\":\"FeedbackKindSymbol\",\"doc\":\"What happened. `bounce`: given up. `delay`: somebody else still tries. `delivered`: or relayed to who sends no reports. `auto_reply`: a machine answered a mail that had arrived.\",\"symbols\":[\"unknown\",\"bounce\",\"delay\",\"delivered\",\"complaint\",\"unsubscribe\",\"auto_reply\"],\"default\":\"unknown\"},\"doc\":\"What happened.\"},{\"name\":\"route\",\"type\":\"string\",\"default\":\"\",\"doc\":\"Route that it came by.\"},{\"name\":\"format\",\"type\":\"string\",\"default\":\"\",\"doc\":\"What it was read from.\"},{\"name\":\"recipient\",\"type\":[\"null\",\"string\"],\"default\":null,\"doc\":\"The address that we wrote to, as the report has it. Null: it names none.\"},{\"name\":\"tenant\",\"type\":[\"null\",\"string\"],\"default\":null,\"doc\":\"Tenant of the job that a signed return path names. Null: none.\"},{\"name\":\"jobId\",\"type\":[\"null\",\"string\"],\"default\":null,\"doc\":\"Job that a signed return path names. Null: none.\"},{\"name\":\"jobDigest\",\"type\":[\"null\",\"string\"],\"default\":null,\"doc\":\"Digest of tenant and job, in hexadecimal digits, where a signed return path has no room for their names. Null: none.\"},{\"name\":\"messageId\",\"type\":[\"null\",\"string\"],\"default\":null,\"doc\":\"Message-ID of the mail that it is about, without angle brackets. Null: not told.\"},{\"name\":\"feedbackId\",\"type\":[\"null\",\"string\"],\"default\":null,\"doc\":\"Feedback-ID of the mail that it is about. Null: not told.\"},{\"name\":\"smtpCode\",\"type\":[\"null\",\"int\"],\"default\":null,\"doc\":\"Reply code of the refusing server (RFC 5321 section 4.2). Null: not told.\"},{\"name\":\"enhancedCode\",\"type\":[\"null\",\"string\"],\"default\":null,\"doc\":\"Enhanced status code (RFC 3463). Null: not told.\"},{\"name\":\"reply\",\"type\":[\"null\",\"string\"],\"default\":null,\"doc\":\"At most 512 bytes of the words that tell what it means. Null: there were none.\"},{\"name\":\"label\",\"type\":[\"null\",\"string\"],\"default\":null,\"doc\":\"What the complaint or the provider calls it, such as abuse. Null: nothing.\"}]}",
   ReputationEditions:
     "{\"type\":\"record\",\"name\":\"ReputationEditions\",\"namespace\":\"postlane\",\"doc\":\"Which edition of the reputation tables is in force. The only row of email.reputation-editions, keyed by name: everybody who reads the tables follows it, so one record switches them all.\",\"fields\":[{\"name\":\"name\",\"type\":\"string\",\"doc\":\"`reputation`.\"},{\"name\":\"at\",\"type\":{\"type\":\"long\",\"logicalType\":\"timestamp-millis\"},\"doc\":\"When it was decided. Milliseconds since the Unix epoch, UTC.\"},{\"name\":\"active\",\"type\":\"int\",\"default\":0,\"doc\":\"Edition in force. 0: the one that has always been; its rows have bare keys, those of edition n begin with `g<n>/`.\"},{\"name\":\"activeRules\",\"type\":\"string\",\"default\":\"\",\"doc\":\"What it judges otherwise than the configuration says, as the text of a JSON object. Empty: nothing.\"},{\"name\":\"standby\",\"type\":\"int\",\"default\":-1,\"doc\":\"Edition that is kept up to date as well, to be switched to or back to. -1: none.\"},{\"name\":\"standbyRules\",\"type\":\"string\",\"default\":\"\",\"doc\":\"What that one judges otherwise.\"},{\"name\":\"last\",\"type\":\"int\",\"default\":0,\"doc\":\"The highest edition there has been: numbers are not used twice.\"}]}",
   ReputationSignal:

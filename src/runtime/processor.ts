@@ -65,6 +65,11 @@ export interface Processor<S, E> {
  */
 export interface Fold<V> {
   /**
+   * Waited for before the batch is folded: what a step needs of the inputs and can only be waited for, such as a mail taken
+   * apart. The same inputs may come again. Must not change what is believed.
+   */
+  prepare?(inputs: readonly Input<V>[]): Promise<void>;
+  /**
    * Folds a batch over a draft. Must not change what is believed. `now` is the shell's clock, only for folds that gate on it.
    */
   fold(inputs: readonly Input<V>[], now: Millis): Draft;

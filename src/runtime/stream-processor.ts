@@ -135,6 +135,7 @@ export class StreamProcessor<V> implements IntakeHandler {
     if (definition.decode) await codec.prepare(topic, records);
     const now = clock.now();
     const { inputs, outputs: deaths } = this.decode(owned.task, topic, records, now);
+    if (inputs.length > 0) await owned.fold.prepare?.(inputs);
     const draft = inputs.length === 0 ? EMPTY : this.fold(owned, inputs, deaths, now);
     // Dead letters behind a gate must wait with it, or their offsets would be committed over the gate's.
     const gated = draft.consumed < inputs.length ? inputs[draft.consumed] : undefined;

@@ -149,5 +149,12 @@ export function reportedMail({ mail, original }: Notice): ReportedMail {
     bracketed(headerOf(original, 'message-id')) ??
     bracketed(headerOf(mail.headers, 'in-reply-to')) ??
     bracketed(headerOf(mail.headers, 'references').split(/\s/).at(-1) ?? '');
-  return { messageId, feedbackId: headerOf(original, 'feedback-id') || null };
+  return { returnPath: returnPathOf(mail, original), messageId, feedbackId: headerOf(original, 'feedback-id') || null };
+}
+
+/** As a complaint (RFC 5965) says it, or the header that the last server wrote into the mail. */
+function returnPathOf(mail: Mail, original: readonly MailHeader[]): string | null {
+  const report = mail.parts.find(({ type }) => type === 'message/feedback-report');
+  const told = report ? headerOf(readFields(report.text.replace(/^\s+/, '')), 'original-mail-from') : '';
+  return addressesIn(told || headerOf(original, 'return-path'))[0] ?? null;
 }

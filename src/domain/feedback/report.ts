@@ -32,6 +32,8 @@ export interface ReportedRecipient {
 
 /** What a report says about the mail that it is about: what it can be bound by. */
 export interface ReportedMail {
+  /** The address that it was sent from on the wire: of ours, it carries a signed token. */
+  readonly returnPath: string | null;
   readonly messageId: string | null;
   readonly feedbackId: string | null;
 }
@@ -42,7 +44,7 @@ export interface Report {
   readonly mail: ReportedMail;
 }
 
-export const NO_MAIL: ReportedMail = { messageId: null, feedbackId: null };
+export const NO_MAIL: ReportedMail = { returnPath: null, messageId: null, feedbackId: null };
 
 /** Recipients of one report that are read. */
 export const RECIPIENTS_MAX = 200;

@@ -1,3 +1,4 @@
+import type { Millis } from '../../time.ts';
 import { readAddress } from '../addresses.ts';
 import { canonical, readDiagnostic } from '../codes.ts';
 import { type FeedbackKind, type ReportedMail, type ReportedRecipient, recipientOf } from '../report.ts';
@@ -6,6 +7,10 @@ import { type FeedbackKind, type ReportedMail, type ReportedRecipient, recipient
 export interface WebhookEvent {
   readonly recipient: ReportedRecipient;
   readonly mail: ReportedMail;
+  /** What the provider calls the event: told again, it has the same one. '' where it has no name. */
+  readonly id: string;
+  /** When it happened; null where that is not told. */
+  readonly at: Millis | null;
 }
 
 /** What a provider says about a refusal. */
@@ -24,6 +29,7 @@ export function eventOf(
   address: string,
   words: ProviderWords = {},
   mail: Partial<ReportedMail> = {},
+  told: Partial<Pick<WebhookEvent, 'id' | 'at'>> = {},
 ): WebhookEvent {
   const said = readDiagnostic(words.reply ?? '');
   const code = /^[245]\d\d$/.test(words.code ?? '') ? Number(words.code) : said.smtpCode;
@@ -35,10 +41,27 @@ export function eventOf(
     contexts: words.label ? [`provider: ${words.label}`] : [],
     label: words.label ?? null,
   });
-  return { recipient, mail: { messageId: trimmed(mail.messageId), feedbackId: mail.feedbackId ?? null } };
+  const { returnPath, messageId, feedbackId } = mail;
+  return {
+    recipient,
+    mail: {
+      returnPath: readAddress(returnPath ?? ''),
+      messageId: trimmed(messageId),
+      feedbackId: feedbackId || null,
+    },
+    id: told.id ?? '',
+    at: told.at ?? null,
+  };
 }
 
 const isMoreGeneral = (code: string | null, than: string | null): boolean =>
   code !== null && than !== null && /^[245]\.0\.0$/.test(code) && code !== than;
 
 const trimmed = (id: string | null | undefined): string | null => id?.replace(/^<|>$/g, '') || null;
+
+/** A point in time as providers write it: seconds since the epoch, or text (RFC 3339). Null for anything else. */
+export function timeOf(written: string): Millis | null {
+  const seconds = /^\d{9,11}(?:\.\d{1,9})?$/.test(written);
+  const at = seconds ? Number(written) * 1_000 : Date.parse(written.slice(0, 40));
+  return Number.isFinite(at) && at >= 0 ? Math.round(at) : null;
+}

@@ -1,5 +1,5 @@
 import { FEEDBACK_KINDS, type FeedbackKind } from '../report.ts';
-import { eventOf, type WebhookEvent } from './event.ts';
+import { eventOf, timeOf, type WebhookEvent } from './event.ts';
 import { isObject, textIn } from './json.ts';
 
 const SYNONYMS: Readonly<Record<string, FeedbackKind>> = {
@@ -35,8 +35,13 @@ export function readGeneric(body: unknown): WebhookEvent[] | null {
       status: textIn(data, 'status', 'enhancedCode'),
       reply: textIn(data, 'reply', 'text', 'reason', 'diagnostic'),
     };
-    const mail = { messageId: textIn(data, 'messageId'), feedbackId: textIn(data, 'feedbackId') || null };
-    return [eventOf(kind, textIn(data, 'recipient', 'email', 'address'), words, mail)];
+    const mail = {
+      messageId: textIn(data, 'messageId'),
+      feedbackId: textIn(data, 'feedbackId'),
+      returnPath: textIn(data, 'returnPath'),
+    };
+    const told = { id: textIn(event, 'id') || textIn(data, 'id'), at: timeOf(textIn(event, 'timestamp', 'at')) };
+    return [eventOf(kind, textIn(data, 'recipient', 'email', 'address'), words, mail, told)];
   });
   return found.length > 0 ? found : null;
 }

@@ -1,5 +1,5 @@
 import type { FeedbackKind } from '../report.ts';
-import { eventOf, type WebhookEvent } from './event.ts';
+import { eventOf, timeOf, type WebhookEvent } from './event.ts';
 import { isObject, type JsonObject, objectIn, textIn } from './json.ts';
 
 function kindOf(event: string, data: JsonObject): FeedbackKind | null {
@@ -38,5 +38,10 @@ export function readMailgun(body: JsonObject): WebhookEvent[] | null {
     label: `mailgun ${event}/${textIn(data, 'severity')}/${textIn(data, 'reason')}`,
   };
   const headers = objectIn(objectIn(data, 'message'), 'headers');
-  return [eventOf(kind, textIn(data, 'recipient'), words, { messageId: textIn(headers, 'message-id') })];
+  const mail = {
+    messageId: textIn(headers, 'message-id'),
+    returnPath: textIn(objectIn(data, 'envelope'), 'sender'),
+  };
+  const told = { id: textIn(data, 'id'), at: timeOf(textIn(data, 'timestamp')) };
+  return [eventOf(kind, textIn(data, 'recipient'), words, mail, told)];
 }

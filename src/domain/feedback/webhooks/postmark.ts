@@ -1,5 +1,5 @@
 import type { FeedbackKind } from '../report.ts';
-import { eventOf, type WebhookEvent } from './event.ts';
+import { eventOf, timeOf, type WebhookEvent } from './event.ts';
 import { type JsonObject, objectIn, textIn } from './json.ts';
 
 /** Types of `Bounce` records that are no bounces. */
@@ -39,5 +39,7 @@ export function readPostmark(body: JsonObject): WebhookEvent[] | null {
     label: `postmark ${textIn(body, 'Type') || type}`.toLowerCase(),
   };
   const messageId = textIn(objectIn(body, 'Metadata'), 'message-id') || textIn(body, 'MessageID');
-  return [eventOf(kind, textIn(body, 'Email', 'Recipient'), words, { messageId })];
+  const at = textIn(body, 'BouncedAt', 'DeliveredAt', 'ChangedAt');
+  const told = { id: `${type}/${textIn(body, 'ID', 'MessageID')}/${at}`, at: timeOf(at) };
+  return [eventOf(kind, textIn(body, 'Email', 'Recipient'), words, { messageId }, told)];
 }

@@ -1,5 +1,5 @@
 import type { FeedbackKind } from '../report.ts';
-import { eventOf, type WebhookEvent } from './event.ts';
+import { eventOf, timeOf, type WebhookEvent } from './event.ts';
 import { isObject, textIn } from './json.ts';
 
 const KINDS: Readonly<Record<string, FeedbackKind>> = {
@@ -32,6 +32,7 @@ export function readSendgrid(body: unknown): WebhookEvent[] | null {
       reply: name === 'dropped' ? '' : reason,
       label: label.toLowerCase(),
     };
-    return [eventOf(kind, textIn(event, 'email'), words, { messageId: textIn(event, 'smtp-id') })];
+    const told = { id: textIn(event, 'sg_event_id'), at: timeOf(textIn(event, 'timestamp')) };
+    return [eventOf(kind, textIn(event, 'email'), words, { messageId: textIn(event, 'smtp-id') }, told)];
   });
 }

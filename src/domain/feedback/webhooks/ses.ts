@@ -1,4 +1,4 @@
-import { eventOf, type WebhookEvent } from './event.ts';
+import { eventOf, timeOf, type WebhookEvent } from './event.ts';
 import { isObject, type JsonObject, listIn, objectIn, parseJson, textIn } from './json.ts';
 
 /** Amazon SES, as it is, or in the envelope of SNS: notifications (`notificationType`) and events (`eventType`). */
@@ -7,14 +7,19 @@ export function readSes(body: JsonObject): WebhookEvent[] | null {
   const message = inner === null ? body : parseJson(inner);
   if (!isObject(message)) return null;
   const type = textIn(message, 'eventType', 'notificationType');
-  const mail = { messageId: messageIdOf(objectIn(message, 'mail')) };
+  const sent = objectIn(message, 'mail');
+  const mail = { messageId: messageIdOf(sent), returnPath: textIn(sent, 'source') };
+  const told = (event: JsonObject) => ({
+    id: `${textIn(sent, 'messageId')}/${type}/${textIn(event, 'feedbackId')}`,
+    at: timeOf(textIn(event, 'timestamp')),
+  });
   const all = (list: readonly unknown[], make: (recipient: unknown) => WebhookEvent): WebhookEvent[] => list.map(make);
   switch (type) {
     case 'Bounce': {
       const bounce = objectIn(message, 'bounce');
       const label = `ses ${textIn(bounce, 'bounceType')}/${textIn(bounce, 'bounceSubType')}`.toLowerCase();
       return all(listIn(bounce, 'bouncedRecipients'), (recipient) =>
-        eventOf('bounce', textIn(recipient, 'emailAddress'), { ...wordsOf(recipient), label }, mail),
+        eventOf('bounce', textIn(recipient, 'emailAddress'), { ...wordsOf(recipient), label }, mail, told(bounce)),
       );
     }
     case 'Complaint': {
@@ -22,20 +27,20 @@ export function readSes(body: JsonObject): WebhookEvent[] | null {
       const label = textIn(complaint, 'complaintFeedbackType') || 'abuse';
       const kind = label === 'not-spam' || label === 'auth-failure' ? 'unknown' : 'complaint';
       return all(listIn(complaint, 'complainedRecipients'), (recipient) =>
-        eventOf(kind, textIn(recipient, 'emailAddress'), { label }, mail),
+        eventOf(kind, textIn(recipient, 'emailAddress'), { label }, mail, told(complaint)),
       );
     }
     case 'Delivery': {
       const delivery = objectIn(message, 'delivery');
       return all(listIn(delivery, 'recipients'), (address) =>
-        eventOf('delivered', String(address), { reply: textIn(delivery, 'smtpResponse') }, mail),
+        eventOf('delivered', String(address), { reply: textIn(delivery, 'smtpResponse') }, mail, told(delivery)),
       );
     }
     case 'DeliveryDelay': {
       const delay = objectIn(message, 'deliveryDelay');
       const label = `ses delay/${textIn(delay, 'delayType')}`.toLowerCase();
       return all(listIn(delay, 'delayedRecipients'), (recipient) =>
-        eventOf('delay', textIn(recipient, 'emailAddress'), { ...wordsOf(recipient), label }, mail),
+        eventOf('delay', textIn(recipient, 'emailAddress'), { ...wordsOf(recipient), label }, mail, told(delay)),
       );
     }
     default:
