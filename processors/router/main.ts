@@ -45,7 +45,12 @@ export async function startRouter(host: Host): Promise<Hosted> {
     openSeen: async (type, partition, restore, nextOffset) => {
       const store = seen.open(type, partition);
       const windowMs = config.router.dedupWindowMs;
-      await restoreSeen(store, type, partition, { restore, nextOffset, windowMs, codec: host.codec });
+      await restoreSeen(store, topics.routerSeen(type), partition, {
+        restore,
+        nextOffset,
+        windowMs,
+        codec: host.codec,
+      });
       return store;
     },
   };

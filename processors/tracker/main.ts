@@ -4,13 +4,14 @@ import { topics } from '../../src/contracts/topic.ts';
 import { EMAIL_TYPES } from '../../src/domain/policy.ts';
 import type { Trail } from '../../src/domain/trail.ts';
 import type { Host } from '../../src/host/host.ts';
+import { indexedView, type TopicFold } from '../../src/host/indexed-view.ts';
 import { sample } from '../../src/host/sampler.ts';
 import { ViewFollower } from '../../src/kafka/view-follower.ts';
 import type { Stoppable } from '../../src/runtime/ports.ts';
 import type { Trails } from '../../src/runtime/trails-port.ts';
 import { IndexedStore } from '../../src/store/indexed-store.ts';
-import { foldAccepted, foldResult, indexesOf, lastOf, orderOf } from './step.ts';
-import { listTrails, type TopicFold, trailFold, trailKey } from './tracker.ts';
+import { foldAccepted, foldResult, indexesOf, lastOf, orderOf, trailKey } from './step.ts';
+import { listTrails } from './tracker.ts';
 
 /** How often somebody who waits for the view to be current looks. */
 const LOOK_MS = 10;
@@ -28,8 +29,8 @@ export async function openTracker(host: Host, directory: string): Promise<Tracke
   const path = join(directory, 'trails');
   const store = await IndexedStore.open<Trail>({ directory: path, indexesOf, orderOf, lastOf });
   const parts = { codec, telemetry, forgetBefore: () => clock.now() - config.api.retentionMs };
-  const follow = <V>(fold: TopicFold<V>): ViewFollower =>
-    new ViewFollower({ kafka, topic: fold.topic.name, store: trailFold(store, fold, parts), clock, telemetry });
+  const follow = <V>(fold: TopicFold<Trail, V>): ViewFollower =>
+    new ViewFollower({ kafka, topic: fold.topic.name, store: indexedView(store, fold, parts), clock, telemetry });
   const accepted = EMAIL_TYPES.map((type) =>
     follow<EmailJob>({
       topic: topics.ingest(type),

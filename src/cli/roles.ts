@@ -54,6 +54,10 @@ export const roles: Readonly<Record<string, RoleDefinition>> = {
     summary: 'raw feedback → one record per event',
     start: async ({ host }) => (await import('../../processors/split/main.ts')).startSplit(host),
   },
+  feedback: {
+    summary: 'events of feedback → signals and annotations, bound to the mails that they are about',
+    start: async ({ host }) => (await import('../../processors/feedback/main.ts')).startFeedback(host),
+  },
   reputation: {
     summary: 'signals → suppressions',
     start: async ({ host }) => (await import('../../processors/reputation/main.ts')).startReputation(host),

@@ -27,7 +27,7 @@ const HOST = '127.0.0.1';
 const RUN = [
   { name: 'router', roles: ['router'] },
   { name: 'worker', roles: ['worker'] },
-  { name: 'background', roles: ['delay', 'reputation'] },
+  { name: 'background', roles: ['delay', 'split', 'feedback', 'reputation'] },
   { name: 'api', roles: ['api'] },
 ] as const;
 

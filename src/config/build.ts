@@ -70,6 +70,8 @@ export function build(read: Read): Config {
     feedbackId: { senderId: read.feedback_id.sender_id },
     unsubscribe: { baseUrl: read.unsubscribe.base_url },
     verp: { key: read.verp.key },
+    inbound: inboundOf(read),
+    webhooks: webhooksOf(read),
     reputation: reputationOf(read),
     dns: read.dns,
   };
@@ -100,6 +102,32 @@ function workerOf({ worker }: Read): Config['worker'] {
     patienceFactor: worker.patience_factor,
     drainMs: worker.drain,
   };
+}
+
+function inboundOf({ inbound }: Read): Config['inbound'] {
+  const { tls_key: key, tls_certificate: certificate } = inbound;
+  return {
+    host: inbound.host,
+    port: inbound.port,
+    hostname: inbound.hostname,
+    addresses: inbound.addresses.map(({ address, format }) => ({ address: address.toLowerCase(), format })),
+    mailBytesMax: inbound.max_size,
+    connectionsMax: inbound.max_connections,
+    tls: key === null || certificate === null ? null : { key, certificate },
+  };
+}
+
+function webhooksOf({ webhooks }: Read): Config['webhooks'] {
+  const routes = [...webhooks.routes].map(([name, route]) => ({
+    name,
+    format: route.format,
+    secret: route.secret,
+    topics: route.topics,
+    allowSnsSignatureV1: route.allow_sns_signature_v1,
+    tenant: route.tenant,
+    sources: route.sources,
+  }));
+  return { host: webhooks.host, port: webhooks.port, routes };
 }
 
 function reputationOf({ reputation }: Read): Config['reputation'] {

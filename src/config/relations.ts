@@ -22,6 +22,7 @@ export function checkRelations(config: Config, read: Read, tell: Tell): void {
   checkSenders(config, tell);
   checkProviders(config, tell);
   checkWarmUp(config, tell);
+  checkFeedback(config, read, tell);
   const { action } = read.reputation;
   const inThresholds = read.reputation.thresholds.action;
   if (action !== null && inThresholds !== null && action !== inThresholds) {
@@ -160,6 +161,31 @@ function checkSenders({ senders }: Config, tell: Tell): void {
     const selectors = sender.dkim.map((key) => key.selector);
     if (new Set(selectors).size < selectors.length) tell(`${path}.dkim`, 'uses a selector for two keys');
   });
+}
+
+/** The route of mails to return paths: no webhook may have its name. */
+export const INBOUND_ROUTE = 'inbound';
+
+function checkFeedback({ webhooks, sources }: Config, read: Read, tell: Tell): void {
+  const known = sources.map(({ name }) => name);
+  for (const route of webhooks.routes) {
+    const path = `webhooks.routes.${route.name}`;
+    if (route.name === INBOUND_ROUTE) tell(path, 'is the name of the return path: choose another');
+    if (route.format === 'ses') {
+      if (route.topics.length === 0) tell(path, 'needs the topics that may speak: anybody can have one at SNS');
+      if (route.secret !== null) tell(`${path}.secret`, 'is not used: SNS proves itself by its certificate');
+    } else {
+      if (route.secret === null) tell(path, 'needs a secret: without one, anybody could suppress any address');
+      if (route.topics.length > 0) tell(`${path}.topics`, 'is for format ses only');
+    }
+    for (const source of route.sources) {
+      if (!known.includes(source)) {
+        tell(`${path}.sources`, `names the source "${source}", which is not declared${suggestion(source, known)}`);
+      }
+    }
+  }
+  const { tls_key: key, tls_certificate: certificate } = read.inbound;
+  if ((key === null) !== (certificate === null)) tell('inbound', 'needs both tls_key and tls_certificate, or neither');
 }
 
 function checkProviders({ providers }: Config, tell: Tell): void {

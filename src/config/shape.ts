@@ -136,6 +136,43 @@ const reputation = record({
   complaint_scope: oneOf(['tenant', 'all'], { default: 'tenant' }),
 });
 
+const WEBHOOK_FORMATS = ['ses', 'sendgrid', 'mailgun', 'postmark', 'generic'] as const;
+const mailAddress = text({ pattern: /^[^@\s<>]{1,64}@[^@\s<>]{1,253}$/, what: 'an address' });
+
+/** The return path: where bounces, complaints and other answers come in. */
+const inbound = record({
+  host: host('127.0.0.1'),
+  port: integer({ min: 0, max: 65_535, default: 2_525 }),
+  hostname: optional(host()),
+  /** Besides the return paths of `senders`: those of feedback loops, and of mail programs that unsubscribe by mail. */
+  addresses: list(record({ address: mailAddress, format: oneOf(['dsn', 'arf'], { default: 'dsn' }) }), { max: 1_000 }),
+  max_size: size({ min: 10_000, max: 100 * MEGABYTE, default: 10 * MEGABYTE }),
+  max_connections: integer({ min: 1, max: 10_000, default: 200 }),
+  tls_key: optional(reference),
+  tls_certificate: optional(reference),
+});
+
+const webhook = record({
+  format: oneOf(WEBHOOK_FORMATS),
+  /** What proves the sender: a key, or user and password; SNS proves itself by certificate, and needs `topics`. */
+  secret: optional(reference),
+  topics: list(
+    text({ pattern: /^arn:aws[a-z-]*:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_.-]{1,256}$/, what: 'an SNS topic ARN' }),
+    {
+      max: 100,
+    },
+  ),
+  allow_sns_signature_v1: flag({ default: false }),
+  tenant: optional(text({ pattern: /^[^\s]{1,256}$/, what: 'a tenant' })),
+  sources: list(text({ pattern: /^[a-z0-9][a-z0-9-]{0,62}$/, what: 'the name of a source' }), { max: 1_000 }),
+});
+
+const webhooks = record({
+  host: host('127.0.0.1'),
+  port: integer({ min: 0, max: 65_535, default: 8_026 }),
+  routes: named(webhook, { max: 100 }),
+});
+
 const dnsText = optional(text());
 
 export const postlaneYaml = record({
@@ -220,6 +257,8 @@ export const postlaneYaml = record({
   }),
   unsubscribe: record({ base_url: optional(url('https|http')) }),
   verp: record({ key: optional(reference) }),
+  inbound,
+  webhooks,
   reputation,
   dns: record({
     domains: list(record({ name: domain, spf: dnsText, dkim: dnsText, dmarc: dnsText }), { max: 100_000 }),

@@ -32,6 +32,8 @@ export interface Config {
   readonly unsubscribe: { readonly baseUrl: string | null };
   /** Reference to the key that signs return paths. `null`: return paths carry no token. */
   readonly verp: { readonly key: string | null };
+  readonly inbound: InboundConfig;
+  readonly webhooks: WebhooksConfig;
   readonly reputation: ReputationConfig;
   readonly dns: { readonly domains: readonly DnsDomain[] };
 }
@@ -129,6 +131,46 @@ export interface SendersConfig {
   /** `lenient`: mail from a domain that is not in the list goes unsigned and is counted. `strict`: it is refused. */
   readonly mode: 'lenient' | 'strict';
   readonly list: readonly Sender[];
+}
+
+/** The listener for mail to our return paths. */
+export interface InboundConfig {
+  readonly host: string;
+  /** 0: any free one. */
+  readonly port: number;
+  /** As which it greets. Null: the name of the machine. */
+  readonly hostname: string | null;
+  /** Addresses besides the return paths, in lower case; what a mail to them is read as. */
+  readonly addresses: readonly { readonly address: string; readonly format: 'dsn' | 'arf' }[];
+  /** Of one mail: larger ones are refused. */
+  readonly mailBytesMax: number;
+  readonly connectionsMax: number;
+  /** References to key and certificate for STARTTLS. `null`: it is not offered. */
+  readonly tls: { readonly key: string; readonly certificate: string } | null;
+}
+
+/** Where providers tell us what became of mails. */
+export interface WebhooksConfig {
+  readonly host: string;
+  /** 0: any free one. */
+  readonly port: number;
+  readonly routes: readonly WebhookRoute[];
+}
+
+export interface WebhookRoute {
+  /** Part of its path: `/v1/webhooks/<name>`. */
+  readonly name: string;
+  readonly format: 'ses' | 'sendgrid' | 'mailgun' | 'postmark' | 'generic';
+  /** Reference to what proves the sender. Null for `ses` only, which proves itself by certificate. */
+  readonly secret: string | null;
+  /** SNS topics that may speak. */
+  readonly topics: readonly string[];
+  /** SHA-1 signatures of SNS are taken as well. */
+  readonly allowSnsSignatureV1: boolean;
+  /** Its reports are about mails of this tenant only. Null: of any. */
+  readonly tenant: string | null;
+  /** Its reports are about mails of these sources only. Empty: of any. */
+  readonly sources: readonly string[];
 }
 
 export const REPUTATION_ACTIONS = ['throttle', 'pause', 'alert'] as const;

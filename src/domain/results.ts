@@ -1,4 +1,5 @@
 import type {
+  AnnotationSymbol,
   DeliveryResult,
   EmailTypeSymbol,
   EndingSymbol,
@@ -83,6 +84,14 @@ export const ending = (
 /** An attempt that was not the end. `attempt` counts from 1. */
 export const attempted = (job: ResultSubject, attempt: number, at: Millis, facts: AttemptFacts = {}): DeliveryResult =>
   result(job, 'attempt', null, attempt, at, facts);
+
+/** What is heard of a mail after its ending. */
+export const annotated = (
+  job: ResultSubject,
+  annotation: AnnotationSymbol,
+  at: Millis,
+  facts: AttemptFacts = {},
+): DeliveryResult => ({ ...result(job, 'annotation', null, 0, at, facts), annotation });
 
 /** Where a signal comes from, and what it is about. */
 export interface SignalFacts {

@@ -6,7 +6,8 @@ export const RETURN_PATH_MAILBOX = 'b';
 export const SIGNATURE_BYTES = 10;
 /** `b+`, 45 characters of these and 16 of signature make 63 of the 64 that a local part may have. */
 export const IDENTITY_BYTES_MAX = 28;
-const DIGEST_BYTES = 16;
+/** Of the hash that stands for a job with long names. */
+export const DIGEST_BYTES = 16;
 
 /** Which job a return path belongs to: by name where that fits, else by digest. */
 export type JobReference =
@@ -56,6 +57,10 @@ export function packJob(tenant: string, jobId: string, digest: () => Uint8Array)
   if (!ambiguous && packed.length <= IDENTITY_BYTES_MAX) return packed;
   return withForm(FORM_DIGEST, digest().subarray(0, DIGEST_BYTES));
 }
+
+/** True where a token carries only the digest of a job. */
+export const isDigested = (tenant: string, jobId: string): boolean =>
+  packJob(tenant, jobId, () => new Uint8Array(DIGEST_BYTES))[0] === FORM_DIGEST;
 
 /** Reads what `packJob` wrote; `null` for anything else. */
 export function unpackJob(bytes: Uint8Array): JobReference | null {

@@ -1,6 +1,6 @@
-import { topics } from '../contracts/topic.ts';
+import type { RouterSeen } from '../contracts/generated.ts';
+import type { Topic } from '../contracts/topic.ts';
 import { PostlaneError } from '../domain/error.ts';
-import type { EmailType } from '../domain/policy.ts';
 import type { Millis } from '../domain/time.ts';
 import type { Codec } from './codec.ts';
 import type { Restore } from './processor.ts';
@@ -12,9 +12,9 @@ export const SEEN_PAIR_BYTES = 2 * SEEN_HASH_BYTES;
 
 /** How far the store of one ingest partition has come: both offsets are the next ones to read. */
 export interface SeenCheckpoint {
-  /** Of the ingest partition. */
+  /** Of the input partition. */
   readonly inputOffset: number;
-  /** Of `email.router-seen.<type>`. */
+  /** Of the topic that the store is a cache of. */
   readonly changelogOffset: number;
 }
 
@@ -25,8 +25,8 @@ export interface SeenBatch {
 }
 
 /**
- * The port to what the router has let through on one ingest partition. A cache of `email.router-seen.<type>`: whatever is
- * lost of it is read again. Two implementations, one contract suite: `src/store/seen-store.ts` and
+ * The port to what has been let through on one input partition: by the router, a cache of `email.router-seen.<type>`; by the
+ * feedback processor, of `email.feedback-seen`. Whatever is lost of it is read again. Two implementations, one contract suite: `src/store/seen-store.ts` and
  * `src/testing/memory-seen-store.ts`. Throws STORE_UNAVAILABLE; the task is then opened anew.
  */
 export interface SeenStore {
@@ -49,7 +49,7 @@ export const windowStart = (now: Millis, windowMs: number): Millis => now - wind
 /** What restoring needs. */
 export interface SeenRestore {
   readonly restore: Restore;
-  /** The committed ingest offset; -1 for none. */
+  /** The committed offset of the input; -1 for none. */
   readonly nextOffset: number;
   readonly windowMs: number;
   readonly codec: Codec;
@@ -61,11 +61,10 @@ export interface SeenRestore {
  */
 export async function restoreSeen(
   store: SeenStore,
-  type: EmailType,
+  topic: Topic<RouterSeen>,
   partition: number,
   { restore, nextOffset, windowMs, codec }: SeenRestore,
 ): Promise<void> {
-  const topic = topics.routerSeen(type);
   const known = store.checkpoint();
   // A store can only know what was committed; one that knows more belongs to another log.
   if (known && known.inputOffset > nextOffset) await store.clear();

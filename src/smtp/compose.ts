@@ -9,6 +9,7 @@ import {
   parseNamedMailbox,
 } from '../domain/address.ts';
 import { toBase32 } from '../domain/base32.ts';
+import { feedbackIdOf } from '../domain/feedback-id.ts';
 import { messageIdInput, messageIdOf } from '../domain/message-id.ts';
 import type { Millis } from '../domain/time.ts';
 import { contentOf } from './content.ts';
@@ -206,14 +207,8 @@ function unsubscribeFields(payload: Payload, options: ComposeOptions): readonly 
 /** X-Entity-Ref-ID keeps mail clients from threading different mails of one subject; Feedback-ID is Gmail's key for complaints. */
 const identityFields = (job: EmailJob, { feedbackSenderId }: ComposeOptions): readonly HeaderField[] => [
   textField('X-Entity-Ref-ID', job.id),
-  headerField(
-    'Feedback-ID',
-    `${feedbackPart(job.campaign)}:${feedbackPart(job.type)}:${feedbackPart(job.tenant)}:${feedbackSenderId}`,
-  ),
+  headerField('Feedback-ID', feedbackIdOf(job, feedbackSenderId)),
 ];
-
-const feedbackPart = (text: string | null): string =>
-  (text ?? '').replace(/[^A-Za-z0-9._-]/g, '_').slice(0, 64) || 'none';
 
 const digestOf = (input: string): string => toBase32(hash('sha256', input, 'buffer'));
 

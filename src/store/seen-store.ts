@@ -1,5 +1,4 @@
 import type { Database } from 'lmdb';
-import type { EmailType } from '../domain/policy.ts';
 import type { Millis } from '../domain/time.ts';
 import {
   SEEN_HASH_BYTES,
@@ -18,10 +17,10 @@ const SWEEP_RATIO = 2;
 const ENTRIES_PER_TRANSACTION_MAX = 2_000;
 const CHECKPOINT = Buffer.from('checkpoint');
 
-/** The deduplication stores of a router process, one per ingest partition, in one directory. */
+/** The deduplication stores of a process, one per input partition, in one directory. */
 export interface SeenStores {
   /** The store of a partition as it was left; `restoreSeen` brings it up to its changelog. */
-  open(type: EmailType, partition: number): SeenStore;
+  open(input: string, partition: number): SeenStore;
   close(): Promise<void>;
 }
 
@@ -30,8 +29,8 @@ export async function openSeenStores(directory: string): Promise<SeenStores> {
   const home = await StoreHome.open(directory);
   const stores = new Map<string, SeenStore>();
   return {
-    open(type, partition) {
-      const name = `${type}.${partition}`;
+    open(input, partition) {
+      const name = `${input}.${partition}`;
       const known = stores.get(name) ?? new LmdbSeenStore(home, name);
       stores.set(name, known);
       return known;

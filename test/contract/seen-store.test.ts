@@ -148,7 +148,7 @@ describe.each<[string, () => SeenStore]>([
         return records.length + 1;
       };
     const bring = (store: SeenStore, records: readonly StoredRecord[], nextOffset: number) =>
-      restoreSeen(store, 'marketing', 3, {
+      restoreSeen(store, topics.routerSeen('marketing'), 3, {
         restore: restoreFrom(records),
         nextOffset,
         windowMs: 1e9,

@@ -1,10 +1,21 @@
 import { hash } from 'node:crypto';
+import { FEEDBACK_WINDOW_MS, feedbackDefinition } from '../../processors/feedback/index.ts';
 import { splitDefinition } from '../../processors/split/index.ts';
 import type { SplitTools } from '../../processors/split/step.ts';
-import type { Feedback } from '../../src/contracts/generated.ts';
+import type { DeliveryResult, EmailJob, Feedback } from '../../src/contracts/generated.ts';
+import { topics } from '../../src/contracts/topic.ts';
 import { parseMailbox } from '../../src/domain/address.ts';
+import type { FeedbackRoute } from '../../src/domain/feedback/route.ts';
+import { ending } from '../../src/domain/results.ts';
+import { foldedAddress, type SentMail, sentMailOf } from '../../src/domain/sent-mail.ts';
+import { digestInput } from '../../src/domain/verp.ts';
 import { readMail } from '../../src/mime/read-mail.ts';
+import type { Codec } from '../../src/runtime/codec.ts';
+import { restoreSeen } from '../../src/runtime/seen-port.ts';
+import type { SentMails } from '../../src/runtime/sent-mails-port.ts';
 import { VerpSigner } from '../../src/smtp/verp-signer.ts';
+import { aJob } from '../../src/testing/builders.ts';
+import { MemorySeenStore } from '../../src/testing/memory-seen-store.ts';
 
 export const NOW = 1_750_000_000_000;
 export const RETURN_PATH_DOMAIN = 'bounces.shop.example';
@@ -131,3 +142,64 @@ export function aComplaintMail(original: readonly string[] = [], report: readonl
     '',
   ].join('\r\n');
 }
+
+/** What a worker writes when a server has taken a mail. */
+export const sentResult = (
+  over: Partial<EmailJob> = {},
+  facts: { source?: string; messageId?: string } = {},
+): DeliveryResult => {
+  const job = aJob(over);
+  const messageId = facts.messageId ?? `<${job.id}@shop.example>`;
+  return ending(job, 'sent', 1, NOW - 60_000, { source: facts.source ?? 'relay-1', site: 'other', messageId });
+};
+
+/** The mails that we have sent, in memory. */
+export class MemorySentMails implements SentMails {
+  readonly mails: SentMail[] = [];
+  /** How far behind it is. */
+  lagMs = 0;
+
+  add(result: DeliveryResult): void {
+    const mail = sentMailOf(result, (tenant, jobId) =>
+      hash('sha256', digestInput(tenant, jobId), 'buffer').subarray(0, 16).toString('hex'),
+    );
+    if (mail !== null) this.mails.unshift(mail);
+  }
+  byJob(tenant: string, jobId: string) {
+    return this.mails.find((mail) => mail.tenant === tenant && mail.jobId === jobId) ?? null;
+  }
+  byDigest(digest: string) {
+    return this.mails.find((mail) => mail.digest === digest) ?? null;
+  }
+  byMessageId(messageId: string) {
+    return this.mails.find((mail) => mail.messageId === messageId) ?? null;
+  }
+  to(folded: string) {
+    return this.mails.filter(({ recipient }) => foldedAddress(recipient) === folded);
+  }
+  currentAt(now: number) {
+    return now - this.lagMs;
+  }
+}
+
+export const SENDER_ID = 'postlane';
+
+/** A feedback processor over these mails and routes; its store is made anew by every incarnation. */
+export const defineFeedback =
+  (mails: SentMails, codec: Codec, routes: Readonly<Record<string, FeedbackRoute>> = {}) =>
+  () =>
+    feedbackDefinition({
+      mails,
+      rules: {
+        routeOf: (name) => (name === 'inbound' ? { tenant: null, sources: [], signed: false } : routes[name]),
+        feedbackSenderId: SENDER_ID,
+      },
+      providerOf: (domain) => (domain === 'google.test' ? 'google' : 'other'),
+      hash: (text) => hash('sha256', text, 'buffer').subarray(0, 16),
+      async openSeen(partition, restore, nextOffset) {
+        const store = new MemorySeenStore();
+        const from = { restore, nextOffset, windowMs: FEEDBACK_WINDOW_MS, codec };
+        await restoreSeen(store, topics.feedbackSeen, partition, from);
+        return store;
+      },
+    });

@@ -71,7 +71,7 @@ export const routerOver = (
     openSeen: async (type, partition, restore, nextOffset) => {
       const store = stores.of(`${type}.${partition}`);
       const windowMs = all.dedupWindowMs;
-      await restoreSeen(store, type, partition, { nextOffset, windowMs, codec, restore });
+      await restoreSeen(store, topics.routerSeen(type), partition, { nextOffset, windowMs, codec, restore });
       return store;
     },
   };
