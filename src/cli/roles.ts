@@ -50,6 +50,10 @@ export const roles: Readonly<Record<string, RoleDefinition>> = {
       return (await import('../../producers/http/main.ts')).startApi(host, openTracker);
     },
   },
+  inbound: {
+    summary: 'the return path: takes bounces, complaints and other answers by SMTP',
+    start: async ({ host }) => (await import('../../producers/inbound/main.ts')).startInbound(host),
+  },
   split: {
     summary: 'raw feedback → one record per event',
     start: async ({ host }) => (await import('../../processors/split/main.ts')).startSplit(host),

@@ -195,6 +195,19 @@ const HTTP = [
   ),
 ];
 
+const FEEDBACK = [
+  counter(
+    'postlane_inbound_mails_total',
+    ['what'],
+    'Mails to return paths by what became of them. Worry about not-kept (the broker is away) and no-room; unknown-recipient is mostly spam.',
+  ),
+  counter(
+    'postlane_webhooks_total',
+    ['route', 'what'],
+    'Calls of providers by how they were judged: taken, repeated, or why they were refused. Worry when a route of yours has more refused than taken: a secret has changed, or somebody forges.',
+  ),
+];
+
 const TRACKER = [
   gauge(
     'postlane_trails',
@@ -216,6 +229,7 @@ export const METRICS: readonly MetricDeclaration[] = [
   ...WORKER,
   ...LIMITS,
   ...HTTP,
+  ...FEEDBACK,
   ...TRACKER,
   ...PROCESS,
 ];

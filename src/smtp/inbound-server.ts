@@ -1,0 +1,183 @@
+import type { AddressInfo, Socket } from 'node:net';
+import type { Readable } from 'node:stream';
+import { SMTPServer } from 'smtp-server';
+import { PostlaneError } from '../domain/error.ts';
+import type { Clock, Stoppable, Telemetry } from '../runtime/ports.ts';
+
+/** One mail that was taken off the wire. */
+export interface InboundMail {
+  /** Accepted recipients, at least one. */
+  readonly recipients: readonly string[];
+  /** Return path; '' for notices of servers. */
+  readonly sender: string;
+  readonly peer: string | null;
+  /** Its beginning, no more than `keptBytesMax`. */
+  readonly bytes: Uint8Array;
+}
+
+export interface InboundServerOptions {
+  readonly host: string;
+  /** 0: any free one. */
+  readonly port: number;
+  /** As which it greets. */
+  readonly hostname: string | null;
+  /** PEM texts for STARTTLS; null: it is not offered. */
+  readonly tls: { readonly key: string; readonly certificate: string } | null;
+  /** Larger mails are refused. */
+  readonly mailBytesMax: number;
+  /** Of each mail, no more is kept. */
+  readonly keptBytesMax: number;
+  readonly connectionsMax: number;
+  readonly accepts: (recipient: string) => boolean;
+  /** Keeps the mail durably. Whatever it rejects with, the sender is told to come again. */
+  readonly take: (mail: InboundMail) => Promise<void>;
+  readonly clock: Clock;
+  readonly telemetry: Pick<Telemetry, 'log' | 'count'>;
+}
+
+/** RFC 5321 section 4.5.3.2 asks for five minutes; notices of servers come at once. */
+const IDLE_MS_MAX = 60_000;
+/** A connection that drips is cut all the same. */
+const CONNECTION_MS_MAX = 600_000;
+/** Notices have one recipient; RFC 5321 section 4.5.3.1.8 has a hundred taken. */
+const RECIPIENTS_MAX = 100;
+/** Mails of all connections that are being read or kept, in bytes. */
+const HELD_BYTES_MAX = 64_000_000;
+const DRAIN_MS = 10_000;
+const DRAIN_LOOK_MS = 20;
+/** For the last reply to leave. */
+const CLOSE_MS = 200;
+
+/** What a mail came to: a closed list, counted. */
+type What = 'taken' | 'unknown-recipient' | 'too-many-recipients' | 'too-large' | 'no-room' | 'not-kept' | 'stopping';
+
+function refusal(code: number, text: string): Error {
+  return Object.assign(new Error(text), { responseCode: code });
+}
+
+/** An SMTP server that takes mail for addresses of ours, and answers 250 only once it is kept. Relays for nobody. */
+export class InboundServer implements Stoppable {
+  private readonly options: InboundServerOptions;
+  private readonly server: SMTPServer;
+  private heldBytes = 0;
+  private underWay = 0;
+  private stopping: Promise<void> | null = null;
+  /** Where it listens. */
+  port = 0;
+
+  private constructor(options: InboundServerOptions) {
+    this.options = options;
+    this.server = new SMTPServer({
+      ...(options.hostname === null ? {} : { name: options.hostname }),
+      ...(options.tls === null ? {} : { key: options.tls.key, cert: options.tls.certificate }),
+      banner: 'Postlane',
+      disabledCommands: options.tls === null ? ['AUTH', 'STARTTLS'] : ['AUTH'],
+      authOptional: true,
+      size: options.mailBytesMax,
+      rejectOversized: true,
+      maxClients: options.connectionsMax,
+      socketTimeout: IDLE_MS_MAX,
+      closeTimeout: CLOSE_MS,
+      disableReverseLookup: true,
+      logger: false,
+      onRcptTo: ({ address }, session, done) => {
+        if (session.envelope.rcptTo.length >= RECIPIENTS_MAX) {
+          return done(this.refuse('too-many-recipients', 452, '4.5.3 too many recipients'));
+        }
+        if (options.accepts(address)) return done();
+        return done(this.refuse('unknown-recipient', 550, '5.1.1 no such address here'));
+      },
+      onData: (stream, session, done) => {
+        const { mailFrom, rcptTo } = session.envelope;
+        const envelope = {
+          recipients: rcptTo.map(({ address }) => address),
+          sender: mailFrom === false ? '' : mailFrom.address,
+          peer: session.remoteAddress || null,
+        };
+        void this.data(stream, envelope).then(
+          () => done(),
+          (error: Error) => done(error),
+        );
+      },
+    });
+    this.server.on('error', (error: Error) => options.telemetry.log('debug', 'a connection failed', { error }));
+    this.server.server.on('connection', (socket: Socket) => {
+      const timer = setTimeout(() => socket.destroy(), CONNECTION_MS_MAX).unref();
+      socket.once('close', () => clearTimeout(timer));
+    });
+  }
+
+  /** Listens. Throws INFRA_UNAVAILABLE where the port is taken. */
+  static async start(options: InboundServerOptions): Promise<InboundServer> {
+    const server = new InboundServer(options);
+    const { host, port } = options;
+    await new Promise<void>((resolve, reject) => {
+      const failed = (cause: Error) =>
+        reject(new PostlaneError('INFRA_UNAVAILABLE', { what: 'the return path', host, port }, { cause }));
+      server.server.server.once('error', failed);
+      server.server.listen(port, host, () => {
+        server.server.server.off('error', failed);
+        server.port = (server.server.server.address() as AddressInfo).port;
+        resolve();
+      });
+    });
+    return server;
+  }
+
+  /** Lets mails that are being taken end, and no other begin. Idempotent. */
+  stop({ withinMs }: { readonly withinMs: number } = { withinMs: DRAIN_MS }): Promise<void> {
+    this.stopping ??= this.drain(withinMs);
+    return this.stopping;
+  }
+
+  private async drain(withinMs: number): Promise<void> {
+    const { clock } = this.options;
+    const deadline = clock.now() + withinMs;
+    while (this.underWay > 0 && clock.now() < deadline) await clock.sleep(DRAIN_LOOK_MS);
+    await new Promise<void>((resolve) => this.server.close(() => resolve()));
+  }
+
+  private refuse(what: What, code: number, text: string): Error {
+    this.options.telemetry.count('postlane_inbound_mails_total', { what });
+    return refusal(code, text);
+  }
+
+  private async data(stream: Readable, envelope: Omit<InboundMail, 'bytes'>): Promise<void> {
+    this.underWay++;
+    const chunks: Buffer[] = [];
+    let kept = 0;
+    const isTooLate = this.stopping !== null;
+    let hasRoom = !isTooLate;
+    try {
+      for await (const chunk of stream as AsyncIterable<Buffer>) {
+        const part = chunk.subarray(0, this.options.keptBytesMax - kept);
+        hasRoom &&= this.heldBytes + part.length <= HELD_BYTES_MAX;
+        // What is not kept is read to its end all the same: only then may it be answered.
+        if (!hasRoom || part.length === 0) continue;
+        chunks.push(part);
+        kept += part.length;
+        this.heldBytes += part.length;
+      }
+      if (isTooLate) throw this.refuse('stopping', 421, '4.3.2 shutting down');
+      if (!hasRoom) throw this.refuse('no-room', 452, '4.3.1 too much is under way');
+      if ((stream as Readable & { readonly sizeExceeded?: boolean }).sizeExceeded) {
+        throw this.refuse('too-large', 552, '5.3.4 larger than is taken here');
+      }
+      await this.keep({ ...envelope, bytes: Buffer.concat(chunks) });
+    } finally {
+      this.heldBytes -= kept;
+      this.underWay--;
+    }
+  }
+
+  private async keep(mail: InboundMail): Promise<void> {
+    const { take, telemetry } = this.options;
+    try {
+      await take(mail);
+    } catch (error) {
+      telemetry.log('warn', 'a mail to a return path could not be kept', { error });
+      throw this.refuse('not-kept', 451, '4.3.0 cannot be kept now, come again');
+    }
+    telemetry.count('postlane_inbound_mails_total', { what: 'taken' });
+  }
+}
