@@ -54,6 +54,10 @@ export const roles: Readonly<Record<string, RoleDefinition>> = {
     summary: 'the return path: takes bounces, complaints and other answers by SMTP',
     start: async ({ host }) => (await import('../../producers/inbound/main.ts')).startInbound(host),
   },
+  webhooks: {
+    summary: 'webhooks of providers: verifies, keeps, and only then answers',
+    start: async ({ host }) => (await import('../../producers/webhooks/main.ts')).startWebhooks(host),
+  },
   split: {
     summary: 'raw feedback → one record per event',
     start: async ({ host }) => (await import('../../processors/split/main.ts')).startSplit(host),

@@ -54,7 +54,8 @@ export interface Route<C> {
 }
 
 export interface RouteBody {
-  readonly contentType: 'application/json' | 'text/csv';
+  /** Anything that is signed as it came (every media type) is given as its bytes, a `Buffer`. */
+  readonly contentType: 'application/json' | 'text/csv' | '*/*';
   /** Of JSON: checked before the handler sees it. A stream is the handler's to check. */
   readonly schema: JsonSchema;
   /** What is shown as its schema where that says more than what is checked, for example of items checked one by one. */

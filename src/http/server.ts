@@ -127,14 +127,29 @@ export class HttpServer<C> implements Stoppable {
     });
     this.server.setErrorHandler((error, _, reply) => this.answer(reply, this.failure(error)));
     this.server.setNotFoundHandler((request, reply) => this.answer(reply, this.notFound(request)));
-    for (const route of routes) this.add(route, validation);
+    for (const route of routes) {
+      if (route.body?.contentType !== '*/*') this.add(this.server, route, validation);
+      else {
+        void this.server.register((scope, _, done) => {
+          this.addRaw(scope, route, validation);
+          done();
+        });
+      }
+    }
     this.addDocumentation(openApiDocument(routes, document), document.title);
   }
 
-  private add(route: Route<C>, validation: Validation): void {
+  /** A route that is given its body as it came, whatever its media type: its parsers are its own. */
+  private addRaw(scope: FastifyInstance, route: Route<C>, validation: Validation): void {
+    scope.removeAllContentTypeParsers();
+    scope.addContentTypeParser('*', { parseAs: 'buffer' }, (_, body, done) => done(null, body));
+    this.add(scope, route, validation);
+  }
+
+  private add(scope: FastifyInstance, route: Route<C>, validation: Validation): void {
     const { telemetry } = this.options;
     const checks = checksOf(route, validation);
-    this.server.route({
+    scope.route({
       method: route.method,
       url: route.path.replaceAll(/\{(\w+)\}/g, ':$1'),
       bodyLimit: route.body?.bytesMax ?? NO_BODY_BYTES_MAX,
@@ -253,7 +268,7 @@ const patternOf = (path: string): RegExp => new RegExp(`^${path.replaceAll(/\{\w
 
 /** What a body may take of our memory; one that does not say how long it is may be as long as it is let. */
 function bodyBytes<C>(request: FastifyRequest, route: Route<C>): number {
-  if (route.body === undefined || route.body.contentType !== 'application/json') return 0;
+  if (route.body === undefined || route.body.contentType === 'text/csv') return 0;
   const declared = Number(request.headers['content-length']);
   return Number.isSafeInteger(declared) && declared >= 0
     ? Math.min(declared, route.body.bytesMax)

@@ -25,6 +25,7 @@ import {
   returnPathOf,
   sentResult,
 } from '../support/feedback.ts';
+import { genericEvent, mailgunEvent, postmarkEvent, sendgridEvents, sesEvent } from '../support/webhooks.ts';
 
 // A bound against hanging, not a promise: the machine may be busy with other suites.
 jest.setTimeout(120_000);
@@ -303,6 +304,25 @@ describe('feedback', () => {
     const { annotations } = await run(w, [aFeedback({ at: w.clock.now() })]);
     expect(annotations).toHaveLength(2);
   });
+
+  it.each<[string, string, unknown]>([
+    ['ses', 'ses', sesEvent],
+    ['sendgrid', 'sendgrid', sendgridEvents],
+    ['mailgun', 'mailgun', { 'event-data': mailgunEvent }],
+    ['postmark', 'postmark', postmarkEvent],
+    ['generic', 'generic', genericEvent],
+  ])(
+    'suppresses by a hard bounce that %s tells, bound by Message-ID, and by that of no mail of ours',
+    async (route, format, body) => {
+      const routes = { [route]: OPEN };
+      const { signals, annotations } = await run(world(), [webhook(route, format, body)], { routes });
+      expect(annotations).toMatchObject([{ annotation: 'bounced_later', jobId: 'job-1' }]);
+      expect(isSuppressed(signals, 'ada@inbox.example')).toBe(true);
+      const other = await run(world([sentResult({ id: 'job-2' })]), [webhook(route, format, body)], { routes });
+      expect(other.annotations).toEqual([]);
+      expect(other.signals.filter(({ authenticated }) => authenticated)).toEqual([]);
+    },
+  );
 
   it('lets a route speak only for its tenant and its sources', async () => {
     const sent = sentResult({ tenant: 'acme' }, { source: 'ses-1' });

@@ -56,6 +56,25 @@ describe('contradictions', () => {
   it.each([
     ['kafka: {session_timeout: 6s, heartbeat_interval: 3s}', 'kafka.heartbeat_interval must be at most a third'],
     ['kafka: {session_timeout: 2m}', 'kafka.rebalance_timeout must not be shorter'],
+    ['webhooks: {routes: {hook: {format: generic}}}', 'webhooks.routes.hook needs a secret'],
+    ['webhooks: {routes: {hook: {format: ses}}}', 'webhooks.routes.hook needs the topics'],
+    [
+      'webhooks: {routes: {hook: {format: ses, secret: env:X, topics: [arn:aws:sns:eu-west-1:123456789012:mail]}}}',
+      'webhooks.routes.hook.secret is not used',
+    ],
+    [
+      'webhooks: {routes: {hook: {format: generic, secret: env:X, topics: [arn:aws:sns:eu-west-1:123456789012:mail]}}}',
+      'webhooks.routes.hook.topics is for format ses',
+    ],
+    [
+      'webhooks: {routes: {inbound: {format: generic, secret: env:X}}}',
+      'webhooks.routes.inbound is the name of the return path',
+    ],
+    [
+      'webhooks: {routes: {hook: {format: generic, secret: env:X, sources: [ses-1]}}}',
+      'webhooks.routes.hook.sources names the source "ses-1"',
+    ],
+    ['inbound: {tls_key: env:X}', 'inbound needs both tls_key and tls_certificate'],
     ['worker: {drain: 60s}', 'worker.drain must be shorter than kafka.rebalance_timeout'],
     ['router: {max_age: 7d}', 'router.max_age must be below the 7 days'],
     ['router: {queues: {marketing: {max_age: 8d}}}', 'router.queues.marketing.max_age must be below the 7 days'],

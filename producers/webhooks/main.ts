@@ -1,0 +1,71 @@
+import { join } from 'node:path';
+import type { Host } from '../../src/host/host.ts';
+import { claimInstanceDirectory } from '../../src/host/instance-directory.ts';
+import { HttpServer } from '../../src/http/server.ts';
+import { Publisher } from '../../src/kafka/publisher.ts';
+import { encodeOutputs } from '../../src/runtime/encode.ts';
+import type { Stoppable } from '../../src/runtime/ports.ts';
+import { Certificates, fetchOverHttps } from './certificates.ts';
+import { openDeliveries } from './deliveries.ts';
+import { keysOf } from './keys.ts';
+import { cryptography } from './proofs.ts';
+import { webhookRoutes } from './routes.ts';
+
+/** Providers wait for ten to thirty seconds. */
+const APPEND_MS_MAX = 5_000;
+/** Beside the append: fetching a certificate. */
+const ANSWER_MS_MAX = APPEND_MS_MAX + 6_000;
+const REQUESTS_MAX = 500;
+const BYTES_MAX = 64_000_000;
+
+const DOCUMENT = {
+  title: 'Postlane webhooks',
+  description: 'Where providers tell what became of mails.',
+  version: '1',
+  shared: [],
+};
+
+export interface RunningWebhooks extends Stoppable {
+  /** Where it listens. */
+  readonly url: string;
+}
+
+/** Starts the webhooks in this process. Throws CONFIG_INVALID for a route whose secret could prove nobody. */
+export async function startWebhooks(host: Host): Promise<RunningWebhooks> {
+  const { config, clock, telemetry, codec, kafka } = host;
+  const routes = await Promise.all(config.webhooks.routes.map(keysOf));
+  const directory = await claimInstanceDirectory(config.stateDir, 'webhooks');
+  const deliveries = await openDeliveries(host, join(directory.path, 'deliveries'), (body) =>
+    cryptography.hash([body]),
+  );
+  const publisher = new Publisher({ kafka, queuedBytesMax: BYTES_MAX, deliveryTimeoutMs: APPEND_MS_MAX });
+  const server = await HttpServer.start<null>({
+    host: config.webhooks.host,
+    port: config.webhooks.port,
+    routes: webhookRoutes({
+      routes,
+      certificates: new Certificates(clock),
+      deliveries,
+      append: async (record) => void (await publisher.append(encodeOutputs(codec, [record]))),
+      confirm: fetchOverHttps,
+      clock,
+      telemetry,
+    }),
+    document: DOCUMENT,
+    authorize: () => Promise.resolve({ ok: true, caller: null }),
+    admission: { requestsMax: REQUESTS_MAX, bytesMax: BYTES_MAX },
+    answerMsMax: ANSWER_MS_MAX,
+    clock,
+    telemetry,
+  });
+  telemetry.log('info', 'webhooks are served', { url: server.url, routes: routes.map(({ name }) => name) });
+  return {
+    url: server.url,
+    async stop({ withinMs } = { withinMs: config.worker.drainMs }) {
+      await server.stop({ withinMs });
+      await publisher.close();
+      await deliveries.stop();
+      await directory.release();
+    },
+  };
+}
