@@ -27,12 +27,19 @@ const HOST = '127.0.0.1';
 const RUN = [
   { name: 'router', roles: ['router'] },
   { name: 'worker', roles: ['worker'] },
-  { name: 'background', roles: ['delay', 'split', 'feedback', 'reputation'] },
+  { name: 'background', roles: ['delay', 'inbound', 'webhooks', 'split', 'feedback', 'reputation'] },
   { name: 'api', roles: ['api'] },
 ] as const;
 
 /** Names under which `localTopology` asks for ports. */
-export const PORT_NAMES = ['simulator-smtp', 'simulator', 'http-api', ...RUN.map(({ name }) => name)] as const;
+export const PORT_NAMES = [
+  'simulator-smtp',
+  'simulator',
+  'http-api',
+  'inbound',
+  'webhooks',
+  ...RUN.map(({ name }) => name),
+] as const;
 type PortName = (typeof PORT_NAMES)[number];
 
 /** What `postlane up` runs on one machine, all started at once. */
@@ -40,7 +47,14 @@ export function localTopology(port: (name: PortName) => number): LocalTopology {
   const smtp = port('simulator-smtp');
   const url = (name: PortName) => `http://${HOST}:${port(name)}`;
   const relay = { POSTLANE_RELAY_HOST: HOST, POSTLANE_RELAY_PORT: String(smtp) };
-  const api = { POSTLANE_API_HOST: HOST, POSTLANE_API_PORT: String(port('http-api')) };
+  const listeners = {
+    POSTLANE_API_HOST: HOST,
+    POSTLANE_API_PORT: String(port('http-api')),
+    POSTLANE_INBOUND_HOST: HOST,
+    POSTLANE_INBOUND_PORT: String(port('inbound')),
+    POSTLANE_WEBHOOKS_HOST: HOST,
+    POSTLANE_WEBHOOKS_PORT: String(port('webhooks')),
+  };
   const simulator: LocalProcess = {
     name: 'simulator',
     roles: ['simulator'],
@@ -53,7 +67,7 @@ export function localTopology(port: (name: PortName) => number): LocalTopology {
     name,
     roles,
     args: ['run', ...roles],
-    environment: { ...relay, ...api, POSTLANE_HTTP_HOST: HOST, POSTLANE_HTTP_PORT: String(port(name)) },
+    environment: { ...relay, ...listeners, POSTLANE_HTTP_HOST: HOST, POSTLANE_HTTP_PORT: String(port(name)) },
     readyUrl: `${url(name)}/readyz`,
     metricsUrl: `${url(name)}/metrics`,
   }));

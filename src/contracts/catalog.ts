@@ -206,7 +206,7 @@ function checkTopics(topics: readonly TopicSpec[], options: CatalogOptions): rea
         `${topic.name}: retention ${topic.retentionMs} ms is not above the ${livesMs} ms that a job may wait`,
       );
     }
-    if (topic.schema === 'RouterSeen' && topic.retentionMs < options.dedupWindowMs) {
+    if (topic.name.startsWith('email.router-seen.') && topic.retentionMs < options.dedupWindowMs) {
       problems.push(`${topic.name}: retention ${topic.retentionMs} ms is below the deduplication window`);
     }
     return problems;
