@@ -8,6 +8,10 @@ export interface PipelineSettings {
   readonly ratePerMinute?: number;
   /** Retries after the first attempt; each comes a second later. Default 8. */
   readonly retriesMax?: number;
+  /** `senders`. Default lenient. */
+  readonly senders?: string;
+  /** Further top-level keys, as YAML. */
+  readonly more?: string;
 }
 
 export const IN_FLIGHT_MAX = 64;
@@ -51,6 +55,5 @@ ${Object.entries(ON_UNCERTAIN)
         jitter: 0`,
   )
   .join('\n')}
-senders:
-  mode: lenient
-`;
+senders: ${settings.senders ?? 'lenient'}
+${settings.more ?? ''}`;
