@@ -113,6 +113,8 @@ describe('a replay', () => {
   }, 120_000);
 
   it('reads only what is new where it was interrupted', async () => {
+    // Of somebody whose row another process has written.
+    await append(aboutIdentity(DOUBTFUL, 'sent_counted', now - 2 * HOUR_MS, { count: 1 }));
     const { summary } = await replayed();
     expect(summary).toMatchObject({ resumed: true });
     expect(Number(summary.read)).toBeLessThan(Number(summary.events));

@@ -47,12 +47,24 @@ export class SideFold {
       if (decoded.ok) inputs.push({ key: keyText(record), value: decoded.value, at: record.at, record });
       else this.undecodable++;
     }
+    await this.prepareRows(inputs);
     const { outputs } = this.fold.fold(inputs, 0);
     const rows = encodeOutputs(this.codec, outputs).map(({ topic, key, value }) => {
       if (value === null) throw new PostlaneError('BUG', { what: 'rows of reputation are never deleted' });
       return { table: topic, key: String(key), value };
     });
     await this.tables.put(rows, { [offsetName(this.partition)]: String(last.offset + 1) });
+  }
+
+  /** Rows that an earlier run has written are in schemas that this process may not have met yet. */
+  private async prepareRows(inputs: readonly Input<ReputationSignal>[]): Promise<void> {
+    for (const topic of [topics.suppressions, topics.reputationState]) {
+      const rows = inputs.flatMap(({ key }): StoredRecord[] => {
+        const value = this.tables.get(topic.name, key);
+        return value === undefined ? [] : [{ offset: 0, key: null, value, headers: {}, at: 0 }];
+      });
+      await this.codec.prepare(topic, rows);
+    }
   }
 }
 
