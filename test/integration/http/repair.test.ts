@@ -86,7 +86,7 @@ describe('tracing and repairing from the command line', () => {
       attempted(traced, 1, run, { smtpCode: 451, reply: 'later', until: run + 3_600_000 }),
     );
     const byId = await cli('trace', traced.id, '--json');
-    expect(byId.status).toBe(0);
+    expect(byId).toMatchObject({ status: 0, told: [] });
     expect(JSON.parse(byId.printed)).toMatchObject({ id: traced.id, state: 'deferred', events: [{ smtpCode: 451 }] });
     const byAddress = await cli('trace', traced.recipient.toLowerCase());
     expect(byAddress.printed).toContain(`${traced.id}: deferred`);
@@ -97,7 +97,9 @@ describe('tracing and repairing from the command line', () => {
   it('says why a mail waits, and why it ended', async () => {
     const asked = job('asked');
     await append(ingest, asked.id, asked);
-    expect((await cli('why', asked.id)).printed).toContain('it has not ended; it waits to be routed');
+    const waiting = await cli('why', asked.id);
+    expect(waiting.told).toEqual([]);
+    expect(waiting.printed).toContain('it has not ended; it waits to be routed');
     const at = Date.now();
     await append(topics.cancellations, asked.id, {
       jobId: asked.id,
