@@ -7,6 +7,7 @@ interface KafkaError {
   readonly name?: string;
   readonly type?: string;
   readonly code?: number | string;
+  readonly retriable?: boolean;
   readonly cause?: unknown;
 }
 
@@ -30,3 +31,10 @@ export const isRefused = (error: unknown): boolean =>
     error,
     ({ type }) => type === 'MESSAGE_TOO_LARGE' || type === 'RECORD_LIST_TOO_LARGE' || type === 'INVALID_RECORD',
   );
+
+/** What a broker answers while leaders move or a topic is new: the same question later is answered otherwise. */
+export const isPassing = (error: unknown): boolean =>
+  causedBy(error, ({ type, retriable }) => retriable === true && type !== undefined && type !== UNKNOWN_TOPIC);
+
+/** Passing where the topic is new, and for good where it is not there: kafkajs itself has asked more than once. */
+const UNKNOWN_TOPIC = 'UNKNOWN_TOPIC_OR_PARTITION';

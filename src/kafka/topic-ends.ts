@@ -1,6 +1,7 @@
 import { PostlaneError } from '../domain/error.ts';
 import type { KafkaClient } from './client.ts';
 import { withDeadline } from './deadline.ts';
+import { isPassing } from './errors.ts';
 
 /** What a partition holds: from its first offset up to, and without, `end`. */
 export interface PartitionRange {
@@ -11,11 +12,31 @@ export interface PartitionRange {
 }
 
 const ASK_MS_MAX = 30_000;
+const AGAIN_MS = 200;
 
-/** What the partitions of some topics hold now. Throws KAFKA_UNAVAILABLE, also for a topic that does not exist. */
+/**
+ * What the partitions of some topics hold now. While leaders move, or a topic is new, it is asked again for at most half a
+ * minute. Throws KAFKA_UNAVAILABLE, also for a topic that does not exist.
+ */
 export async function rangesOf(kafka: KafkaClient, topics: readonly string[]): Promise<readonly PartitionRange[]> {
+  const deadline = performance.now() + ASK_MS_MAX;
+  for (;;) {
+    try {
+      return await withDeadline(ask(kafka, topics), deadline - performance.now(), 'asking what topics hold');
+    } catch (cause) {
+      if (isPassing(cause) && performance.now() + AGAIN_MS < deadline) {
+        await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
+        continue;
+      }
+      throw new PostlaneError('KAFKA_UNAVAILABLE', { what: 'asking what topics hold', topics }, { cause });
+    }
+  }
+}
+
+/** Asks once; over connections of its own, because who leads what is learned as they are made. */
+async function ask(kafka: KafkaClient, topics: readonly string[]): Promise<readonly PartitionRange[]> {
   const admin = kafka.admin();
-  const ask = async () => {
+  try {
     await admin.connect();
     const ranges: PartitionRange[] = [];
     for (const topic of topics) {
@@ -24,11 +45,6 @@ export async function rangesOf(kafka: KafkaClient, topics: readonly string[]): P
       }
     }
     return ranges;
-  };
-  try {
-    return await withDeadline(ask(), ASK_MS_MAX, 'asking what topics hold');
-  } catch (cause) {
-    throw new PostlaneError('KAFKA_UNAVAILABLE', { what: 'asking what topics hold', topics }, { cause });
   } finally {
     void admin.disconnect().catch(() => undefined);
   }
