@@ -1,0 +1,4 @@
+/** What others need of templates: read once, check at acceptance, render at sending. */
+export { type CompiledTemplate, type CompileResult, compileTemplate } from './compile.ts';
+export { joinPieces, type Literal, type Piece } from './part.ts';
+export { mergeFault, type RenderedMail, type RenderResult, renderTemplate } from './render.ts';
