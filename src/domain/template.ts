@@ -50,6 +50,19 @@ export interface MergeFault {
   readonly detail: string;
 }
 
+/** Why a job that names a template is refused by whoever accepts jobs. A closed list: programs act on it. */
+export interface TemplatedFault {
+  readonly problem: MergeProblem | 'template-unknown' | 'template-deleted' | 'template-broken';
+  /** A field of the job, or of the template where that could not be made. */
+  readonly field: string;
+  readonly detail: string;
+}
+
+export type TemplatedVerdict =
+  /** `version` is the one to send it with: put it into the job, so that a later version changes nothing. */
+  | { readonly ok: true; readonly version: number }
+  | { readonly ok: false; readonly fault: TemplatedFault };
+
 /** Characters of a template's html, and of its text. A row must fit into a record of a megabyte, whatever alphabet it is in. */
 export const HTML_LENGTH_MAX = 256 * 1_024;
 export const TEXT_LENGTH_MAX = 64 * 1_024;

@@ -6,25 +6,15 @@ import { SECOND_MS } from '../domain/time.ts';
 import { Publisher } from '../kafka/publisher.ts';
 import { ViewFollower } from '../kafka/view-follower.ts';
 import type { Landed, LogRecord, Stoppable } from '../runtime/ports.ts';
-import { type CompiledTemplate, compileTemplate } from '../templates/compile.ts';
+import type { FindTemplate, FoundTemplate } from '../templates/judge.ts';
+import { compileTemplate } from '../templates/compile.ts';
 import type { Host } from './host.ts';
 import { newIds } from './new-ids.ts';
 import { TemplateTable } from './template-table.ts';
 
-/** What is known of a version of a template. */
-export type FoundTemplate =
-  | { readonly kind: 'found'; readonly version: number; readonly template: CompiledTemplate }
-  /** No row, as far as this view has read. */
-  | { readonly kind: 'unknown' }
-  /** Deleted, and no older version was asked for by its number. */
-  | { readonly kind: 'deleted' }
-  /** A row that this version of the program cannot make mails of. */
-  | { readonly kind: 'broken'; readonly fault: TemplateFault };
-
 /** Reads templates: a local view. */
 export interface TemplateReader {
-  /** `version` null: the newest. */
-  find(tenant: string, templateId: string, version: number | null): FoundTemplate;
+  readonly find: FindTemplate;
   /** Everything that was written longer ago than this is known. */
   stalenessMs(): number;
 }
@@ -120,11 +110,15 @@ export class Templates implements TemplateReader, Stoppable {
     return templates;
   }
 
-  find(tenant: string, templateId: string, version: number | null): FoundTemplate {
+  readonly find: FindTemplate = (tenant, templateId, version) => {
     const row = this.table.get(tenant, templateId, version);
     if (row === undefined) return { kind: 'unknown' };
-    return row.deleted ? { kind: 'deleted' } : this.compiled.of(row);
-  }
+    if (!row.deleted) return this.compiled.of(row);
+    // A number that stands for a deletion names no content.
+    if (version !== null) return { kind: 'unknown' };
+    const contents = this.table.versions(tenant, templateId).filter(({ deleted }) => !deleted);
+    return { kind: 'deleted', last: contents.at(-1)?.version ?? null };
+  };
 
   stalenessMs(): number {
     return this.follower.stalenessMs();
