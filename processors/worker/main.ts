@@ -62,7 +62,9 @@ export async function startWorkers(host: Host, queues: readonly Queue[] = QUEUES
   };
   const readAhead = new ReadAhead(config.worker);
   const hosted = await Promise.all(
-    queues.map((queue) => startQueue({ host, queue, limits, views, templates, mails, courier, inFlight, bulk, readAhead })),
+    queues.map((queue) =>
+      startQueue({ host, queue, limits, views, templates, mails, courier, inFlight, bulk, readAhead }),
+    ),
   );
   return {
     name: 'worker',
@@ -199,7 +201,10 @@ async function partitionCounts(host: Host, queue: Queue): Promise<ReadonlyMap<st
   return new Map(counts);
 }
 
-async function mailOptions({ config }: Host, templates: TemplateReader): Promise<Parameters<typeof createMailMaker>[0]> {
+async function mailOptions(
+  { config }: Host,
+  templates: TemplateReader,
+): Promise<Parameters<typeof createMailMaker>[0]> {
   const verpKeys = config.verp.key === null ? [] : [Buffer.from(await resolveSecret(config.verp.key))];
   return {
     senders: config.senders,

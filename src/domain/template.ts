@@ -60,8 +60,7 @@ export interface TemplatedFault {
 
 export type TemplatedVerdict =
   /** `version` is the one to send it with: put it into the job, so that a later version changes nothing. */
-  | { readonly ok: true; readonly version: number }
-  | { readonly ok: false; readonly fault: TemplatedFault };
+  { readonly ok: true; readonly version: number } | { readonly ok: false; readonly fault: TemplatedFault };
 
 /** Characters of a template's html, and of its text. A row must fit into a record of a megabyte, whatever alphabet it is in. */
 export const HTML_LENGTH_MAX = 256 * 1_024;

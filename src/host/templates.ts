@@ -6,8 +6,8 @@ import { SECOND_MS } from '../domain/time.ts';
 import { Publisher } from '../kafka/publisher.ts';
 import { ViewFollower } from '../kafka/view-follower.ts';
 import type { Landed, LogRecord, Stoppable } from '../runtime/ports.ts';
-import type { FindTemplate, FoundTemplate } from '../templates/judge.ts';
 import { compileTemplate } from '../templates/compile.ts';
+import type { FindTemplate, FoundTemplate } from '../templates/judge.ts';
 import type { Host } from './host.ts';
 import { newIds } from './new-ids.ts';
 import { TemplateTable } from './template-table.ts';
@@ -33,7 +33,7 @@ const COMPILED_LENGTH_MAX = 32 * 1_024 * 1_024;
 export const TEMPLATES_MAX = 1_000;
 export const VERSIONS_MAX = 1_000;
 const APPEND_MS_MAX = 10 * SECOND_MS;
-const SEEN_MS_MAX = 10 * SECOND_MS;
+const CATCH_UP_MS_MAX = 2 * SECOND_MS;
 const LOOK_AGAIN_MS = 10;
 /** Puts of one template at the same time, elsewhere, that this one gives way to. */
 const TRIES_MAX = 10;
@@ -41,6 +41,8 @@ const TRIES_MAX = 10;
 export interface TemplatesOptions {
   /** Header names that a template may set. */
   readonly headerNames: ReadonlySet<string>;
+  /** An append, and reading back what it wrote, are each given up after so long. Default 10 s. */
+  readonly appendMsMax?: number;
 }
 
 /** Templates compiled once, the ones that were used last. */
@@ -94,7 +96,10 @@ export class Templates implements TemplateReader, Stoppable {
   private readonly newId = newIds();
   private publisher: Publisher | null = null;
 
-  private constructor(host: TemplatesHost, { headerNames }: TemplatesOptions) {
+  private readonly appendMsMax: number;
+
+  private constructor(host: TemplatesHost, { headerNames, appendMsMax = APPEND_MS_MAX }: TemplatesOptions) {
+    this.appendMsMax = appendMsMax;
     this.host = host;
     this.table = new TemplateTable(host.codec, host.telemetry);
     const { kafka, clock, telemetry } = host;
@@ -122,6 +127,13 @@ export class Templates implements TemplateReader, Stoppable {
 
   stalenessMs(): number {
     return this.follower.stalenessMs();
+  }
+
+  /** Settles when everything is known that was put before the call; false where that takes longer than two seconds. */
+  caughtUp(): Promise<boolean> {
+    const { clock } = this.host;
+    const asked = clock.now();
+    return this.within(CATCH_UP_MS_MAX, () => clock.now() - this.stalenessMs() >= asked);
   }
 
   /** The row of a version, the newest where it is null; undefined where there is none, or it was deleted. */
@@ -199,17 +211,23 @@ export class Templates implements TemplateReader, Stoppable {
   }
 
   private appendRecords(records: readonly LogRecord[]): Promise<readonly Landed[]> {
-    this.publisher ??= new Publisher({ kafka: this.host.kafka, deliveryTimeoutMs: APPEND_MS_MAX });
+    this.publisher ??= new Publisher({ kafka: this.host.kafka, deliveryTimeoutMs: this.appendMsMax });
     return this.publisher.append(records);
   }
 
   private async hasRead(offset: number): Promise<void> {
+    if (await this.within(this.appendMsMax, () => this.table.checkpoint() > offset)) return;
+    throw new PostlaneError('KAFKA_UNAVAILABLE', { what: 'reading back what was put' });
+  }
+
+  private async within(waitMs: number, holds: () => boolean): Promise<boolean> {
     const { clock } = this.host;
-    const deadline = clock.now() + SEEN_MS_MAX;
-    while (this.table.checkpoint() <= offset) {
-      if (clock.now() > deadline) throw new PostlaneError('KAFKA_UNAVAILABLE', { what: 'reading back what was put' });
-      await clock.sleep(LOOK_AGAIN_MS, new AbortController().signal);
+    const deadline = clock.now() + waitMs;
+    while (!holds()) {
+      if (clock.now() > deadline) return false;
+      await clock.sleep(LOOK_AGAIN_MS);
     }
+    return true;
   }
 }
 

@@ -76,7 +76,8 @@ class SigningMailMaker implements MailMaker {
     if (sender === undefined && this.options.senders.mode === 'strict') {
       return { ok: false, fault: 'unknown-sender', detail: null };
     }
-    const signature = (await sender?.signer?.sign(composed.fields, composed.bodyHash ?? composed.body, acceptedAt)) ?? '';
+    const signature =
+      (await sender?.signer?.sign(composed.fields, composed.bodyHash ?? composed.body, acceptedAt)) ?? '';
     return {
       ok: true,
       mail: {

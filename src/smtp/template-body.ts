@@ -95,7 +95,8 @@ const endOf = ({ encoding }: Part, end: Chunk): readonly Chunk[] => (encoding ==
  * A boundary that no part can hold: in quoted-printable `=` is followed by a digit, a letter or a line end, and base64
  * has no hyphen. So it need not depend on what the parts say, and is the same for all mails of a template.
  */
-const boundaryOf = (name: string): string => `=_${toBase32(hash('sha256', `template boundary\u0000${name}`, 'buffer')).slice(0, 32)}`;
+const boundaryOf = (name: string): string =>
+  `=_${toBase32(hash('sha256', `template boundary\u0000${name}`, 'buffer')).slice(0, 32)}`;
 
 /**
  * Makes the body of a mail from the pieces of its text and its HTML. What the template says is taken as it was encoded

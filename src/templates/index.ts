@@ -1,4 +1,6 @@
 /** What others need of templates: read once, check at acceptance, render at sending. */
+
+export { type CompiledTemplate, type CompileResult, compileTemplate } from './compile.ts';
 export {
   type FindTemplate,
   type FoundTemplate,
@@ -8,6 +10,5 @@ export {
   ownValuesOf,
   type TemplatedJob,
 } from './judge.ts';
-export { type CompiledTemplate, type CompileResult, compileTemplate } from './compile.ts';
 export { joinPieces, type Literal, type Piece } from './part.ts';
 export { mergeFault, type RenderedMail, type RenderResult, renderTemplate } from './render.ts';

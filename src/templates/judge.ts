@@ -46,7 +46,11 @@ const refused = (problem: TemplatedFault['problem'], field: string, detail: stri
  * Judges a job that names a template, as every producer does before it accepts one: there is such a version, and the merge
  * data makes a mail of it. Pure but for `find`; every fault is one that the worker would find, too late.
  */
-export function judgeTemplated(job: TemplatedJob, find: FindTemplate, links: OwnLinks = NO_OWN_LINKS): TemplatedVerdict {
+export function judgeTemplated(
+  job: TemplatedJob,
+  find: FindTemplate,
+  links: OwnLinks = NO_OWN_LINKS,
+): TemplatedVerdict {
   const { tenant, templateId, templateVersion } = job;
   if (templateId === null) return refused('template-unknown', 'templateId', 'names no template');
   const found = find(tenant, templateId, templateVersion);

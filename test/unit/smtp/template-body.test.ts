@@ -59,25 +59,27 @@ describe('the body of a mail that was made of a template', () => {
     const parsed = await simpleParser(bytesOf(await good({})));
     expect(parsed.subject).toBe('News for Ada');
     expect(parsed.from?.text).toBe('"Shop" <news@shop.example>');
-    expect(parsed.html).toBe(
-      '<p>Dear Ada,</p>\n<p>see <a href="https://shop.example/a?b=1&amp;c=2">this</a>.</p>\n',
-    );
+    expect(parsed.html).toBe('<p>Dear Ada,</p>\n<p>see <a href="https://shop.example/a?b=1&amp;c=2">this</a>.</p>\n');
     expect(parsed.text).toBe('Dear Ada,\n\nsee this (https://shop.example/a?b=1&c=2).\n\n');
   });
 
   it('is signed as if it had been hashed whole, and has no line that is too long', async () => {
     await fc.assert(
-      fc.asyncProperty(nasty, fc.constantFrom('', 'ü', '中'.repeat(40), ' \t ', 'x'.repeat(300)), async (name, more) => {
-        const composed = await good(
-          { name },
-          { subject: 'News', html: `<p>${more}{{ name }}\n${more}</p>`, text: `${more}{{ name }}${more}` },
-        );
-        expect(composed.bodyHash?.()).toBe(hash('sha256', relaxedBody(composed.body), 'base64'));
-        const text = composed.body.toString('latin1');
-        expect(Math.max(...text.split('\r\n').map((line) => line.length))).toBeLessThanOrEqual(100);
-        expect(/[^\t\r\n -~]/.test(text)).toBe(false);
-        expect(text.replaceAll('\r\n', '').match(/[\r\n]/)).toBeNull();
-      }),
+      fc.asyncProperty(
+        nasty,
+        fc.constantFrom('', 'ü', '中'.repeat(40), ' \t ', 'x'.repeat(300)),
+        async (name, more) => {
+          const composed = await good(
+            { name },
+            { subject: 'News', html: `<p>${more}{{ name }}\n${more}</p>`, text: `${more}{{ name }}${more}` },
+          );
+          expect(composed.bodyHash?.()).toBe(hash('sha256', relaxedBody(composed.body), 'base64'));
+          const text = composed.body.toString('latin1');
+          expect(Math.max(...text.split('\r\n').map((line) => line.length))).toBeLessThanOrEqual(100);
+          expect(/[^\t\r\n -~]/.test(text)).toBe(false);
+          expect(text.replaceAll('\r\n', '').match(/[\r\n]/)).toBeNull();
+        },
+      ),
     );
   });
 
@@ -90,7 +92,8 @@ describe('the body of a mail that was made of a template', () => {
         expect([...parsed.headers.keys()]).toEqual([...plain.headers.keys()]);
         expect(parsed.attachments).toEqual([]);
         expect(lines(parsed.text ?? '')).toBe(`[${lines(name.toWellFormed())}]\n`);
-        const tags = (html: string | false): string[] => (html || '').match(/<[^>]*>/g)?.map((tag) => tag.slice(0, 3)) ?? [];
+        const tags = (html: string | false | undefined): string[] =>
+          (html || '').match(/<[^>]*>/g)?.map((tag) => tag.slice(0, 3)) ?? [];
         expect(tags(parsed.html)).toEqual(tags(plain.html));
       }),
     );
@@ -123,7 +126,10 @@ describe('the body of a mail that was made of a template', () => {
     const find = finding();
     const options = { ...OPTIONS, templates: { find, links: NO_OWN_LINKS } };
     const job = (name: string) =>
-      jobOf(null, { templateId: 'news', mergeData: Object.entries({ ...VALUES, name }).map(([n, value]) => ({ name: n, value })) });
+      jobOf(null, {
+        templateId: 'news',
+        mergeData: Object.entries({ ...VALUES, name }).map(([n, value]) => ({ name: n, value })),
+      });
     const first = (await compose(job('Ada'), ACCEPTED_AT, options)) as Composed;
     await compose(job('Bob'), ACCEPTED_AT, options);
     const again = (await compose(job('Ada'), ACCEPTED_AT, options)) as Composed;
