@@ -5,7 +5,7 @@ import { type TemplateContent, type TemplateFault, templateKey } from '../domain
 import { SECOND_MS } from '../domain/time.ts';
 import { Publisher } from '../kafka/publisher.ts';
 import { ViewFollower } from '../kafka/view-follower.ts';
-import type { Landed, LogRecord, Stoppable } from '../runtime/ports.ts';
+import type { Landed, LogRecord, Stoppable, Telemetry } from '../runtime/ports.ts';
 import { compileTemplate } from '../templates/compile.ts';
 import type { FindTemplate, FoundTemplate } from '../templates/judge.ts';
 import type { Host } from './host.ts';
@@ -81,7 +81,9 @@ class CompiledTemplates {
 const lengthOf = (found: FoundTemplate): number => (found.kind === 'found' ? found.template.length : 0) + 1_000;
 
 /** What templates need of a process. */
-export type TemplatesHost = Pick<Host, 'kafka' | 'codec' | 'clock' | 'telemetry'>;
+export interface TemplatesHost extends Pick<Host, 'kafka' | 'codec' | 'clock'> {
+  readonly telemetry: Pick<Telemetry, 'log' | 'count'>;
+}
 
 /**
  * The table of templates: a view of all of them, and the ways to change it. Puts are appended, read back, and given up for

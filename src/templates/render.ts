@@ -54,9 +54,24 @@ export function renderTemplate(
   try {
     return { ok: true, mail: rendered(template, made.scope, own) };
   } catch (error) {
-    if (error instanceof Misfit) return { ok: false, fault: error.fault };
+    if (error instanceof Misfit) return { ok: false, fault: whole(error.fault, template.variables, made.scope) };
     throw error;
   }
+}
+
+/** Of `order.city` the engine misses `order` first; whoever reads of it wants to know the whole name. */
+function whole(fault: MergeFault, variables: readonly string[], scope: MergeScope): MergeFault {
+  if (fault.problem !== 'variable-missing') return fault;
+  const inner = variables.find((name) => `mergeData.${name}`.startsWith(`${fault.field}.`) && !has(scope, name));
+  return inner === undefined || variables.includes(fault.field.slice('mergeData.'.length))
+    ? fault
+    : { ...fault, field: `mergeData.${inner}` };
+}
+
+function has(scope: MergeScope, name: string): boolean {
+  let at: MergeScope | string | undefined = scope;
+  for (const part of name.split('.')) at = typeof at === 'object' ? at[part] : undefined;
+  return at !== undefined;
 }
 
 /**
