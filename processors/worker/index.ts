@@ -12,7 +12,7 @@ import type { RateLimits } from '../../src/runtime/limits-port.ts';
 import type { Task } from '../../src/runtime/ports.ts';
 import { emit, type Input, type Output } from '../../src/runtime/processor.ts';
 import { Dispatcher } from './dispatcher.ts';
-import { postponed, skip, uncertainOutputs, type Views, WORKER_NAME, WORKER_VERSION } from './plan.ts';
+import { deadLettered, postponed, skip, uncertainOutputs, type Views, WORKER_NAME, WORKER_VERSION } from './plan.ts';
 import { type Attempt, identitiesOf, settle } from './settle.ts';
 import type { Unit } from './unit.ts';
 
@@ -21,6 +21,8 @@ export type SendResult =
   | { readonly kind: 'attempted'; readonly attempt: Attempt }
   /** The message could not be made of the job: its own fault, and final. */
   | { readonly kind: 'invalid'; readonly reason: string; readonly detail: string | null }
+  /** Template and merge data do not make a mail: nobody checked the job before it was accepted. */
+  | { readonly kind: 'unrenderable'; readonly reason: string; readonly detail: string }
   /** Between its declaration and its attempt something came to speak against it (a suppression, an expiry). */
   | { readonly kind: 'skipped'; readonly outputs: readonly Output[] };
 
@@ -163,6 +165,10 @@ function settled(ports: WorkerPorts, unit: Unit, result: SendResult, now: Millis
     const facts = { class: result.reason, reason: result.detail ?? result.reason, site: unit.site };
     return [emit(topics.results(job.type), job.id, ending(job.content, 'bounced', envelope.attempts, now, facts))];
   }
+  if (result.kind === 'unrenderable') {
+    ports.tell(unit, 'invalid');
+    return deadLettered(unit, result.reason, result.detail, now);
+  }
   ports.tell(unit, result.attempt.outcome.kind);
   return settle(unit, result.attempt, ports.policy, ports.chance(), now);
 }
@@ -175,7 +181,7 @@ function sentCounts(
   const counts = new Map<string, { count: number; first: Unit; source: string }>();
   for (const { unit, result } of all) {
     if (result.kind !== 'attempted' || result.attempt.outcome.kind !== 'accepted' || !unit.source) continue;
-    for (const subject of identitiesOf(unit)) {
+    for (const subject of identitiesOf(unit, result.attempt)) {
       const found = counts.get(subject);
       if (found) found.count++;
       else counts.set(subject, { count: 1, first: unit, source: unit.source.name });

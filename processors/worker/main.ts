@@ -1,12 +1,15 @@
+import type { EmailJob } from '../../src/contracts/generated.ts';
 import { assert } from '../../src/domain/error.ts';
 import { identitySubject } from '../../src/domain/identity.ts';
 import { type ProviderRule, QUEUES, type Queue, type SiteLimits, type Source } from '../../src/domain/policy.ts';
+import type { Millis } from '../../src/domain/time.ts';
 import { hostEffects } from '../../src/host/effect-host.ts';
 import { failpoint } from '../../src/host/failpoints.ts';
 import type { Host, Hosted } from '../../src/host/host.ts';
 import { claimInstanceDirectory } from '../../src/host/instance-directory.ts';
 import { jobRulesOf } from '../../src/host/job-rules.ts';
 import { sample } from '../../src/host/sampler.ts';
+import { type TemplateReader, Templates } from '../../src/host/templates.ts';
 import { openViews, type Views } from '../../src/host/views.ts';
 import { startLimits } from '../../src/limits/start.ts';
 import { InFlight } from '../../src/runtime/effects.ts';
@@ -15,7 +18,9 @@ import { resolveSecret } from '../../src/secrets/resolve.ts';
 import { createCourier } from '../../src/smtp/courier.ts';
 import type { Courier } from '../../src/smtp/mail.ts';
 import { createMailMaker, type MailMaker } from '../../src/smtp/mail-maker.ts';
+import { NO_OWN_LINKS } from '../../src/templates/index.ts';
 import { lanesOf, workerDefinition } from './index.ts';
+import type { TemplateState } from './plan.ts';
 import { ReadAhead } from './read-ahead.ts';
 import { sender } from './send.ts';
 import { Turns } from './turns.ts';
@@ -37,7 +42,8 @@ export async function startWorkers(host: Host, queues: readonly Queue[] = QUEUES
   const limits = await startLimits({ redis: config.redis, clock, telemetry });
   const directory = await claimInstanceDirectory(config.stateDir, 'worker');
   const views = await openViews(host, directory.path);
-  const mails = await createMailMaker(await mailOptions(host));
+  const templates = await Templates.open(host, jobRulesOf(config));
+  const mails = await createMailMaker(await mailOptions(host, templates));
   const courier = createCourier({
     credentials: async ({ user, password }) =>
       user === null
@@ -56,7 +62,9 @@ export async function startWorkers(host: Host, queues: readonly Queue[] = QUEUES
   };
   const readAhead = new ReadAhead(config.worker);
   const hosted = await Promise.all(
-    queues.map((queue) => startQueue({ host, queue, limits, views, mails, courier, inFlight, bulk, readAhead })),
+    queues.map((queue) =>
+      startQueue({ host, queue, limits, views, templates, mails, courier, inFlight, bulk, readAhead }),
+    ),
   );
   return {
     name: 'worker',
@@ -66,6 +74,7 @@ export async function startWorkers(host: Host, queues: readonly Queue[] = QUEUES
       await Promise.all(hosted.map((one) => one.stop()));
       await courier.close({ withinMs: 1_000 });
       await views.stop();
+      await templates.stop();
       await directory.release();
       await limits.stop();
     },
@@ -77,6 +86,7 @@ interface QueueParts {
   readonly queue: Queue;
   readonly limits: RateLimits;
   readonly views: Views;
+  readonly templates: TemplateReader;
   readonly mails: MailMaker;
   readonly courier: Courier;
   readonly inFlight: InFlight;
@@ -86,7 +96,7 @@ interface QueueParts {
 }
 
 async function startQueue(parts: QueueParts): Promise<Hosted> {
-  const { host, queue, limits, views, courier } = parts;
+  const { host, queue, limits, views, templates, courier } = parts;
   const { config, clock, telemetry } = host;
   const policy = config.queues.find((candidate) => candidate.queue === queue);
   assert(policy !== undefined, 'the configuration has every queue', { queue });
@@ -98,7 +108,11 @@ async function startQueue(parts: QueueParts): Promise<Hosted> {
   const definition = workerDefinition({
     policy,
     sources,
-    views: { suppressionOf: views.suppressionOf, cancellationOf: views.cancellationOf },
+    views: {
+      suppressionOf: views.suppressionOf,
+      cancellationOf: views.cancellationOf,
+      templateOf: templateStates(templates, clock.now),
+    },
     limits,
     rules: jobRulesOf(config),
     limitsOf,
@@ -168,6 +182,15 @@ function allowanceIn({ config }: Host, views: Views): (source: Source, unit: Uni
   };
 }
 
+/** A template that exists in whatever form is ready: what is wrong with it is said when its mail is made. */
+const templateStates =
+  (templates: TemplateReader, now: () => Millis) =>
+  ({ tenant, templateId, templateVersion }: EmailJob): TemplateState => {
+    const found = templateId === null ? null : templates.find(tenant, templateId, templateVersion);
+    const isThere = found === null || (found.kind === 'deleted' ? found.last !== null : found.kind !== 'unknown');
+    return isThere ? { kind: 'ready' } : { kind: 'unknown', knownAt: now() - templates.stalenessMs() };
+  };
+
 async function partitionCounts(host: Host, queue: Queue): Promise<ReadonlyMap<string, number>> {
   const lanes = lanesOf({ queue } as Parameters<typeof lanesOf>[0]);
   const counts = await Promise.all(
@@ -178,7 +201,10 @@ async function partitionCounts(host: Host, queue: Queue): Promise<ReadonlyMap<st
   return new Map(counts);
 }
 
-async function mailOptions({ config }: Host): Promise<Parameters<typeof createMailMaker>[0]> {
+async function mailOptions(
+  { config }: Host,
+  templates: TemplateReader,
+): Promise<Parameters<typeof createMailMaker>[0]> {
   const verpKeys = config.verp.key === null ? [] : [Buffer.from(await resolveSecret(config.verp.key))];
   return {
     senders: config.senders,
@@ -186,5 +212,6 @@ async function mailOptions({ config }: Host): Promise<Parameters<typeof createMa
     secret: resolveSecret,
     feedbackSenderId: config.feedbackId.senderId,
     unsubscribeBaseUrl: config.unsubscribe.baseUrl,
+    templates: { find: templates.find, links: NO_OWN_LINKS },
   };
 }

@@ -1,11 +1,11 @@
-import type { Cancellation, Suppression } from '../../src/contracts/generated.ts';
+import type { Cancellation, EmailJob, Suppression } from '../../src/contracts/generated.ts';
 import { type DelayTier, topics } from '../../src/contracts/topic.ts';
 import { type Envelope, writeEnvelope } from '../../src/domain/envelope.ts';
 import { nextTier, toleranceOf } from '../../src/domain/ladder.ts';
 import type { OnUncertain } from '../../src/domain/policy.ts';
 import { attempted, ending } from '../../src/domain/results.ts';
 import { explainSuppression, groundFor, subjectsOf, suppresses } from '../../src/domain/suppression.ts';
-import { type Millis, SECOND_MS } from '../../src/domain/time.ts';
+import { MINUTE_MS, type Millis, SECOND_MS } from '../../src/domain/time.ts';
 import { emit, type Output, Raw } from '../../src/runtime/processor.ts';
 import type { Unit } from './unit.ts';
 
@@ -14,7 +14,15 @@ export interface Views {
   /** By subject. */
   suppressionOf(subject: string): Suppression | undefined;
   cancellationOf(jobId: string): Cancellation | undefined;
+  /** Of the template that a job names. */
+  templateOf(job: EmailJob): TemplateState;
 }
+
+/** What is known of the template that a job names. */
+export type TemplateState =
+  | { readonly kind: 'ready' }
+  /** There is none, as of `knownAt`: what was written since may not have been read. */
+  | { readonly kind: 'unknown'; readonly knownAt: Millis };
 
 /** Why a mail must not be sent, judged just before it would be declared; null where nothing speaks against it. */
 export function skip(unit: Unit, views: Views, now: Millis): readonly Output[] | null {
@@ -37,7 +45,42 @@ export function skip(unit: Unit, views: Views, now: Millis): readonly Output[] |
     return [emit(results, job.id, ending(job.content, 'cancelled', envelope.attempts, now, facts))];
   }
   const suppression = suppressionFor(unit, views, now);
-  return suppression ? suppressedOutputs(unit, suppression, now) : null;
+  if (suppression) return suppressedOutputs(unit, suppression, now);
+  return job.content.templateId === null ? null : templateOutputs(unit, views.templateOf(job.content), now);
+}
+
+/** A template that a job names may be put after the job, by so much; it is waited for. */
+export const TEMPLATE_WAIT_MS = 10 * MINUTE_MS;
+/** How long a job waits before it is looked again; doubled with its age. */
+const TEMPLATE_RETRY_MS_MIN = 15 * SECOND_MS;
+const TEMPLATE_RETRY_MS_MAX = 2 * MINUTE_MS;
+
+/**
+ * A mail whose template is not known: it waits on the ladder, without an attempt, until the table is known to have had it
+ * neither by then nor ten minutes after the mail was to go. Then it is a dead letter, which can be requeued.
+ */
+function templateOutputs(unit: Unit, state: TemplateState, now: Millis): readonly Output[] | null {
+  if (state.kind === 'ready') return null;
+  const since = Math.max(unit.envelope.acceptedAt, unit.job.sendAt ?? 0);
+  if (state.knownAt >= since + TEMPLATE_WAIT_MS) {
+    return deadLettered(unit, 'template-unknown', 'its template, or the version that it names, does not exist', now);
+  }
+  const waitMs = Math.min(Math.max(now - since, TEMPLATE_RETRY_MS_MIN), TEMPLATE_RETRY_MS_MAX);
+  return [postponed(unit, now + waitMs, {}, now)];
+}
+
+/** The ending `dead_lettered`, and the job as it came: once its cause is mended it can be requeued. */
+export function deadLettered(unit: Unit, reason: string, detail: string, now: Millis): readonly Output[] {
+  const { job, envelope } = unit;
+  const facts = {
+    class: reason,
+    reason: detail,
+    source: envelope.lastSource,
+    site: unit.site,
+    uncertain: envelope.uncertainCount > 0,
+  };
+  const end = ending(job.content, 'dead_lettered', envelope.attempts, now, facts);
+  return [emit(topics.results(job.type), job.id, end), parked(unit, reason, detail, now)];
 }
 
 /** The suppression that keeps this mail from being sent, if there is one. */
@@ -121,11 +164,11 @@ export function unknownOutputs(
   const { job } = unit;
   const facts = { class: 'uncertain', reason, site: unit.site, source: unit.source?.name ?? null, uncertain: true };
   const end = emit(topics.results(job.type), job.id, ending(job.content, 'unknown', attempt, now, facts));
-  return policy === 'hold' ? [end, parked(unit, reason, now)] : [end];
+  return policy === 'hold' ? [end, parked(unit, 'held-uncertain', reason, now)] : [end];
 }
 
 /** A dead letter that holds the job's bytes as they came, so that a person can decide. */
-function parked(unit: Unit, reason: string, now: Millis): Output {
+function parked(unit: Unit, reason: string, detail: string, now: Millis): Output {
   const [topic = '', partition = '0', offset = '0'] = unit.place.split('/');
   return emit(topics.deadLetters, unit.job.address, {
     topic,
@@ -135,8 +178,8 @@ function parked(unit: Unit, reason: string, now: Millis): Output {
     value: Buffer.from(unit.bytes),
     headers: Object.entries(writeEnvelope(unit.envelope)).map(([name, value]) => ({ name, value })),
     stage: 'send',
-    reason: 'held-uncertain',
-    detail: reason,
+    reason,
+    detail,
     processor: WORKER_NAME,
     version: WORKER_VERSION,
     jobId: unit.job.id,

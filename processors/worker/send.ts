@@ -22,12 +22,16 @@ export const sender =
     const { job, envelope, source, lane } = unit;
     const make = () => mails.make(job.content, envelope.acceptedAt);
     const made = await (making ? making.take(make) : make());
-    if (!made.ok) return { kind: 'invalid', reason: made.fault, detail: FAULTS[made.fault] ?? null };
+    if (!made.ok) {
+      const detail = made.detail ?? FAULTS[made.fault] ?? null;
+      if (job.content.templateId === null) return { kind: 'invalid', reason: made.fault, detail };
+      return { kind: 'unrenderable', reason: made.fault, detail: detail ?? made.fault };
+    }
     if (!made.signed) telemetry.count('postlane_unsigned_mails_total', { queue: lane.queue });
     if (source === null) throw new TypeError('a unit that was chosen has a source');
     const route = { source, site: unit.site, limits: limitsOf(unit), signal, closing };
     const outcome = await courier.deliver(made.mail, route);
-    return { kind: 'attempted', attempt: { outcome, messageId: made.messageId } };
+    return { kind: 'attempted', attempt: { outcome, messageId: made.messageId, senderDomain: made.senderDomain } };
   };
 
 /** What a person reads in the ending; other faults speak for themselves. */

@@ -19,6 +19,8 @@ const AFTER_DOT_WAIT_MS = 10 * MINUTE_MS;
 export interface Attempt {
   readonly outcome: DeliveryOutcome;
   readonly messageId: string;
+  /** Domain that the mail was from, where the job does not say it: a template, or a whole message, brought it. */
+  readonly senderDomain?: string | null;
 }
 
 /** Pure: what is to be written about one attempt. `chance` in [0, 1) is the jitter of the retry. */
@@ -77,13 +79,13 @@ function bounced(unit: Unit, attempt: Attempt, found: Classification, now: Milli
 /** One signal per subject, with the reply: a replay with other rules has to judge it again. */
 function signals(
   unit: Unit,
-  { outcome }: Attempt,
+  attempt: Attempt,
   found: Classification,
   kind: 'bounced' | 'deferred',
   now: Millis,
 ): readonly Output[] {
   const { job, source, lane } = unit;
-  const reply = outcome.kind === 'failed' ? null : outcome.reply;
+  const reply = attempt.outcome.kind === 'failed' ? null : attempt.outcome.reply;
   const about = (subject: string) =>
     emit(
       topics.reputation,
@@ -105,13 +107,14 @@ function signals(
         ruleVersion: found.ruleVersion,
       }),
     );
-  const identities = identitiesOf(unit).map(about);
+  const identities = identitiesOf(unit, attempt).map(about);
   return kind === 'bounced' ? [about(recipientSubject(job.folded)), ...identities] : identities;
 }
 
 /** Subjects of what the provider may hold the mail against. */
-export function identitiesOf({ job, source, lane }: Unit): readonly string[] {
-  const { senderDomain, tenant } = job;
+export function identitiesOf({ job, source, lane }: Unit, attempt: Attempt): readonly string[] {
+  const { tenant } = job;
+  const senderDomain = job.senderDomain ?? attempt.senderDomain ?? null;
   const sources = source === null ? [] : [source.name];
   return subjectsBehind({ sources, senderDomain, tenant, campaign: job.content.campaign }, lane.provider);
 }

@@ -2,14 +2,16 @@ import type { EmailJob } from '../../src/contracts/generated.ts';
 import { topics } from '../../src/contracts/topic.ts';
 import { type JobProblem, type JobRules, parseJob } from '../../src/domain/job.ts';
 import { completeJob, type EmailJobInput } from '../../src/domain/job-input.ts';
+import type { TemplatedFault, TemplatedVerdict } from '../../src/domain/template.ts';
 import type { Millis } from '../../src/domain/time.ts';
 import { uuidV8 } from '../../src/domain/uuid.ts';
 import { emit, type Output } from '../../src/runtime/processor.ts';
+import { mergeDetailOf, mergeFieldOf, pointer } from './pointer.ts';
 
 /** Where a mail is not as it must be. */
 export interface MailFault {
-  /** A `JobProblem`, `shape`, or `too-large`: programs act on it. */
-  readonly problem: JobProblem | 'shape' | 'too-large';
+  /** A `JobProblem`, a `TemplatedFault`’s, `shape`, or `too-large`: programs act on it. */
+  readonly problem: JobProblem | TemplatedFault['problem'] | 'shape' | 'too-large';
   /** JSON pointer (RFC 6901) into the mail. */
   readonly field: string;
   readonly detail: string;
@@ -32,6 +34,8 @@ export interface AcceptContext {
   /** Judges a mail by its schema: the field that is wrong, or null. */
   readonly shapeFault: (mail: unknown) => { readonly field: string; readonly detail: string } | null;
   readonly rules: JobRules;
+  /** Judges a job that names a template. */
+  readonly templated: (job: EmailJob) => TemplatedVerdict;
 }
 
 /**
@@ -55,7 +59,20 @@ function acceptMail(mail: unknown, place: number, context: AcceptContext): Verdi
   const job = completeJob(input, context.newId);
   const parsed = parseJob(job, now, rules);
   if (!parsed.ok) return { ok: false, fault: faultOf(parsed.problem, parsed.detail) };
-  return { ok: true, job, record: emit(topics.ingest(parsed.job.type), job.id, job) };
+  const accepted = job.templateId === null ? { ok: true as const, job } : withVersion(job, context);
+  if (!accepted.ok) return accepted;
+  return { ...accepted, record: emit(topics.ingest(parsed.job.type), job.id, accepted.job) };
+}
+
+/** A job that names a template is accepted with the version that it was judged by: a later one changes nothing for it. */
+function withVersion(
+  job: EmailJob,
+  { templated }: AcceptContext,
+): { readonly ok: true; readonly job: EmailJob } | { readonly ok: false; readonly fault: MailFault } {
+  const verdict = templated(job);
+  if (verdict.ok) return { ok: true, job: { ...job, templateVersion: verdict.version } };
+  const { fault } = verdict;
+  return { ok: false, fault: { problem: fault.problem, field: mergeFieldOf(fault), detail: mergeDetailOf(fault) } };
 }
 
 /** The id of the mail at a place of a request. Lengths come first, so that no two pairs of tenant and key are one text. */
@@ -94,6 +111,8 @@ function fieldOf(problem: JobProblem, detail: string): string {
       return '/sendAt';
     case 'expires-at-invalid':
       return '/expiresAt';
+    case 'template-invalid':
+      return '/templateId';
     case 'content-missing':
     case 'content-ambiguous':
       return '/payload';
@@ -111,13 +130,13 @@ function named(detail: string): string {
   return OF_PAYLOAD.has(name) ? `/payload/${name}${inner}` : `/${name}${inner}`;
 }
 
-const pointer = (name: string): string => name.slice(0, 128).replaceAll('~', '~0').replaceAll('/', '~1');
-
 const DETAILS: Partial<Readonly<Record<JobProblem, string>>> = {
   'recipient-invalid': 'must be one address, without a display name',
   'sender-invalid': 'must be one mailbox, with or without a display name',
   'reply-to-invalid': 'must be one mailbox, with or without a display name',
   'content-missing': 'must have html, text, or both',
+  'content-ambiguous': 'must not be there beside a template: only one of both can make the mail',
+  'template-invalid': 'is no name of a template',
   'text-forbidden': 'must hold no control character and no line break',
   'header-not-allowed': 'this header may not be set',
   'unsubscribe-link-invalid': 'must be an https or mailto URI',

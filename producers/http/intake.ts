@@ -1,4 +1,6 @@
+import type { EmailJob } from '../../src/contracts/generated.ts';
 import type { JobRules } from '../../src/domain/job.ts';
+import type { TemplatedVerdict } from '../../src/domain/template.ts';
 import type { Validate } from '../../src/http/validation.ts';
 import type { AnswerStore } from '../../src/limits/answer-store.ts';
 import type { RequestLimits } from '../../src/limits/request-limits.ts';
@@ -18,6 +20,12 @@ export interface Intake {
   readonly answers: AnswerStore;
   readonly limits: RequestLimits;
   readonly rules: JobRules;
+  readonly templates: {
+    /** Judges a job that names a template. */
+    judge(job: EmailJob): TemplatedVerdict;
+    /** Settles when everything is known that was put before the call; false where that takes too long. */
+    caughtUp(): Promise<boolean>;
+  };
   readonly clock: Clock;
   readonly telemetry: Telemetry;
   readonly newId: () => string;

@@ -1,19 +1,24 @@
 import { createHash } from 'node:crypto';
+import type { EmailJob } from '../../src/contracts/generated.ts';
 import type { Host } from '../../src/host/host.ts';
 import { claimInstanceDirectory } from '../../src/host/instance-directory.ts';
 import { jobRulesOf } from '../../src/host/job-rules.ts';
 import { newIds } from '../../src/host/new-ids.ts';
+import { Templates } from '../../src/host/templates.ts';
 import { HttpServer } from '../../src/http/server.ts';
 import { Validation } from '../../src/http/validation.ts';
 import { Publisher } from '../../src/kafka/publisher.ts';
 import { openRequestStores } from '../../src/limits/request-stores.ts';
 import type { Stoppable } from '../../src/runtime/ports.ts';
 import type { Trails } from '../../src/runtime/trails-port.ts';
+import { judgeTemplated, NO_OWN_LINKS } from '../../src/templates/index.ts';
 import { callers } from './callers.ts';
 import { emailRoutes } from './emails.ts';
 import { ACCEPTED, BATCH_ANSWER, EMAIL, VERDICT } from './schemas.ts';
 import { CHANGED, IMPORTED, SUPPRESSION, SUPPRESSION_PAGE } from './suppression-schemas.ts';
 import { suppressionRoutes } from './suppressions.ts';
+import { TEMPLATE_SCHEMAS } from './template-schemas.ts';
+import { templateRoutes } from './templates.ts';
 import { CANCELLED, TRAIL, TRAIL_PAGE } from './trail-schemas.ts';
 import { trailRoutes } from './trails.ts';
 import { openApiViews } from './views.ts';
@@ -32,6 +37,7 @@ const SHARED = [
   SUPPRESSION_PAGE,
   CHANGED,
   IMPORTED,
+  ...TEMPLATE_SCHEMAS,
 ];
 /** Some million addresses. */
 const IMPORT_BYTES_MAX = 50_000_000;
@@ -88,8 +94,11 @@ async function open(
   const directory = await claimInstanceDirectory(config.stateDir, 'api');
   await opened({ stop: () => directory.release() });
   const stores = await opened(openRequestStores({ redis: config.redis, clock, telemetry }));
-  const [views, trails] = await Promise.all([
+  const rules = jobRulesOf(config);
+  const appendMsMax = api.acceptMsMax / 2;
+  const [views, templates, trails] = await Promise.all([
     opened(openApiViews(host, directory.path)),
+    opened(Templates.open(host, { headerNames: rules.headerNames, appendMsMax })),
     opened(openTrails(host, directory.path)),
   ]);
   const appender = new Publisher({
@@ -99,12 +108,17 @@ async function open(
     deliveryTimeoutMs: api.acceptMsMax,
   });
   await opened({ stop: () => appender.close() });
+  const links = NO_OWN_LINKS;
   const intake = {
     appender,
     codec,
     answers: stores.answers,
     limits: stores.limits,
-    rules: jobRulesOf(config),
+    rules,
+    templates: {
+      judge: (job: EmailJob) => judgeTemplated(job, templates.find, links),
+      caughtUp: () => templates.caughtUp(),
+    },
     clock,
     telemetry,
     newId: newIds(),
@@ -125,6 +139,7 @@ async function open(
         newId: intake.newId,
         importBytesMax: IMPORT_BYTES_MAX,
       }),
+      ...templateRoutes({ templates, links }),
       ...trailRoutes({ trails, cancellationOf: views.cancellationOf, appender, codec, clock }),
     ],
     document: DOCUMENT,

@@ -1,5 +1,6 @@
 import { EMAIL_TYPES } from '../../src/domain/policy.ts';
 import type { JsonSchema } from '../../src/http/route.ts';
+import { has, MERGE_DATA, VERSION } from './template-schemas.ts';
 
 const TIME_MS_MAX = 8_640_000_000_000_000;
 
@@ -73,7 +74,8 @@ export const EMAIL: JsonSchema = {
   type: 'object',
   description: 'One mail to one recipient.',
   additionalProperties: false,
-  required: ['type', 'recipient', 'payload'],
+  required: ['type', 'recipient'],
+  anyOf: [has('payload'), has('templateId')],
   properties: {
     type: {
       type: 'string',
@@ -90,6 +92,13 @@ export const EMAIL: JsonSchema = {
       example: 'ada@inbox.example',
     },
     payload,
+    templateId: {
+      ...text(128, 'Template that makes the mail, in place of a payload.'),
+      pattern: '^[A-Za-z0-9][A-Za-z0-9._/-]*$',
+      example: 'newsletter-2026-11',
+    },
+    templateVersion: { ...VERSION, description: 'Version of the template. Left out: the newest, at acceptance.' },
+    mergeData: MERGE_DATA,
     metadata: pairs(2_048, 100, 'Your own data; returned with every result, never sent.'),
     tags: {
       type: 'array',

@@ -4,7 +4,7 @@ import { DAY_MS, SECOND_MS } from '../../src/domain/time.ts';
 import { type HttpReply, problemReply } from '../../src/http/route.ts';
 import { encodeOutputs } from '../../src/runtime/encode.ts';
 import type { LogRecord } from '../../src/runtime/ports.ts';
-import { acceptMails, answerKey, fingerprintParts, type Verdict } from './accept.ts';
+import { type AcceptContext, acceptMails, answerKey, fingerprintParts, type Verdict } from './accept.ts';
 import type { Intake } from './intake.ts';
 
 const IN_FLIGHT_RETRY_MS = SECOND_MS;
@@ -35,8 +35,14 @@ export async function submit(
     hash: intake.hash,
     shapeFault: intake.mailFault,
     rules: intake.rules,
+    templated: intake.templates.judge,
   };
-  const { verdicts, records } = encoded(intake, acceptMails(mails, context));
+  const judged = await acceptedMails(intake, mails, context);
+  if (judged === null) {
+    const detail = 'which templates there are is not known at the moment';
+    return refused(problemReply('not-current', { detail }, { retryAfterMs: UNAVAILABLE_RETRY_MS }));
+  }
+  const { verdicts, records } = encoded(intake, judged);
   const good = records.filter((record) => record !== null);
   if (good.length === 0) return { kind: 'judged', verdicts, repeated: false };
   if (idempotencyKey === null)
@@ -62,6 +68,17 @@ export async function submit(
   }
   await intake.answers.keep(key, fingerprint, claim.token);
   return { kind: 'judged', verdicts, repeated: false };
+}
+
+/** The verdicts; null where a template is not known here and may have been put elsewhere a moment ago. */
+async function acceptedMails(
+  intake: Intake,
+  mails: readonly unknown[],
+  context: AcceptContext,
+): Promise<readonly Verdict[] | null> {
+  const verdicts = acceptMails(mails, context);
+  if (verdicts.every((verdict) => verdict.ok || verdict.fault.problem !== 'template-unknown')) return verdicts;
+  return (await intake.templates.caughtUp()) ? acceptMails(mails, context) : null;
 }
 
 /** The records of the good ones; one that is too large is good no longer. */

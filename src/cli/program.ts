@@ -22,6 +22,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Register>>> = {
   'dead-letters': async () => (await import('./commands/dead-letters.ts')).register,
   keys: async () => (await import('./commands/keys.ts')).register,
   suppressions: async () => (await import('./commands/suppressions.ts')).register,
+  templates: async () => (await import('./commands/templates.ts')).register,
   feedback: async () => (await import('./commands/feedback.ts')).register,
   rules: async () => (await import('./commands/rules.ts')).register,
   reputation: async () => (await import('./commands/reputation.ts')).register,

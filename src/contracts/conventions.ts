@@ -32,6 +32,7 @@ const REQUIRED: Readonly<Record<string, readonly string[]>> = {
   ReputationState: ['subject', 'at'],
   ReputationEditions: ['name', 'at'],
   DomainSite: ['domain', 'at'],
+  Template: ['templateId', 'version', 'at'],
   DeadLetter: ['topic', 'partition', 'offset', 'reason', 'at'],
 };
 

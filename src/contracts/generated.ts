@@ -683,6 +683,50 @@ export interface Suppression {
   evidence: Evidence[];
 }
 
+/**
+ * One version of a template: what makes the mail of every job that names it. A row of email.templates, keyed by its
+ * version and who put it; a version never changes. Of two rows that claim the same version the one that was
+ * appended first counts.
+ */
+export interface Template {
+  /** Whose template it is. No job of another tenant can name it. */
+  tenant: string;
+  /** Name of the template, unique within the tenant. 1 to 128 letters, digits, and . _ / -. */
+  templateId: string;
+  /** Counts from 1, upwards. */
+  version: number;
+  /** When it was put. Milliseconds since the Unix epoch, UTC. */
+  at: number;
+  /** Tells two puts apart that claim the same version; part of the key. */
+  putId: string;
+  /** Key or person that put it. */
+  who: string;
+  /**
+   * True: from this version on there is no such template. It has no content then. Mails that were accepted with
+   * older versions are still made of those.
+   */
+  deleted: boolean;
+  /** The From header: one mailbox. Placeholders may stand in the display name, not in the address. */
+  from: string;
+  /** The Reply-To header: one mailbox; placeholders may stand anywhere. Null: none. */
+  replyTo: string | null;
+  /** The Subject header, with placeholders. */
+  subject: string;
+  /** The text/html part, with placeholders; values are escaped. Null: none. */
+  html: string | null;
+  /** The text/plain part, with placeholders. Null: derived from html. */
+  text: string | null;
+  /**
+   * URI for List-Unsubscribe and for the placeholder unsubscribe_url; placeholders may stand in it. Null: merge
+   * data of that name, or none.
+   */
+  unsubscribeLink: string | null;
+  /** True: unsubscribeLink takes the POST of RFC 8058. */
+  oneClick: boolean;
+  /** Further header fields; placeholders may stand in their values. The same names are allowed as in a payload. */
+  headers: NameValue[];
+}
+
 /** Name of a record schema in schemas/. */
 export type SchemaName =
   | 'Allowance'
@@ -699,7 +743,8 @@ export type SchemaName =
   | 'ReputationState'
   | 'RouterSeen'
   | 'Score'
-  | 'Suppression';
+  | 'Suppression'
+  | 'Template';
 
 /** The schemas as they are registered: the JSON text of each file in schemas/, without its white space. */
 export const schemas: Readonly<Record<SchemaName, string>> = {
@@ -733,4 +778,6 @@ export const schemas: Readonly<Record<SchemaName, string>> = {
     "{\"type\":\"record\",\"name\":\"Score\",\"namespace\":\"postlane\",\"doc\":\"How a sending identity is regarded at one provider. A row of email.scores, keyed by subject; no row means healthy.\",\"fields\":[{\"name\":\"subject\",\"type\":\"string\",\"doc\":\"`identity:<kind>:<name>|<provider>`.\"},{\"name\":\"score\",\"type\":\"double\",\"default\":1,\"doc\":\"From 0 (spoilt) to 1 (healthy).\"},{\"name\":\"action\",\"type\":\"string\",\"default\":\"none\",\"doc\":\"What the rules ask for, such as throttle or pause, from falling below the limit until well above it; `none`: nothing.\"},{\"name\":\"at\",\"type\":{\"type\":\"long\",\"logicalType\":\"timestamp-millis\"},\"doc\":\"End of the newest one-minute bucket that went into it. Milliseconds since the Unix epoch, UTC.\"},{\"name\":\"figures\",\"type\":\"string\",\"default\":\"\",\"doc\":\"The counts that it was judged by, as the text of a JSON object; for people, nothing is decided by it. Empty: none.\"},{\"name\":\"ruleVersion\",\"type\":\"string\",\"default\":\"\",\"doc\":\"Version of the rules that judged. Empty: not known.\"},{\"name\":\"changes\",\"type\":{\"type\":\"array\",\"items\":{\"type\":\"record\",\"name\":\"ScoreChange\",\"doc\":\"A change of a score, with what it was judged by.\",\"fields\":[{\"name\":\"at\",\"type\":{\"type\":\"long\",\"logicalType\":\"timestamp-millis\"},\"doc\":\"End of the bucket that brought it. Milliseconds since the Unix epoch, UTC.\"},{\"name\":\"score\",\"type\":\"double\",\"default\":1,\"doc\":\"The score from then on.\"},{\"name\":\"action\",\"type\":\"string\",\"default\":\"none\",\"doc\":\"The action from then on.\"},{\"name\":\"sent\",\"type\":\"int\",\"default\":0,\"doc\":\"Mails of the window that a server took.\"},{\"name\":\"bounced\",\"type\":\"int\",\"default\":0,\"doc\":\"Bounces of the window.\"},{\"name\":\"complained\",\"type\":\"int\",\"default\":0,\"doc\":\"Complaints of the window.\"},{\"name\":\"deferred\",\"type\":\"int\",\"default\":0,\"doc\":\"Deferrals of the window.\"}]}},\"default\":[],\"doc\":\"The last changes, newest first, bounded in number by the fold.\"}]}",
   Suppression:
     "{\"type\":\"record\",\"name\":\"Suppression\",\"namespace\":\"postlane\",\"doc\":\"Whether an address may be mailed, and why not. A row of email.suppressions, keyed by subject. A weaker or a later event never erases a stronger one.\",\"fields\":[{\"name\":\"subject\",\"type\":\"string\",\"doc\":\"`recipient:<address>`, the address folded to lower case.\"},{\"name\":\"active\",\"type\":\"boolean\",\"default\":true,\"doc\":\"False: lifted; the row stays for its evidence.\"},{\"name\":\"severity\",\"type\":{\"type\":\"enum\",\"name\":\"SuppressionSeverity\",\"doc\":\"The strongest ground, from strong to weak in the order of the symbols after `unknown`.\",\"symbols\":[\"unknown\",\"manual\",\"complaint\",\"hard_bounce\",\"unsubscribe\",\"soft_bounces\"],\"default\":\"unknown\"},\"default\":\"unknown\",\"doc\":\"The strongest ground for it.\"},{\"name\":\"since\",\"type\":{\"type\":\"long\",\"logicalType\":\"timestamp-millis\"},\"doc\":\"When it began. Milliseconds since the Unix epoch, UTC.\"},{\"name\":\"until\",\"type\":[\"null\",{\"type\":\"long\",\"logicalType\":\"timestamp-millis\"}],\"default\":null,\"doc\":\"When the last ground ends by itself. Milliseconds since the Unix epoch, UTC. Null: never.\"},{\"name\":\"tenant\",\"type\":[\"null\",\"string\"],\"default\":null,\"doc\":\"Tenant that all grounds hold for. Null: all, or the evidence says which.\"},{\"name\":\"type\",\"type\":[\"null\",{\"type\":\"enum\",\"name\":\"EmailTypeSymbol\",\"doc\":\"What kind of mail it is. Types never share an ingest topic, a lane or, unless the operator insists, a source. `unknown` is what a reader sees in place of a symbol that is newer than itself; never write it.\",\"symbols\":[\"unknown\",\"transactional\",\"notification\",\"marketing\"],\"default\":\"unknown\"}],\"default\":null,\"doc\":\"Type of mail that all grounds hold for. Null: all, or the evidence says which.\"},{\"name\":\"evidence\",\"type\":{\"type\":\"array\",\"items\":{\"type\":\"record\",\"name\":\"Evidence\",\"doc\":\"One event that led to it.\",\"fields\":[{\"name\":\"eventId\",\"type\":\"string\",\"doc\":\"The event's identity in email.reputation.\"},{\"name\":\"kind\",\"type\":{\"type\":\"enum\",\"name\":\"SignalKind\",\"doc\":\"What happened. `sent_counted`: mails that a server took, added up. `suppression_added` and `suppression_removed`: by an operator. `erased`: everything known about the subject is to be forgotten. `ticked`: nothing but that time has passed.\",\"symbols\":[\"unknown\",\"sent_counted\",\"delivered\",\"bounced\",\"deferred\",\"complained\",\"unsubscribed\",\"suppression_added\",\"suppression_removed\",\"erased\",\"ticked\"],\"default\":\"unknown\"},\"default\":\"unknown\",\"doc\":\"What happened.\"},{\"name\":\"at\",\"type\":{\"type\":\"long\",\"logicalType\":\"timestamp-millis\"},\"doc\":\"When it happened. Milliseconds since the Unix epoch, UTC.\"},{\"name\":\"class\",\"type\":[\"null\",\"string\"],\"default\":null,\"doc\":\"Bounce class that the rules gave it. Null: none.\"},{\"name\":\"ruleVersion\",\"type\":[\"null\",\"string\"],\"default\":null,\"doc\":\"Version of the rules that decided. Null: an operator did.\"},{\"name\":\"severity\",\"type\":\"SuppressionSeverity\",\"default\":\"unknown\",\"doc\":\"What it is a ground for; `unknown`: none by itself, as a removal.\"},{\"name\":\"binds\",\"type\":\"boolean\",\"default\":true,\"doc\":\"False where it takes more of its kind to suppress anybody.\"},{\"name\":\"until\",\"type\":[\"null\",{\"type\":\"long\",\"logicalType\":\"timestamp-millis\"}],\"default\":null,\"doc\":\"When it is no ground any more. Milliseconds since the Unix epoch, UTC. Null: never.\"},{\"name\":\"tenant\",\"type\":[\"null\",\"string\"],\"default\":null,\"doc\":\"Tenant that it holds for. Null: all.\"},{\"name\":\"type\",\"type\":[\"null\",\"EmailTypeSymbol\"],\"default\":null,\"doc\":\"Type of mail that it holds for. Null: all; an unsubscription without a type holds for all but transactional mail.\"},{\"name\":\"who\",\"type\":[\"null\",\"string\"],\"default\":null,\"doc\":\"Operator behind it. Null: the pipeline itself.\"},{\"name\":\"why\",\"type\":[\"null\",\"string\"],\"default\":null,\"doc\":\"The operator's reason. Null: none given.\"}]}},\"default\":[],\"doc\":\"The events behind it, strongest first, then what was lifted; bounded in number per severity and scope.\"}]}",
+  Template:
+    "{\"type\":\"record\",\"name\":\"Template\",\"namespace\":\"postlane\",\"doc\":\"One version of a template: what makes the mail of every job that names it. A row of email.templates, keyed by its version and who put it; a version never changes. Of two rows that claim the same version the one that was appended first counts.\",\"fields\":[{\"name\":\"tenant\",\"type\":\"string\",\"default\":\"default\",\"doc\":\"Whose template it is. No job of another tenant can name it.\"},{\"name\":\"templateId\",\"type\":\"string\",\"doc\":\"Name of the template, unique within the tenant. 1 to 128 letters, digits, and . _ / -.\"},{\"name\":\"version\",\"type\":\"int\",\"doc\":\"Counts from 1, upwards.\"},{\"name\":\"at\",\"type\":{\"type\":\"long\",\"logicalType\":\"timestamp-millis\"},\"doc\":\"When it was put. Milliseconds since the Unix epoch, UTC.\"},{\"name\":\"putId\",\"type\":\"string\",\"default\":\"\",\"doc\":\"Tells two puts apart that claim the same version; part of the key.\"},{\"name\":\"who\",\"type\":\"string\",\"default\":\"\",\"doc\":\"Key or person that put it.\"},{\"name\":\"deleted\",\"type\":\"boolean\",\"default\":false,\"doc\":\"True: from this version on there is no such template. It has no content then. Mails that were accepted with older versions are still made of those.\"},{\"name\":\"from\",\"type\":\"string\",\"default\":\"\",\"doc\":\"The From header: one mailbox. Placeholders may stand in the display name, not in the address.\"},{\"name\":\"replyTo\",\"type\":[\"null\",\"string\"],\"default\":null,\"doc\":\"The Reply-To header: one mailbox; placeholders may stand anywhere. Null: none.\"},{\"name\":\"subject\",\"type\":\"string\",\"default\":\"\",\"doc\":\"The Subject header, with placeholders.\"},{\"name\":\"html\",\"type\":[\"null\",\"string\"],\"default\":null,\"doc\":\"The text/html part, with placeholders; values are escaped. Null: none.\"},{\"name\":\"text\",\"type\":[\"null\",\"string\"],\"default\":null,\"doc\":\"The text/plain part, with placeholders. Null: derived from html.\"},{\"name\":\"unsubscribeLink\",\"type\":[\"null\",\"string\"],\"default\":null,\"doc\":\"URI for List-Unsubscribe and for the placeholder unsubscribe_url; placeholders may stand in it. Null: merge data of that name, or none.\"},{\"name\":\"oneClick\",\"type\":\"boolean\",\"default\":false,\"doc\":\"True: unsubscribeLink takes the POST of RFC 8058.\"},{\"name\":\"headers\",\"type\":{\"type\":\"array\",\"items\":{\"type\":\"record\",\"name\":\"NameValue\",\"doc\":\"One entry of a list of names and values. A list and not a map, because order and repetition matter, and because a map's keys become property names in some languages.\",\"fields\":[{\"name\":\"name\",\"type\":\"string\",\"doc\":\"Name of the entry.\"},{\"name\":\"value\",\"type\":\"string\",\"doc\":\"Value of the entry.\"}]}},\"default\":[],\"doc\":\"Further header fields; placeholders may stand in their values. The same names are allowed as in a payload.\"}]}",
 };

@@ -16,6 +16,7 @@ import type {
   RouterSeen,
   Score,
   Suppression,
+  Template,
 } from './generated.ts';
 
 /** A topic that exists in topics.yaml, and the type of what it carries. There is no other way to name one. */
@@ -50,5 +51,6 @@ export const topics = {
   reputationState: topic<ReputationState>('email.reputation-state', 'ReputationState'),
   reputationEditions: topic<ReputationEditions>('email.reputation-editions', 'ReputationEditions'),
   domains: topic<DomainSite>('email.domains', 'DomainSite'),
+  templates: topic<Template>('email.templates', 'Template'),
   deadLetters: topic<DeadLetter>('email.dead-letters', 'DeadLetter'),
 } as const;

@@ -12,6 +12,8 @@ export const API_SCOPES = [
   'suppressions:read',
   'suppressions:write',
   'suppressions:all',
+  'templates:read',
+  'templates:write',
 ] as const;
 export type ApiScope = (typeof API_SCOPES)[number];
 

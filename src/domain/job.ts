@@ -104,6 +104,9 @@ const CONTENT_ID = /^[^\s<>"\\]{1,250}$/;
 const TEMPLATE_ID = /^[A-Za-z0-9][A-Za-z0-9._/-]{0,127}$/;
 const LINK = /^(?:https?:\/\/|mailto:)[\x21\x23-\x3b\x3d\x3f-\x5b\x5d\x5f\x61-\x7a\x7e]+$/i;
 
+/** True for a URI that List-Unsubscribe may hold. */
+export const isLink = (text: string): boolean => text.length <= LINK_LENGTH_MAX && LINK.test(text);
+
 /** One text that reaches a header or a key: within its length, and without anything that could end a line. */
 function text(value: string, field: string, lengthMax: number): Refused | null {
   if (value.length > lengthMax) return refused('too-long', field);
@@ -127,12 +130,19 @@ const pairs = (list: readonly NameValue[], field: string, valueLengthMax: number
   });
 };
 
+/** True where a job or a template may set this header. `headerNames` are in lower case. */
+export function isHeaderAllowed(name: string, headerNames: ReadonlySet<string>): boolean {
+  const lower = name.toLowerCase();
+  const allowed = (lower.startsWith('x-') && !HEADER_NAMES_OWN.has(lower)) || headerNames.has(lower);
+  return allowed && HEADER_NAME.test(name);
+}
+
 function headers(list: readonly NameValue[], rules: JobRules): Refused | null {
   if (list.length > HEADERS_MAX) return refused('too-many', 'headers');
   return first(list, ({ name, value }) => {
-    const lower = name.toLowerCase();
-    const allowed = (lower.startsWith('x-') && !HEADER_NAMES_OWN.has(lower)) || rules.headerNames.has(lower);
-    if (!HEADER_NAME.test(name) || !allowed) return refused('header-not-allowed', name.slice(0, LABEL_LENGTH_MAX));
+    if (!isHeaderAllowed(name, rules.headerNames)) {
+      return refused('header-not-allowed', name.slice(0, LABEL_LENGTH_MAX));
+    }
     return text(value, `headers.${name}`, HEADER_LENGTH_MAX);
   });
 }
@@ -152,8 +162,7 @@ function payload(content: Payload, rules: JobRules): Refused | null {
   if (content.mime !== null) return content.mime.length === 0 ? refused('content-missing', 'mime') : null;
   if (content.html === null && content.text === null) return refused('content-missing', 'html and text');
   const link = content.unsubscribeLink;
-  if (link !== null && (link.length > LINK_LENGTH_MAX || !LINK.test(link)))
-    return refused('unsubscribe-link-invalid', '');
+  if (link !== null && !isLink(link)) return refused('unsubscribe-link-invalid', '');
   return (
     text(content.subject, 'subject', SUBJECT_LENGTH_MAX) ??
     text(content.from, 'from', HEADER_LENGTH_MAX) ??

@@ -23,5 +23,6 @@ export const everyTopic = (): readonly Topic<unknown>[] => [
   topics.reputationState,
   topics.reputationEditions,
   topics.domains,
+  topics.templates,
   topics.deadLetters,
 ];

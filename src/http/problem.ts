@@ -27,6 +27,7 @@ export const PROBLEMS = {
   'idempotency-key-reused': { status: 409, title: 'The idempotency key was used for another request' },
   'idempotency-key-in-flight': { status: 409, title: 'The same request is being worked on' },
   'too-late': { status: 409, title: 'The mail has ended already' },
+  'limit-reached': { status: 409, title: 'There are as many as there may be' },
   'body-too-large': { status: 413, title: 'The body is too large' },
   'uri-too-long': { status: 414, title: 'The URI is too long' },
   'media-type-unsupported': { status: 415, title: 'The media type is not supported' },

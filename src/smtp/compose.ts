@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import type { EmailJob, Payload } from '../contracts/generated.ts';
+import type { EmailJob, NameValue, Payload } from '../contracts/generated.ts';
 import {
   hasControlCharacter,
   type Mailbox,
@@ -11,9 +11,13 @@ import {
 import { toBase32 } from '../domain/base32.ts';
 import { feedbackIdOf } from '../domain/feedback-id.ts';
 import { messageIdInput, messageIdOf } from '../domain/message-id.ts';
+import type { MergeProblem } from '../domain/template.ts';
 import type { Millis } from '../domain/time.ts';
+import type { FindTemplate, OwnLinks } from '../templates/index.ts';
+import { ownValuesOf, renderTemplate } from '../templates/index.ts';
 import { contentOf } from './content.ts';
 import { dateValue, type HeaderField, headerField, isTooLong, mailboxField, textField } from './header-fields.ts';
+import { templateBody } from './template-body.ts';
 import { type MessageFault, readMessage, unfolded } from './whole-message.ts';
 
 /** Why a job cannot become a mail. It is the job's fault: another try would end the same. */
@@ -29,6 +33,9 @@ export type ComposeFault =
   | 'bad-attachment'
   | 'header-too-long'
   | 'duplicate-header'
+  | 'template-unknown'
+  | 'template-broken'
+  | MergeProblem
   | MessageFault;
 
 /** A message before it is signed. The same job gives the same bytes, so that a second copy is byte-identical to the first. */
@@ -42,6 +49,8 @@ export interface Composed {
   readonly messageId: string;
   readonly smtputf8: boolean;
   readonly eightBit: boolean;
+  /** Hash of the body in relaxed form, in base64, where it is had more cheaply than from the body; null: it is not. */
+  readonly bodyHash: (() => string) | null;
 }
 
 export interface ComposeOptions {
@@ -49,10 +58,12 @@ export interface ComposeOptions {
   readonly feedbackSenderId: string;
   /** Links that begin with it are ours, so one click is honoured. */
   readonly unsubscribeBaseUrl: string | null;
+  /** Looks templates up, and makes the links in them. Left out: jobs that name a template cannot be made into mails. */
+  readonly templates?: { readonly find: FindTemplate; readonly links: OwnLinks };
 }
 
-type Refusal = { readonly ok: false; readonly fault: ComposeFault };
-const refuse = (fault: ComposeFault): Refusal => ({ ok: false, fault });
+type Refusal = { readonly ok: false; readonly fault: ComposeFault; readonly detail: string | null };
+const refuse = (fault: ComposeFault, detail: string | null = null): Refusal => ({ ok: false, fault, detail });
 
 /** Further fields that a payload may bring. Everything else is ours, or the mail system's. */
 const ALLOWED =
@@ -81,15 +92,24 @@ const ASCII_ONLY = /^[ -~\t\r\n]*$/;
 
 /** Makes the message of a job. Date comes from `acceptedAt`, everything else from the job: same job, same bytes. */
 export async function compose(job: EmailJob, acceptedAt: Millis, options: ComposeOptions): Promise<Composed | Refusal> {
-  if (job.payload === null) return refuse('no-payload');
+  if (job.payload === null && job.templateId === null) return refuse('no-payload');
   const to = parseMailbox(job.recipient);
   if (!to.ok) return refuse('bad-recipient');
   if (hasControlCharacter(job.id) || hasControlCharacter(job.tenant)) return refuse('bad-job-id');
-  const made =
-    job.payload.mime === null
-      ? await fromParts(job, job.payload, to.value, acceptedAt, options)
-      : fromWhole(job, job.payload.mime, to.value, acceptedAt, options);
+  const made = await fromContent(job, to.value, acceptedAt, options);
   return made.ok && made.fields.some(isTooLong) ? refuse('header-too-long') : made;
+}
+
+function fromContent(
+  job: EmailJob,
+  to: Mailbox,
+  acceptedAt: Millis,
+  options: ComposeOptions,
+): Composed | Refusal | Promise<Composed | Refusal> {
+  if (job.payload === null) return fromTemplate(job, to, acceptedAt, options);
+  return job.payload.mime === null
+    ? fromParts(job, job.payload, to, acceptedAt, options)
+    : fromWhole(job, job.payload.mime, to, acceptedAt, options);
 }
 
 async function fromParts(
@@ -109,29 +129,70 @@ async function fromParts(
   if (payload.headers.some(({ value }) => hasControlCharacter(value))) return refuse('bad-header');
   const content = await contentOf(payload, () => boundaryOf(job, payload));
   if (content === null) return refuse('bad-attachment');
-  const messageId = messageIdFor(job, from.value.mailbox.domain);
+  const { subject, headers } = payload;
+  const heads = { from: from.value, replyTo: replyTo?.value ?? null, subject, headers, unsubscribe };
+  return { ...assembled(job, to, heads, content.fields, acceptedAt, options), body: content.body, bodyHash: null };
+}
+
+/** Makes the mail of a template. Its version is the job's, or the newest that has a content. */
+function fromTemplate(job: EmailJob, to: Mailbox, acceptedAt: Millis, options: ComposeOptions): Composed | Refusal {
+  const { tenant, templateId } = job;
+  if (templateId === null || options.templates === undefined) return refuse('template-unknown');
+  const { find, links } = options.templates;
+  let found = find(tenant, templateId, job.templateVersion);
+  // Deleted after the mail was accepted.
+  if (found.kind === 'deleted' && found.last !== null) found = find(tenant, templateId, found.last);
+  if (found.kind === 'broken') return refuse('template-broken', `${found.fault.field}: ${found.fault.detail}`);
+  if (found.kind !== 'found') return refuse('template-unknown');
+  const rendered = renderTemplate(found.template, job.mergeData, ownValuesOf(job, links));
+  if (!rendered.ok) return refuse(rendered.fault.problem, `${rendered.fault.field}: ${rendered.fault.detail}`);
+  const { from, replyTo, subject, headers, unsubscribeLink, oneClick, html, text } = rendered.mail;
+  const unsubscribe = unsubscribeFields({ unsubscribeLink, oneClick }, options);
+  if (unsubscribe === null) return refuse('bad-unsubscribe-link');
+  const heads = { from, replyTo, subject, headers, unsubscribe };
+  const { fields, body, bodyHash } = templateBody(text, html, JSON.stringify([tenant, templateId, found.version]));
+  return { ...assembled(job, to, heads, fields, acceptedAt, options), body, bodyHash };
+}
+
+/** What the header says of a mail that was made from parts. */
+interface Heads {
+  readonly from: NamedMailbox;
+  readonly replyTo: NamedMailbox | null;
+  readonly subject: string;
+  readonly headers: readonly NameValue[];
+  readonly unsubscribe: readonly HeaderField[];
+}
+
+function assembled(
+  job: EmailJob,
+  to: Mailbox,
+  { from, replyTo, subject, headers, unsubscribe }: Heads,
+  contentFields: readonly HeaderField[],
+  acceptedAt: Millis,
+  options: ComposeOptions,
+): Omit<Composed, 'body' | 'bodyHash'> {
+  const messageId = messageIdFor(job, from.mailbox.domain);
   return {
     ok: true,
     fields: [
-      mailboxField('From', from.value),
+      mailboxField('From', from),
       mailboxField('To', { name: '', mailbox: to }),
-      ...(replyTo === null ? [] : [mailboxField('Reply-To', replyTo.value)]),
-      textField('Subject', payload.subject),
+      ...(replyTo === null ? [] : [mailboxField('Reply-To', replyTo)]),
+      textField('Subject', subject),
       headerField('Date', dateValue(acceptedAt)),
       headerField('Message-ID', messageId),
       MIME_VERSION,
-      ...content.fields,
+      ...contentFields,
       ...unsubscribe,
       ...identityFields(job, options),
-      ...payload.headers
+      ...headers
         .filter(({ name }) => ALLOWED.test(name) && !WITHHELD.test(name))
         .map(({ name, value }) => textField(name, value.trim())),
     ],
-    body: content.body,
-    from: from.value.mailbox,
+    from: from.mailbox,
     to,
     messageId,
-    smtputf8: [to, from.value.mailbox, replyTo?.value.mailbox].some(isInternational),
+    smtputf8: [to, from.mailbox, replyTo?.mailbox].some(isInternational),
     eightBit: false,
   };
 }
@@ -146,7 +207,7 @@ function fromWhole(
   options: ComposeOptions,
 ): Composed | Refusal {
   const read = readMessage(mime);
-  if (!read.ok) return read;
+  if (!read.ok) return refuse(read.fault);
   const names = read.fields.map(({ name }) => name.toLowerCase());
   if (names.some((name, index) => ONCE.has(name) && names.indexOf(name) !== index)) return refuse('duplicate-header');
   const written = read.fields.find((field) => field.name.toLowerCase() === 'from');
@@ -176,6 +237,7 @@ function fromWhole(
     messageId,
     smtputf8: isInternational(to) || fields.some(({ line }) => !ASCII_ONLY.test(line)),
     eightBit: !ASCII_ONLY.test(read.body.toString('latin1')),
+    bodyHash: null,
   };
 }
 
@@ -195,7 +257,10 @@ const isOurLink = (link: string, { unsubscribeBaseUrl }: ComposeOptions): boolea
   unsubscribeBaseUrl !== null && link.startsWith(unsubscribeBaseUrl);
 
 /** RFC 2369, and RFC 8058 where a POST is honoured: by us, or by who gave the link. Null: it is no link. */
-function unsubscribeFields(payload: Payload, options: ComposeOptions): readonly HeaderField[] | null {
+function unsubscribeFields(
+  payload: Pick<Payload, 'unsubscribeLink' | 'oneClick'>,
+  options: ComposeOptions,
+): readonly HeaderField[] | null {
   const link = payload.unsubscribeLink;
   if (link === null || link === '') return [];
   if (!LINK.test(link)) return null;

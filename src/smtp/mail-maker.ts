@@ -26,10 +26,12 @@ export type MadeMail =
       readonly ok: true;
       readonly mail: OutgoingMail;
       readonly messageId: string;
+      /** Domain of the From header. */
+      readonly senderDomain: string;
       /** False where the sender's domain is not configured, or has no keys. */
       readonly signed: boolean;
     }
-  | { readonly ok: false; readonly fault: ComposeFault | 'unknown-sender' };
+  | { readonly ok: false; readonly fault: ComposeFault | 'unknown-sender'; readonly detail: string | null };
 
 /** Turns jobs into mails that are ready to go. */
 export interface MailMaker {
@@ -71,8 +73,11 @@ class SigningMailMaker implements MailMaker {
     const composed = await compose(job, acceptedAt, this.options);
     if (!composed.ok) return composed;
     const sender = this.senders.get(composed.from.domain);
-    if (sender === undefined && this.options.senders.mode === 'strict') return { ok: false, fault: 'unknown-sender' };
-    const signature = (await sender?.signer?.sign(composed.fields, composed.body, acceptedAt)) ?? '';
+    if (sender === undefined && this.options.senders.mode === 'strict') {
+      return { ok: false, fault: 'unknown-sender', detail: null };
+    }
+    const signature =
+      (await sender?.signer?.sign(composed.fields, composed.bodyHash ?? composed.body, acceptedAt)) ?? '';
     return {
       ok: true,
       mail: {
@@ -83,6 +88,7 @@ class SigningMailMaker implements MailMaker {
         eightBit: composed.eightBit,
       },
       messageId: composed.messageId,
+      senderDomain: composed.from.domain,
       signed: signature !== '',
     };
   }

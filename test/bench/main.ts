@@ -15,6 +15,7 @@ try {
   const bench = {
     throughput: async () => (await import('./throughput.ts')).benchThroughput,
     isolation: async () => (await import('./isolation.ts')).benchIsolation,
+    templated: async () => (await import('./templated.ts')).benchTemplated,
     memory: async () => (await import('./memory.ts')).benchMemory,
   }[options.mode];
   const summary = await (await bench())(workshop, options);

@@ -2,7 +2,7 @@ import { parseArgs } from 'node:util';
 
 /** What `npm run bench -- …` was told. */
 export interface BenchOptions {
-  readonly mode: 'throughput' | 'isolation' | 'memory';
+  readonly mode: 'throughput' | 'isolation' | 'memory' | 'templated';
   readonly json: boolean;
   readonly rounds: number;
   /** Mails of one throughput run. */
@@ -18,11 +18,12 @@ export interface BenchOptions {
 export const ARMS = ['pipeline', 'nodemailer', 'bullmq'] as const;
 
 const ROUNDS = 5;
-const MAILS = 10_000;
+const MAILS_OF = { throughput: 10_000, isolation: 20_000, memory: 20_000, templated: 100_000 } as const;
 
 export const USAGE = `npm run bench -- [--json] [--rounds N] [--mails N] [--arms ${ARMS.join(',')}] [--latency-seconds N] [--profile DIRECTORY]
 npm run bench -- --isolation [--json] [--rounds N] [--mails N]
-npm run bench -- --memory [--json] [--mails N]`;
+npm run bench -- --memory [--json] [--mails N]
+npm run bench -- --templated [--json] [--rounds N] [--mails N]`;
 
 /** Reads the command line; throws a TypeError that says what is wrong with it. */
 export function readOptions(args: readonly string[]): BenchOptions {
@@ -32,6 +33,7 @@ export function readOptions(args: readonly string[]): BenchOptions {
       json: { type: 'boolean', default: false },
       isolation: { type: 'boolean', default: false },
       memory: { type: 'boolean', default: false },
+      templated: { type: 'boolean', default: false },
       rounds: { type: 'string' },
       mails: { type: 'string' },
       arms: { type: 'string', default: ARMS.join() },
@@ -39,15 +41,15 @@ export function readOptions(args: readonly string[]): BenchOptions {
       profile: { type: 'string' },
     },
   });
-  const mode = values.isolation ? 'isolation' : values.memory ? 'memory' : 'throughput';
+  const mode = (['isolation', 'memory', 'templated'] as const).find((name) => values[name]) ?? 'throughput';
   const arms = values.arms.split(',');
   const unknown = arms.filter((arm) => !(ARMS as readonly string[]).includes(arm));
   if (unknown.length > 0) throw new TypeError(`there is no arm ${unknown.join()}\n${USAGE}`);
   return {
     mode,
     json: values.json,
-    rounds: whole('rounds', values.rounds ?? String(ROUNDS), 1),
-    mails: whole('mails', values.mails ?? String(mode === 'throughput' ? MAILS : 2 * MAILS), 1),
+    rounds: whole('rounds', values.rounds ?? String(mode === 'templated' ? 1 : ROUNDS), 1),
+    mails: whole('mails', values.mails ?? String(MAILS_OF[mode]), 1),
     arms,
     latencySeconds: whole('latency-seconds', values['latency-seconds'], 0),
     profileDirectory: values.profile ?? null,

@@ -13,6 +13,7 @@ import { applyTopics } from '../../src/kafka/topic-admin.ts';
 import { applySchemas } from '../../src/registry/schema-admin.ts';
 import { startTestInfra } from '../support/infra.ts';
 import { SENDER_DOMAIN } from './mails.ts';
+import type { NewsletterArm } from './newsletter.ts';
 import { Helper } from './processes.ts';
 import type { Sink } from './sink.ts';
 import type { SpawnOptions, Workshop } from './workshop.ts';
@@ -33,6 +34,8 @@ export interface PublishRequest {
   readonly sites?: readonly string[];
   /** Jobs a second; left out: as fast as the publisher takes them. */
   readonly perSecond?: number;
+  /** A newsletter of 50 KB in place of mails that are all different. */
+  readonly newsletter?: NewsletterArm;
 }
 
 export interface PublishAnswer {
@@ -55,6 +58,8 @@ export interface PipelineOptions {
   readonly spawn?: (role: string) => SpawnOptions;
   /** Router and worker of bulk mail are processes of their own, which give way. */
   readonly bulkApart?: boolean;
+  /** Where the broker keeps its logs; left out: somewhere. */
+  readonly dataDirectory?: string;
 }
 
 /** Broker, registry, router, worker and the ladder, as processes as they run in production, and a publisher. */
@@ -110,19 +115,22 @@ export const keyPath = (workshop: Workshop): string => workshop.path('state', 'k
 
 /** Starts everything and returns when all of it is ready. Ends with the workshop. */
 export async function startPipeline(workshop: Workshop, sink: Sink, options: PipelineOptions = {}): Promise<Pipeline> {
-  const infra = await startTestInfra({ progress: (line) => workshop.tell(line) });
+  const { dataDirectory } = options;
+  // Whoever wants to see the logs needs a broker that keeps them here.
+  const own = dataDirectory === undefined ? {} : { own: true, dataDirectory };
+  const infra = await startTestInfra({ ...own, progress: (line) => workshop.tell(line) });
   workshop.atEnd(() => infra.stop());
   const path = workshop.path('postlane.yaml');
   await writeFile(path, configuration(sink, workshop.path('state'), options.settings ?? ''));
-  const own = addressesOf(infra);
-  const config = loadConfig({ env: { ...environment(), ...own }, path });
+  const addresses = addressesOf(infra);
+  const config = loadConfig({ env: { ...environment(), ...addresses }, path });
   const catalog = catalogOf(config);
   await withAdmin(config, (admin) => applyTopics(admin, catalog, { allowStateGrowth: false }, () => undefined));
   await applySchemas(config.registry.url, catalog, () => undefined);
   await makeMissingKeys(config, () => undefined);
   const start = async (name: string, ...roles: readonly string[]): Promise<Role> => {
     const port = await freePort();
-    const process = await startRole(workshop, name, roles, path, { ...own, POSTLANE_HTTP_PORT: String(port) }, options);
+    const process = await startRole(workshop, name, roles, path, { ...addresses, POSTLANE_HTTP_PORT: String(port) }, options);
     const url = `http://127.0.0.1:${port}`;
     await untilReady(workshop, name, process, url);
     return { process, url };

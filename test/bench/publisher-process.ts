@@ -1,5 +1,6 @@
 import { createPublisher } from '../../producers/publisher/create.ts';
 import { jobOf, mailOf } from './mails.ts';
+import { newsletterJobs } from './newsletter.ts';
 import type { PublishAnswer, PublishRequest } from './pipeline.ts';
 import { serve } from './processes.ts';
 
@@ -16,7 +17,10 @@ serve<Settings, PublishRequest, PublishAnswer>(async (settings) => {
   const publisher = await createPublisher(settings);
   return {
     close: () => publisher.close(),
-    async answer({ run, first, count, type, sites, perSecond }) {
+    async answer({ run, first, count, type, sites, perSecond, newsletter }) {
+      const job = newsletter
+        ? newsletterJobs(newsletter, run, type)
+        : (index: number) => jobOf(mailOf(run, index, sites), type);
       const startedAt = Date.now();
       const publishedAt: number[] = [];
       const underWay: Promise<unknown>[] = [];
@@ -29,7 +33,7 @@ serve<Settings, PublishRequest, PublishAnswer>(async (settings) => {
           if (waitMs > 0) await new Promise((resolve) => setTimeout(resolve, waitMs));
           publishedAt.push(Date.now());
         }
-        underWay.push(publisher.publish(jobOf(mailOf(run, first + n, sites), type)));
+        underWay.push(publisher.publish(job(first + n)));
       }
       await Promise.all(underWay);
       return { startedAt, endedAt: Date.now(), publishedAt };

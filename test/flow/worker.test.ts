@@ -126,6 +126,7 @@ async function tell(story: Story) {
             return addEvidence(emptySuppression(subject), evidence);
           },
           cancellationOf: () => undefined,
+          templateOf: () => ({ kind: 'ready' }),
         },
         limits: {
           take: async () => ({ granted: true }),

@@ -34,6 +34,7 @@ const HOMES: Readonly<Record<string, readonly string[]>> = {
   'ajv-formats': ['src/http/'],
   'node:dns': ['src/dns/'],
   'node:dns/promises': ['src/dns/'],
+  liquidjs: ['src/templates/'],
   commander: ['src/cli/'],
   'cli-progress': ['src/cli/'],
 };

@@ -30,6 +30,7 @@ const named = [
   topics.reputationState,
   topics.reputationEditions,
   topics.domains,
+  topics.templates,
   topics.deadLetters,
 ];
 

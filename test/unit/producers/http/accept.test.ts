@@ -16,6 +16,7 @@ const context = (over: Partial<AcceptContext> = {}): AcceptContext => ({
   hash: (parts) => createHash('sha256').update(parts.join('')).digest(),
   shapeFault,
   rules: JOB_RULES_DEFAULT,
+  templated: () => ({ ok: true, version: 1 }),
   ...over,
 });
 const mail = (over: object = {}) => ({
