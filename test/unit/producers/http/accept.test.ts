@@ -64,7 +64,7 @@ describe('a mail that is handed in', () => {
     [mail({ sendAt: NOW + 31 * 86_400_000 }), '/sendAt'],
     [mail({ tags: ['a\r\nb'] }), '/tags'],
     [mail({ metadata: { 'a/b~c': 7 } }), '/metadata/a~1b~0c'],
-    [mail({ templateId: 'welcome' }), '/templateId'],
+    [mail({ templateId: 'welcome' }), '/payload'],
     [null, ''],
     [[mail()], ''],
   ])('is refused with the field that is wrong: %j', (value, field) => {
