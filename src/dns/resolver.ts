@@ -1,4 +1,5 @@
 import { Resolver as NodeResolver } from 'node:dns/promises';
+import { parseAddress, reverseName } from '../domain/dns/ip.ts';
 
 /** One mail exchanger of a domain. */
 export interface MxRecord {
@@ -84,7 +85,10 @@ class DnsResolver implements Resolver {
   }
 
   ptr(address: string): Promise<Lookup<string>> {
-    return this.look(async () => (await this.inner.reverse(address)).map(bare));
+    const octets = parseAddress(address);
+    if (octets === null) return Promise.resolve({ kind: 'unknown', code: 'EINVAL' });
+    // `reverse` would look into /etc/hosts before it asks.
+    return this.look(async () => (await this.inner.resolvePtr(reverseName(octets))).map(bare));
   }
 
   cname(name: string): Promise<Lookup<string>> {
