@@ -1,7 +1,7 @@
 import { createHash, hash } from 'node:crypto';
 import { join } from 'node:path';
 import { topics } from '../../src/contracts/topic.ts';
-import { EMAIL_TYPES, type EmailType, type Queue } from '../../src/domain/policy.ts';
+import { EMAIL_TYPES, type Queue } from '../../src/domain/policy.ts';
 import { providerIndex } from '../../src/domain/provider.ts';
 import type { Host, Hosted } from '../../src/host/host.ts';
 import { claimInstanceDirectory } from '../../src/host/instance-directory.ts';
@@ -12,8 +12,8 @@ import { restoreSeen, SEEN_HASH_BYTES } from '../../src/runtime/seen-port.ts';
 import { openSeenStores } from '../../src/store/seen-store.ts';
 import { type RouterDependencies, routerDefinition, routerGroup } from './index.ts';
 
-/** Starts a router in this process: a member of the group of each of the types. */
-export async function startRouter(host: Host, types: readonly EmailType[] = EMAIL_TYPES): Promise<Hosted> {
+/** Starts a router in this process: a member of the group of every type. */
+export async function startRouter(host: Host): Promise<Hosted> {
   const { config } = host;
   const queueOf = (queue: Queue) => config.queues.find((candidate) => candidate.queue === queue);
   const sources = new Map(config.pools.map((pool) => [pool.name, pool.sources]));
@@ -55,7 +55,7 @@ export async function startRouter(host: Host, types: readonly EmailType[] = EMAI
     },
   };
   const hosted = await Promise.all(
-    types.map((type) =>
+    EMAIL_TYPES.map((type) =>
       hostStream(host, routerGroup(type), routerDefinition([type], dependencies), {
         batchMax: config.router.batchMax,
         restMs: (topic) => rests.get(topic) ?? 0,

@@ -14,8 +14,6 @@ export interface DataLayout {
   /** Local stores of the roles, and keys made at first start. */
   readonly state: string;
   readonly ports: string;
-  /** What Node has compiled of our sources: less than half the work of a start, from the second process on. */
-  readonly compiled: string;
 }
 
 export function dataLayout(directory: string): DataLayout {
@@ -27,6 +25,5 @@ export function dataLayout(directory: string): DataLayout {
     logs: inside('logs'),
     state: inside('state'),
     ports: inside('ports.json'),
-    compiled: inside('compiled'),
   };
 }

@@ -40,11 +40,10 @@ export function summaryTable(summary: Summary): string {
           .join(', '),
       ] as const,
   );
-  const { accepted, lost, otherwise, duplicates, uncertain, malformed, msgPerSecond, latencyMs } = summary;
+  const { accepted, lost, duplicates, uncertain, malformed, msgPerSecond, latencyMs } = summary;
   const account = [
     ['accepted', String(accepted)],
     ['lost', String(lost)],
-    ...(otherwise > 0 ? [['not as meant', String(otherwise)] as const] : []),
     ['duplicates', `${duplicates} (${uncertain} uncertain)`],
     ['not decodable', `${malformed.deadLetters} dead letters of ${malformed.published} records`],
     ['throughput', `${Math.round(msgPerSecond)} mails/s`],

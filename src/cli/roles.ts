@@ -1,16 +1,15 @@
 import type { Environment } from '../config/environment.ts';
 import type { Config } from '../config/types.ts';
 import { PostlaneError } from '../domain/error.ts';
-import { EMAIL_TYPES, type EmailType, QUEUES, type Queue } from '../domain/policy.ts';
+import { QUEUES, type Queue } from '../domain/policy.ts';
 import type { Host } from '../host/host.ts';
 import type { Stoppable } from '../runtime/ports.ts';
 
-/** What a role is started with. Its options of the command line come with the command's name, e.g. `queues`; null: all. */
+/** What a role is started with. Its options of the command line come with the command's name, e.g. `queues`. */
 export interface RoleContext {
   readonly config: Config;
   readonly environment: Environment;
   readonly queues: readonly string[] | null;
-  readonly types: readonly string[] | null;
   /** What the roles of a process share; opened before the first of them. */
   readonly host: Host;
 }
@@ -32,14 +31,13 @@ export interface RoleDefinition {
 /** Every role by name. A role's code is loaded when it is started, so that no other command pays for it. */
 export const roles: Readonly<Record<string, RoleDefinition>> = {
   router: {
-    summary: 'ingest → lanes: checks, deduplicates, suppresses, schedules; --types narrows it',
-    start: async ({ host, types }) =>
-      (await import('../../processors/router/main.ts')).startRouter(host, known('type', EMAIL_TYPES, types)),
+    summary: 'ingest → lanes: checks, deduplicates, suppresses, schedules',
+    start: async ({ host }) => (await import('../../processors/router/main.ts')).startRouter(host),
   },
   worker: {
     summary: 'lanes → mail servers → results; --queues narrows it',
     start: async ({ host, queues }) =>
-      (await import('../../processors/worker/main.ts')).startWorkers(host, known('queue', QUEUES, queues)),
+      (await import('../../processors/worker/main.ts')).startWorkers(host, queuesOf(queues)),
   },
   delay: {
     summary: 'the ladder of scheduled and deferred mail',
@@ -74,17 +72,14 @@ export const roles: Readonly<Record<string, RoleDefinition>> = {
   },
 };
 
-/** Those of `all` that were asked for; throws CONFIG_INVALID for what is not among them. */
-function known<N extends EmailType | Queue>(
-  what: string,
-  all: readonly N[],
-  asked: readonly string[] | null,
-): readonly N[] {
-  if (asked === null) return all;
-  const unknown = asked.filter((name) => !(all as readonly string[]).includes(name));
-  if (unknown.length === 0) return all.filter((name) => asked.includes(name));
-  throw new PostlaneError('CONFIG_INVALID', {
-    what: `there is no ${what} ${unknown.join(', ')}`,
-    known: all.join(', '),
-  });
+function queuesOf(names: readonly string[] | null): readonly Queue[] {
+  if (names === null) return QUEUES;
+  const unknown = names.filter((name) => !QUEUES.includes(name as Queue));
+  if (unknown.length > 0) {
+    throw new PostlaneError('CONFIG_INVALID', {
+      what: `there is no queue ${unknown.join(', ')}`,
+      queues: QUEUES.join(', '),
+    });
+  }
+  return names as readonly Queue[];
 }

@@ -23,20 +23,12 @@ export interface LocalTopology {
 
 const HOST = '127.0.0.1';
 
-/** Bulk mail gives way to what somebody waits for, also in how a busy machine shares out its processors. */
-const GIVES_WAY = ['--niceness', '10'] as const;
-
-/**
- * Router and workers are processes of their own, so that any of them can be killed, and those of bulk mail are apart: on one
- * machine a flood of it costs a password reset little then (docs/benchmarks.md). What idles most of the time shares one.
- */
+/** Roles of one process each, so that any of them can be killed, and the ones that idle most of the time in one. */
 const RUN = [
-  { name: 'router', roles: ['router'], options: ['--types', 'transactional,notification'] },
-  { name: 'router-bulk', roles: ['router'], options: ['--types', 'marketing', ...GIVES_WAY] },
-  { name: 'worker', roles: ['worker'], options: ['--queues', 'transactional,notification'] },
-  { name: 'worker-bulk', roles: ['worker'], options: ['--queues', 'marketing,marketing-throttled', ...GIVES_WAY] },
-  { name: 'background', roles: ['delay', 'inbound', 'webhooks', 'split', 'feedback', 'reputation'], options: [] },
-  { name: 'api', roles: ['api'], options: [] },
+  { name: 'router', roles: ['router'] },
+  { name: 'worker', roles: ['worker'] },
+  { name: 'background', roles: ['delay', 'inbound', 'webhooks', 'split', 'feedback', 'reputation'] },
+  { name: 'api', roles: ['api'] },
 ] as const;
 
 /** Names under which `localTopology` asks for ports. */
@@ -71,10 +63,10 @@ export function localTopology(port: (name: PortName) => number): LocalTopology {
     readyUrl: `${url('simulator')}/stats`,
     metricsUrl: null,
   };
-  const running = RUN.map(({ name, roles, options }) => ({
+  const running = RUN.map(({ name, roles }) => ({
     name,
     roles,
-    args: ['run', ...roles, ...options],
+    args: ['run', ...roles],
     environment: { ...relay, ...listeners, POSTLANE_HTTP_HOST: HOST, POSTLANE_HTTP_PORT: String(port(name)) },
     readyUrl: `${url(name)}/readyz`,
     metricsUrl: `${url(name)}/metrics`,

@@ -79,7 +79,6 @@ const stackEnvironment = (context: CliContext, layout: DataLayout, infra: Infra)
   SCHEMA_REGISTRY_URL: infra.schemaRegistryUrl,
   REDIS_URL: infra.redisUrl ?? undefined,
   POSTLANE_STATE_DIR: layout.state,
-  NODE_COMPILE_CACHE: context.environment.NODE_COMPILE_CACHE ?? layout.compiled,
 });
 
 /** Topics, schemas and keys, at the first start as at every other. */

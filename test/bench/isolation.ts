@@ -47,7 +47,7 @@ interface Bench {
 /** The bench of issue item 4: what a flood of marketing costs a password reset, and what one sick site costs the others. */
 export async function benchIsolation(workshop: Workshop, options: BenchOptions): Promise<object> {
   const sink = await Sink.start(workshop);
-  const pipeline = await startPipeline(workshop, sink, { settings: SETTINGS, bulkApart: true });
+  const pipeline = await startPipeline(workshop, sink, { settings: SETTINGS });
   const bench: Bench = { sink, pipeline, second: await startPublisher(workshop, pipeline), mails: options.mails };
   await flood({ ...bench, mails: WARM_UP_MAILS }, 'warm');
   await trickle(bench, 'warm-transactional');

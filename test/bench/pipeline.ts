@@ -53,8 +53,6 @@ export interface PipelineOptions {
   /** More lines of the configuration, at its top level. */
   readonly settings?: string;
   readonly spawn?: (role: string) => SpawnOptions;
-  /** Router and worker of bulk mail are processes of their own, which give way. */
-  readonly bulkApart?: boolean;
 }
 
 /** Broker, registry, router, worker and the ladder, as processes as they run in production, and a publisher. */
@@ -94,17 +92,6 @@ verp:
 ${settings}
 `;
 
-/** One router and one worker for everything. */
-const ALL = [{ router: [], worker: [] }] as const;
-/** As `up` runs them on one machine: what gives way is apart from what somebody waits for. */
-const APART = [
-  { router: ['--types', 'transactional,notification'], worker: ['--queues', 'transactional,notification'] },
-  {
-    router: ['--types', 'marketing', '--niceness', '10'],
-    worker: ['--queues', 'marketing,marketing-throttled', '--niceness', '10'],
-  },
-] as const;
-
 /** Path of the key that every arm signs with. */
 export const keyPath = (workshop: Workshop): string => workshop.path('state', 'keys', 'dkim.pem');
 
@@ -120,19 +107,17 @@ export async function startPipeline(workshop: Workshop, sink: Sink, options: Pip
   await withAdmin(config, (admin) => applyTopics(admin, catalog, { allowStateGrowth: false }, () => undefined));
   await applySchemas(config.registry.url, catalog, () => undefined);
   await makeMissingKeys(config, () => undefined);
-  const start = async (name: string, ...roles: readonly string[]): Promise<Role> => {
+  const start = async (name: string, roles: readonly string[]): Promise<Role> => {
     const port = await freePort();
     const process = await startRole(workshop, name, roles, path, { ...own, POSTLANE_HTTP_PORT: String(port) }, options);
     const url = `http://127.0.0.1:${port}`;
     await untilReady(workshop, name, process, url);
     return { process, url };
   };
-  const [urgent, bulk] = options.bulkApart ? APART : ALL;
-  const [router, worker, background, ...apart] = await Promise.all([
-    start('router', 'router', ...urgent.router),
-    start('worker', 'worker', ...urgent.worker),
-    start('background', 'delay', 'reputation'),
-    ...(bulk ? [start('router-bulk', 'router', ...bulk.router), start('worker-bulk', 'worker', ...bulk.worker)] : []),
+  const [router, worker, background] = await Promise.all([
+    start('router', ['router']),
+    start('worker', ['worker']),
+    start('background', ['delay', 'reputation']),
   ]);
   const publisher = await startPublisher(workshop, { infra });
   return {
@@ -146,7 +131,6 @@ export async function startPipeline(workshop: Workshop, sink: Sink, options: Pip
       router: router.process.pid,
       worker: worker.process.pid,
       background: background.process.pid,
-      ...Object.fromEntries(apart.map(({ process }, index) => [`${['router', 'worker'][index]}-bulk`, process.pid])),
     },
     infraPids: Object.fromEntries(
       infra

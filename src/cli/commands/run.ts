@@ -1,4 +1,3 @@
-import { setPriority } from 'node:os';
 import { type Command, InvalidArgumentError } from 'commander';
 import type { Config } from '../../config/types.ts';
 import { systemClock } from '../../host/clock.ts';
@@ -12,11 +11,7 @@ import { RunProgress, runRoles } from '../run-roles.ts';
 interface RunOptions {
   readonly config?: string;
   readonly queues?: readonly string[];
-  readonly types?: readonly string[];
-  readonly niceness?: number;
 }
-
-const NICENESS_MAX = 19;
 
 /** `postlane run <role…>`: roles in this process, as production runs them. */
 export function register(program: Command, context: CliContext): void {
@@ -30,15 +25,11 @@ export function register(program: Command, context: CliContext): void {
     .argument('<role...>', `what to run: ${roleNames(context)}`)
     .option('--config <file>', 'configuration (default: postlane.yaml)')
     .option('--queues <names>', 'only these queues, separated by commas (workers)', parseList)
-    .option('--types <names>', 'only these email types, separated by commas (router)', parseList)
-    .option('--niceness <count>', 'how far this process gives way to others on a busy machine, 0 to 19', parseNiceness)
     .addHelpText('after', () => roleHelp(context))
     .action((names: string[], options: RunOptions) => run(context, names, options));
 }
 
 async function run(context: CliContext, names: readonly string[], options: RunOptions): Promise<void> {
-  // Before there are other threads: they begin with the priority of the one that makes them.
-  if (options.niceness !== undefined) setPriority(options.niceness);
   const config = configOf(context, options.config);
   const telemetry = await openTelemetry(config, names.join('+'));
   const progress = new RunProgress();
@@ -52,13 +43,7 @@ async function run(context: CliContext, names: readonly string[], options: RunOp
   telemetry.log('info', 'health and metrics are served', { url: health.url });
   try {
     await withHost(config, { telemetry, name: names.join('+') }, (host) => {
-      const roleContext = {
-        config,
-        environment: context.environment,
-        queues: options.queues ?? null,
-        types: options.types ?? null,
-        host,
-      };
+      const roleContext = { config, environment: context.environment, queues: options.queues ?? null, host };
       return runRoles(context, { names, roleContext, drainMs: config.worker.drainMs, progress, telemetry });
     });
   } finally {
@@ -91,10 +76,4 @@ function parseList(text: string): readonly string[] {
   const names = text.split(',').map((name) => name.trim());
   if (names.some((name) => name === '')) throw new InvalidArgumentError('names separated by commas are expected');
   return names;
-}
-
-function parseNiceness(text: string): number {
-  const niceness = Number(text);
-  if (/^\d+$/.test(text) && niceness <= NICENESS_MAX) return niceness;
-  throw new InvalidArgumentError(`a whole number from 0 to ${NICENESS_MAX} is expected`);
 }

@@ -33,10 +33,7 @@ export function register(program: Command, context: CliContext): void {
     )
     .option('--demo <mails>', 'size of the demo load', parseCount, DEMO_COUNT)
     .option('--no-demo', 'send no demo load')
-    .option(
-      '--exit',
-      'end when the demo load has ended; status 1 if a mail was lost, doubled or ended otherwise than meant',
-    )
+    .option('--exit', 'end when the demo load has ended; status 1 if a mail was lost')
     .option('--json', 'print the summary as one JSON object on the last line')
     .addOption(new Option('--infra <provider>', 'where the infrastructure comes from').choices(PROVIDER_NAMES))
     .option('--data <dir>', 'where to keep data and logs', DATA_DIRECTORY)
