@@ -22,7 +22,7 @@ export const sender =
     const { job, envelope, source, lane } = unit;
     const make = () => mails.make(job.content, envelope.acceptedAt);
     const made = await (making ? making.take(make) : make());
-    if (!made.ok) return { kind: 'invalid', reason: made.fault, detail: FAULTS[made.fault] ?? null };
+    if (!made.ok) return { kind: 'invalid', reason: made.fault, detail: made.detail ?? FAULTS[made.fault] ?? null };
     if (!made.signed) telemetry.count('postlane_unsigned_mails_total', { queue: lane.queue });
     if (source === null) throw new TypeError('a unit that was chosen has a source');
     const route = { source, site: unit.site, limits: limitsOf(unit), signal, closing };

@@ -27,7 +27,7 @@ const HOST = '127.0.0.1';
 const RUN = [
   { name: 'router', roles: ['router'] },
   { name: 'worker', roles: ['worker'] },
-  { name: 'background', roles: ['delay', 'inbound', 'webhooks', 'split', 'feedback', 'reputation'] },
+  { name: 'background', roles: ['delay', 'inbound', 'webhooks', 'split', 'feedback', 'reputation', 'dns'] },
   { name: 'api', roles: ['api'] },
 ] as const;
 

@@ -6,6 +6,7 @@ import type {
   Cancellation,
   DeadLetter,
   DeliveryResult,
+  DkimKeys,
   DomainSite,
   EmailJob,
   Feedback,
@@ -15,6 +16,7 @@ import type {
   ReputationState,
   RouterSeen,
   Score,
+  SenderCheck,
   Suppression,
 } from './generated.ts';
 
@@ -39,6 +41,8 @@ export const topics = {
   delay: (tier: DelayTier) => topic<EmailJob>(`email.delay.${tier}`, 'EmailJob'),
   results: (type: EmailType) => topic<DeliveryResult>(`email.results.${type}`, 'DeliveryResult'),
   apiKeys: topic<ApiKey>('email.api-keys', 'ApiKey'),
+  dkimKeys: topic<DkimKeys>('email.dkim-keys', 'DkimKeys'),
+  senderChecks: topic<SenderCheck>('email.sender-checks', 'SenderCheck'),
   cancellations: topic<Cancellation>('email.cancellations', 'Cancellation'),
   feedback: topic<Feedback>('email.feedback', 'Feedback'),
   feedbackEvents: topic<FeedbackEvent>('email.feedback-events', 'FeedbackEvent'),

@@ -38,7 +38,8 @@ export class NameServer {
     this.serial += 1;
     const marker: MemoryRecord = { name: 'serial.test', type: 'TXT', value: String(this.serial) };
     await writeFile(this.path('root.zone'), zoneOf([...records, marker], this.serial));
-    if (this.child === null) this.child = spawn('nsd', ['-d', '-c', this.path('nsd.conf')], { stdio: 'ignore' });
+    if (this.child === null)
+      this.child = spawn('nsd', ['-d', '-c', this.path('nsd.conf')], { stdio: 'ignore', detached: true });
     else this.child.kill('SIGHUP');
     const resolver = createResolver({ servers: [this.address], timeoutMs: 500 });
     await until('the name server has the zone', async () => {
@@ -48,7 +49,17 @@ export class NameServer {
     });
   }
 
+  /** It answers nothing, until `resume`. */
+  suspend(): void {
+    this.signal('SIGSTOP');
+  }
+
+  resume(): void {
+    this.signal('SIGCONT');
+  }
+
   async stop(): Promise<void> {
+    this.resume();
     const child = this.child;
     if (child !== null && child.exitCode === null && child.signalCode === null) {
       const exited = once(child, 'exit');
@@ -56,6 +67,12 @@ export class NameServer {
       await exited;
     }
     await rm(this.directory, { recursive: true, force: true });
+  }
+
+  /** To it and its children, which are those that answer. */
+  private signal(name: NodeJS.Signals): void {
+    const pid = this.child?.pid;
+    if (pid !== undefined && this.child?.exitCode === null) process.kill(-pid, name);
   }
 
   private path(file: string): string {

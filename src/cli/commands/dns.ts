@@ -15,7 +15,7 @@ import { PostlaneError } from '../../domain/error.ts';
 import { systemClock } from '../../host/clock.ts';
 import { configOf } from '../catalog.ts';
 import type { CliContext } from '../context.ts';
-import { configuredKeysOf } from '../sender-keys.ts';
+import { decidedKeys, expectedKeys } from '../sender-keys.ts';
 import { visible } from '../visible.ts';
 
 interface DnsOptions {
@@ -51,7 +51,7 @@ const UNKNOWN = 2;
 
 async function check(context: CliContext, domain: string | undefined, options: DnsOptions): Promise<void> {
   const config = configOf(context, options.config);
-  const senders = await sendersOf(config, domain);
+  const senders = await sendersOf(context, config, domain, options);
   const world = outgoingOf(config);
   const lookUps = openLookUps(config.dns);
   const reports = await checkSenders({ lookUps, clock: systemClock, dns: config.dns }, senders, world);
@@ -65,13 +65,18 @@ async function records(context: CliContext, domain: string | undefined, options:
   const config = configOf(context, options.config);
   const world = outgoingOf(config);
   const wanted: WantedRecord[] = [];
-  for (const sender of await sendersOf(config, domain)) wanted.push(...senderRecords(sender, world));
+  for (const sender of await sendersOf(context, config, domain, options)) wanted.push(...senderRecords(sender, world));
   wanted.push(...outgoingRecords(world));
   if (options.json) context.print(`${JSON.stringify({ records: wanted })}\n`);
   else for (const record of wanted) context.print(`; ${record.why}\n${visible(zoneLine(record))}\n`);
 }
 
-async function sendersOf(config: Config, domain: string | undefined): Promise<readonly SenderExpectation[]> {
+async function sendersOf(
+  context: CliContext,
+  config: Config,
+  domain: string | undefined,
+  options: DnsOptions,
+): Promise<readonly SenderExpectation[]> {
   const chosen = config.senders.list.filter((sender) => domain === undefined || sender.domain === domain.toLowerCase());
   if (domain !== undefined && chosen.length === 0) {
     throw new PostlaneError('CONFIG_INVALID', {
@@ -83,8 +88,9 @@ async function sendersOf(config: Config, domain: string | undefined): Promise<re
           .join(', ') || 'none',
     });
   }
+  const decided = await decidedKeys(context, options.config);
   return Promise.all(
-    chosen.map(async (sender) => senderOf(config, sender, await configuredKeysOf(config, sender.domain))),
+    chosen.map(async (sender) => senderOf(config, sender, await expectedKeys(config, sender, decided))),
   );
 }
 
