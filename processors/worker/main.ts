@@ -9,6 +9,7 @@ import type { Host, Hosted } from '../../src/host/host.ts';
 import { claimInstanceDirectory } from '../../src/host/instance-directory.ts';
 import { jobRulesOf } from '../../src/host/job-rules.ts';
 import { sample } from '../../src/host/sampler.ts';
+import { openSenderStates, type SenderStates } from '../../src/host/sender-states.ts';
 import { type TemplateReader, Templates } from '../../src/host/templates.ts';
 import { openViews, type Views } from '../../src/host/views.ts';
 import { startLimits } from '../../src/limits/start.ts';
@@ -17,7 +18,8 @@ import type { RateLimits } from '../../src/runtime/limits-port.ts';
 import { resolveSecret } from '../../src/secrets/resolve.ts';
 import { createCourier } from '../../src/smtp/courier.ts';
 import type { Courier } from '../../src/smtp/mail.ts';
-import { createMailMaker, type MailMaker } from '../../src/smtp/mail-maker.ts';
+import { createMailMaker, type KnownSenders, type MailMaker } from '../../src/smtp/mail-maker.ts';
+import { SenderSigners } from '../../src/smtp/sender-signers.ts';
 import { NO_OWN_LINKS } from '../../src/templates/index.ts';
 import { lanesOf, workerDefinition } from './index.ts';
 import type { TemplateState } from './plan.ts';
@@ -43,7 +45,8 @@ export async function startWorkers(host: Host, queues: readonly Queue[] = QUEUES
   const directory = await claimInstanceDirectory(config.stateDir, 'worker');
   const views = await openViews(host, directory.path);
   const templates = await Templates.open(host, jobRulesOf(config));
-  const mails = await createMailMaker(await mailOptions(host, templates));
+  const states = await openSenderStates(host);
+  const mails = await createMailMaker({ ...(await mailOptions(host, templates)), known: knownSenders(host, states) });
   const courier = createCourier({
     credentials: async ({ user, password }) =>
       user === null
@@ -73,6 +76,7 @@ export async function startWorkers(host: Host, queues: readonly Queue[] = QUEUES
     async stop() {
       await Promise.all(hosted.map((one) => one.stop()));
       await courier.close({ withinMs: 1_000 });
+      await states.stop();
       await views.stop();
       await templates.stop();
       await directory.release();
@@ -199,6 +203,16 @@ async function partitionCounts(host: Host, queue: Queue): Promise<ReadonlyMap<st
     ),
   );
   return new Map(counts);
+}
+
+/** Keys that operators have made sign in place of the configured ones, once the DNS shows them. */
+function knownSenders({ clock, telemetry }: Host, states: SenderStates): KnownSenders {
+  const keysOf = states.signing;
+  const signers = new SenderSigners({ keysOf, secret: resolveSecret, now: clock.now, telemetry });
+  return {
+    signerOf: (domain) => (states.rowOf(domain) === undefined ? undefined : signers.of(domain)),
+    refusal: states.refusal,
+  };
 }
 
 async function mailOptions(

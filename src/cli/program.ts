@@ -30,6 +30,8 @@ const COMMANDS: Readonly<Record<string, () => Promise<Register>>> = {
   replay: async () => (await import('./commands/replay.ts')).register,
   simulate: async () => (await import('./commands/simulate.ts')).register,
   simulator: async () => (await import('./commands/simulator.ts')).register,
+  dns: async () => (await import('./commands/dns.ts')).register,
+  dkim: async () => (await import('./commands/dkim.ts')).register,
   topics: async () => (await import('./commands/topics.ts')).register,
   schemas: async () => (await import('./commands/schemas.ts')).register,
   config: async () => {

@@ -68,6 +68,10 @@ export const roles: Readonly<Record<string, RoleDefinition>> = {
     summary: 'events of feedback → signals and annotations, bound to the mails that they are about',
     start: async ({ host }) => (await import('../../processors/feedback/main.ts')).startFeedback(host),
   },
+  dns: {
+    summary: 'checks what the DNS says of senders, and lets new keys sign',
+    start: async ({ host }) => (await import('../../producers/dns/main.ts')).startDns(host),
+  },
   reputation: {
     summary: 'signals → suppressions',
     start: async ({ host }) => (await import('../../processors/reputation/main.ts')).startReputation(host),

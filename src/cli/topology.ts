@@ -35,7 +35,11 @@ const RUN = [
   { name: 'router-bulk', roles: ['router'], options: ['--types', 'marketing', ...GIVES_WAY] },
   { name: 'worker', roles: ['worker'], options: ['--queues', 'transactional,notification'] },
   { name: 'worker-bulk', roles: ['worker'], options: ['--queues', 'marketing,marketing-throttled', ...GIVES_WAY] },
-  { name: 'background', roles: ['delay', 'inbound', 'webhooks', 'split', 'feedback', 'reputation'], options: [] },
+  {
+    name: 'background',
+    roles: ['delay', 'inbound', 'webhooks', 'split', 'feedback', 'reputation', 'dns'],
+    options: [],
+  },
   { name: 'api', roles: ['api'], options: [] },
 ] as const;
 

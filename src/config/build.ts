@@ -10,6 +10,7 @@ import {
   type Source,
 } from '../domain/policy.ts';
 import { EXPONENTIAL_DELAY_MS_MAX, PROVIDER_DEFAULTS, QUEUE_DEFAULTS, TICK_MS, TYPE_OF_QUEUE } from './defaults.ts';
+import { dnsOf } from './dns.ts';
 import type { Read } from './shape.ts';
 import type { Config, QueueConfig, SendersConfig } from './types.ts';
 
@@ -73,7 +74,7 @@ export function build(read: Read): Config {
     inbound: inboundOf(read),
     webhooks: webhooksOf(read),
     reputation: reputationOf(read),
-    dns: read.dns,
+    dns: dnsOf(read.dns),
   };
 }
 

@@ -1,5 +1,6 @@
 import { PROVIDERS, QUEUES } from '../domain/policy.ts';
 import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from '../domain/time.ts';
+import { dnsShape } from './dns.ts';
 import * as field from './fields.ts';
 import { LOG_LEVELS, OVERFLOWS, PRIORITIES, REPUTATION_ACTIONS } from './types.ts';
 
@@ -173,8 +174,6 @@ const webhooks = record({
   routes: named(webhook, { max: 100 }),
 });
 
-const dnsText = optional(text());
-
 export const postlaneYaml = record({
   kafka: record({
     brokers: list(address, { max: 100, default: ['127.0.0.1:9092'] }),
@@ -260,9 +259,7 @@ export const postlaneYaml = record({
   inbound,
   webhooks,
   reputation,
-  dns: record({
-    domains: list(record({ name: domain, spf: dnsText, dkim: dnsText, dmarc: dnsText }), { max: 100_000 }),
-  }),
+  dns: dnsShape(domain),
 });
 
 /** postlane.yaml as it was read, every value in range, before names are resolved. */

@@ -35,7 +35,7 @@ export interface Config {
   readonly inbound: InboundConfig;
   readonly webhooks: WebhooksConfig;
   readonly reputation: ReputationConfig;
-  readonly dns: { readonly domains: readonly DnsDomain[] };
+  readonly dns: DnsConfig;
 }
 
 export interface KafkaConfig {
@@ -197,6 +197,30 @@ export interface ReputationConfig {
   readonly latenessMs: number;
   /** Whom a complaint suppresses the address for. */
   readonly complaintScope: 'tenant' | 'all';
+}
+
+export interface ResolverConfig {
+  /** `address` or `address:port` of name servers. Empty: those of the system. */
+  readonly servers: readonly string[];
+  /** Of a whole look-up. */
+  readonly timeoutMs: number;
+}
+
+/** How the DNS is asked, and what about. */
+export interface DnsConfig {
+  readonly resolver: ResolverConfig;
+  /** Name servers for look-ups in blocklists. Empty: those of `resolver`. */
+  readonly blocklistResolver: readonly string[];
+  /** Of all checks of a domain together. */
+  readonly deadlineMs: number;
+  /** Between two checks of everything. `null`: the role checks at its start only. */
+  readonly intervalMs: number | null;
+  /** How long the DNS must have shown a new key before mail is signed with it: not every server has it at once. */
+  readonly keySettleMs: number;
+  readonly blocklists: readonly string[];
+  /** Addresses of sources as the Internet sees them, where `local_address` does not say it. */
+  readonly addresses: readonly { readonly source: string; readonly address: string }[];
+  readonly domains: readonly DnsDomain[];
 }
 
 /** What a domain's DNS is expected to say. */

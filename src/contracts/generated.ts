@@ -210,6 +210,35 @@ export interface DeliveryResult {
   until: number | null;
 }
 
+/** One key, or what is decided about one of the configuration. */
+export interface DkimKeyRow {
+  /** Under which its record stands in the DNS. */
+  selector: string;
+  /** `rsa-sha256` or `ed25519-sha256`. A reader that does not know it does not sign with it. */
+  algorithm: string;
+  /** Reference to the private key, such as file:… or vault:…, resolved by whoever signs. */
+  privateKey: string;
+  /** Text of the TXT record that belongs to the private key. */
+  record: string;
+  /** When it was made. Milliseconds since the Unix epoch, UTC. */
+  at: number;
+  /** From when it never signs again, and its record may go. Milliseconds since the Unix epoch, UTC. Null: in use. */
+  until: number | null;
+}
+
+/**
+ * The DKIM keys that operators have made for a sender domain, beside those of the configuration. A row of
+ * email.dkim-keys, keyed by domain. Private keys are named, never held.
+ */
+export interface DkimKeys {
+  /** The sender domain, lower case, A-labels. */
+  domain: string;
+  /** The keys, oldest first. */
+  keys: DkimKeyRow[];
+  /** When it was decided. Milliseconds since the Unix epoch, UTC. */
+  at: number;
+}
+
 /**
  * Who runs the mailboxes of a recipient domain, learned from its MX records. A row of email.domains, keyed by
  * domain.
@@ -626,6 +655,56 @@ export interface Score {
   changes: ScoreChange[];
 }
 
+/**
+ * `passes`: nothing is wrong that makes receivers doubt its mail. `fails`: something is. `unknown`: it was never
+ * found out, or a symbol that is newer than the reader.
+ */
+export type SenderVerdict = 'unknown' | 'passes' | 'fails';
+
+/** One thing that is wrong, or could not be found out. */
+export interface SenderFinding {
+  /** Its name, such as spf-missing; docs/dns.md lists them. */
+  code: string;
+  /** `error`, `warning`, `notice` or `unknown`. */
+  severity: string;
+  /** Name of the record, or the address, that it is about. */
+  about: string;
+  /** One sentence for people. */
+  what: string;
+}
+
+/** Since when the DNS shows a key. Keys that it does not show are not here. */
+export interface ShownKey {
+  /** Under which it stands. */
+  selector: string;
+  /** Text of the record that belongs to our private key: what is shown is this key and no other. */
+  record: string;
+  /** When it was first seen without a break since. Milliseconds since the Unix epoch, UTC. */
+  since: number;
+}
+
+/**
+ * What the DNS says about a sender domain, or about the addresses that mail leaves from. A row of
+ * email.sender-checks, keyed by subject.
+ */
+export interface SenderCheck {
+  /** The sender domain; `outgoing` for the addresses that mail leaves from. */
+  subject: string;
+  /** The last verdict that could be reached: a resolver that is silent takes none back. */
+  verdict: SenderVerdict;
+  /**
+   * Since when checks reach no verdict, so that an older one stands. Milliseconds since the Unix epoch, UTC. Null:
+   * the last check reached it.
+   */
+  since: number | null;
+  /** Of the last check, the worst first. */
+  findings: SenderFinding[];
+  /** Keys of email.dkim-keys that the DNS shows. A look-up that failed changes nothing. */
+  keys: ShownKey[];
+  /** When it was checked last. Milliseconds since the Unix epoch, UTC. */
+  at: number;
+}
+
 /** The strongest ground, from strong to weak in the order of the symbols after `unknown`. */
 export type SuppressionSeverity = 'unknown' | 'manual' | 'complaint' | 'hard_bounce' | 'unsubscribe' | 'soft_bounces';
 
@@ -734,6 +813,7 @@ export type SchemaName =
   | 'Cancellation'
   | 'DeadLetter'
   | 'DeliveryResult'
+  | 'DkimKeys'
   | 'DomainSite'
   | 'EmailJob'
   | 'Feedback'
@@ -743,6 +823,7 @@ export type SchemaName =
   | 'ReputationState'
   | 'RouterSeen'
   | 'Score'
+  | 'SenderCheck'
   | 'Suppression'
   | 'Template';
 
@@ -758,6 +839,8 @@ export const schemas: Readonly<Record<SchemaName, string>> = {
     "{\"type\":\"record\",\"name\":\"DeadLetter\",\"namespace\":\"postlane\",\"doc\":\"A record that cannot be decoded or processed: its original bytes, where it lay, and why it went no further. The value of email.dead-letters, under the original key.\",\"fields\":[{\"name\":\"topic\",\"type\":\"string\",\"doc\":\"Topic that the record was read from.\"},{\"name\":\"partition\",\"type\":\"int\",\"doc\":\"Partition that it was read from.\"},{\"name\":\"offset\",\"type\":\"long\",\"doc\":\"Offset that it was read from.\"},{\"name\":\"key\",\"type\":[\"null\",\"bytes\"],\"default\":null,\"doc\":\"The record's key as it was. Null: it had none.\"},{\"name\":\"value\",\"type\":[\"null\",\"bytes\"],\"default\":null,\"doc\":\"The record's value as it was. Null: it was a tombstone.\"},{\"name\":\"headers\",\"type\":{\"type\":\"array\",\"items\":{\"type\":\"record\",\"name\":\"NameValue\",\"doc\":\"One entry of a list of names and values. A list and not a map, because order and repetition matter, and because a map's keys become property names in some languages.\",\"fields\":[{\"name\":\"name\",\"type\":\"string\",\"doc\":\"Name of the entry.\"},{\"name\":\"value\",\"type\":\"string\",\"doc\":\"Value of the entry.\"}]}},\"default\":[],\"doc\":\"The record's headers, as far as they were text.\"},{\"name\":\"stage\",\"type\":\"string\",\"default\":\"\",\"doc\":\"Where it failed: decode, step, or the name of the processor's own stage.\"},{\"name\":\"reason\",\"type\":\"string\",\"doc\":\"Why, as a word of a closed list that can be counted and alerted on.\"},{\"name\":\"detail\",\"type\":[\"null\",\"string\"],\"default\":null,\"doc\":\"Why, for people: at most 500 characters. Null: the reason says it all.\"},{\"name\":\"processor\",\"type\":\"string\",\"default\":\"\",\"doc\":\"Processor that gave up on it.\"},{\"name\":\"version\",\"type\":\"string\",\"default\":\"\",\"doc\":\"Version of that processor.\"},{\"name\":\"jobId\",\"type\":[\"null\",\"string\"],\"default\":null,\"doc\":\"The job's id, where it could be read. Null: what cannot be decoded has none.\"},{\"name\":\"at\",\"type\":{\"type\":\"long\",\"logicalType\":\"timestamp-millis\"},\"doc\":\"When it failed. Milliseconds since the Unix epoch, UTC.\"}]}",
   DeliveryResult:
     "{\"type\":\"record\",\"name\":\"DeliveryResult\",\"namespace\":\"postlane\",\"doc\":\"What became of a job: one record per attempt, exactly one ending, and any number of annotations that later news adds. The value of email.results.*, keyed by job id.\",\"fields\":[{\"name\":\"jobId\",\"type\":\"string\",\"doc\":\"The job's id.\"},{\"name\":\"tenant\",\"type\":\"string\",\"default\":\"default\",\"doc\":\"The job's tenant.\"},{\"name\":\"type\",\"type\":{\"type\":\"enum\",\"name\":\"EmailTypeSymbol\",\"doc\":\"What kind of mail it is. Types never share an ingest topic, a lane or, unless the operator insists, a source. `unknown` is what a reader sees in place of a symbol that is newer than itself; never write it.\",\"symbols\":[\"unknown\",\"transactional\",\"notification\",\"marketing\"],\"default\":\"unknown\"},\"default\":\"unknown\",\"doc\":\"The job's type.\"},{\"name\":\"recipient\",\"type\":\"string\",\"doc\":\"The job's recipient as written.\"},{\"name\":\"kind\",\"type\":{\"type\":\"enum\",\"name\":\"ResultKind\",\"doc\":\"`attempt`: a try that did not end the job. `ending`: the one record that ends it. `annotation`: later news about a job that has ended.\",\"symbols\":[\"unknown\",\"attempt\",\"ending\",\"annotation\"],\"default\":\"unknown\"},\"doc\":\"What this record is.\"},{\"name\":\"ending\",\"type\":[\"null\",{\"type\":\"enum\",\"name\":\"EndingSymbol\",\"doc\":\"How a job ends. `sent`: the remote server took it, which is not yet `delivered`. `bounced`: refused for good, or attempts used up. `suppressed`: not attempted, the recipient is on the suppression list. `expired`: too old. `cancelled`: on request. `dead_lettered`: cannot be processed. `unknown`: it may or may not have gone out, and policy forbids another try.\",\"symbols\":[\"unknown\",\"sent\",\"bounced\",\"suppressed\",\"expired\",\"cancelled\",\"dead_lettered\"],\"default\":\"unknown\"}],\"default\":null,\"doc\":\"Set where kind is `ending`, else null.\"},{\"name\":\"annotation\",\"type\":[\"null\",{\"type\":\"enum\",\"name\":\"AnnotationSymbol\",\"doc\":\"Later news. `delivered`: a provider or a delivery notice says that it reached the mailbox. `bounced_later`: a bounce mail came after acceptance. `complained`: reported as spam. `unsubscribed`: the recipient left. `placed`: seen in a seed mailbox.\",\"symbols\":[\"unknown\",\"delivered\",\"bounced_later\",\"complained\",\"unsubscribed\",\"placed\"],\"default\":\"unknown\"}],\"default\":null,\"doc\":\"Set where kind is `annotation`, else null.\"},{\"name\":\"attempt\",\"type\":\"int\",\"default\":0,\"doc\":\"Number of the attempt, from 1. 0: nothing was attempted.\"},{\"name\":\"at\",\"type\":{\"type\":\"long\",\"logicalType\":\"timestamp-millis\"},\"doc\":\"When it happened. Milliseconds since the Unix epoch, UTC.\"},{\"name\":\"source\",\"type\":[\"null\",\"string\"],\"default\":null,\"doc\":\"Name of the source that tried. Null: nothing was attempted.\"},{\"name\":\"site\",\"type\":[\"null\",\"string\"],\"default\":null,\"doc\":\"Provider site that was tried. Null: nothing was attempted.\"},{\"name\":\"smtpCode\",\"type\":[\"null\",\"int\"],\"default\":null,\"doc\":\"Reply code of the remote server (RFC 5321 section 4.2). Null: there was no reply.\"},{\"name\":\"enhancedCode\",\"type\":[\"null\",\"string\"],\"default\":null,\"doc\":\"Enhanced status code of the reply, such as 5.1.1 (RFC 3463). Null: the reply had none.\"},{\"name\":\"reply\",\"type\":[\"null\",\"string\"],\"default\":null,\"doc\":\"Text of the reply, at most 512 bytes. Null: there was no reply.\"},{\"name\":\"class\",\"type\":[\"null\",\"string\"],\"default\":null,\"doc\":\"Bounce class that the rules gave the reply, such as invalid-recipient. Null: none applies.\"},{\"name\":\"reason\",\"type\":[\"null\",\"string\"],\"default\":null,\"doc\":\"Why, in the pipeline's own words, where no remote server said it: the rule or limit that decided. Null: the reply says it.\"},{\"name\":\"messageId\",\"type\":[\"null\",\"string\"],\"default\":null,\"doc\":\"Message-ID of the mail (RFC 5322 section 3.6.4). Null: none was composed.\"},{\"name\":\"uncertain\",\"type\":\"boolean\",\"default\":false,\"doc\":\"True where a copy may have gone out before, because a process died between the message and the reply to it.\"},{\"name\":\"campaign\",\"type\":[\"null\",\"string\"],\"default\":null,\"doc\":\"The job's campaign.\"},{\"name\":\"tags\",\"type\":{\"type\":\"array\",\"items\":\"string\"},\"default\":[],\"doc\":\"The job's tags.\"},{\"name\":\"metadata\",\"type\":{\"type\":\"array\",\"items\":{\"type\":\"record\",\"name\":\"NameValue\",\"doc\":\"One entry of a list of names and values. A list and not a map, because order and repetition matter, and because a map's keys become property names in some languages.\",\"fields\":[{\"name\":\"name\",\"type\":\"string\",\"doc\":\"Name of the entry.\"},{\"name\":\"value\",\"type\":\"string\",\"doc\":\"Value of the entry.\"}]}},\"default\":[],\"doc\":\"The job's metadata.\"},{\"name\":\"until\",\"type\":[\"null\",{\"type\":\"long\",\"logicalType\":\"timestamp-millis\"}],\"default\":null,\"doc\":\"Of an attempt: not tried again before. Milliseconds since the Unix epoch, UTC. Null: at once, or never.\"}]}",
+  DkimKeys:
+    "{\"type\":\"record\",\"name\":\"DkimKeys\",\"namespace\":\"postlane\",\"doc\":\"The DKIM keys that operators have made for a sender domain, beside those of the configuration. A row of email.dkim-keys, keyed by domain. Private keys are named, never held.\",\"fields\":[{\"name\":\"domain\",\"type\":\"string\",\"doc\":\"The sender domain, lower case, A-labels.\"},{\"name\":\"keys\",\"type\":{\"type\":\"array\",\"items\":{\"type\":\"record\",\"name\":\"DkimKeyRow\",\"doc\":\"One key, or what is decided about one of the configuration.\",\"fields\":[{\"name\":\"selector\",\"type\":\"string\",\"doc\":\"Under which its record stands in the DNS.\"},{\"name\":\"algorithm\",\"type\":\"string\",\"doc\":\"`rsa-sha256` or `ed25519-sha256`. A reader that does not know it does not sign with it.\"},{\"name\":\"privateKey\",\"type\":\"string\",\"doc\":\"Reference to the private key, such as file:… or vault:…, resolved by whoever signs.\"},{\"name\":\"record\",\"type\":\"string\",\"doc\":\"Text of the TXT record that belongs to the private key.\"},{\"name\":\"at\",\"type\":{\"type\":\"long\",\"logicalType\":\"timestamp-millis\"},\"doc\":\"When it was made. Milliseconds since the Unix epoch, UTC.\"},{\"name\":\"until\",\"type\":[\"null\",{\"type\":\"long\",\"logicalType\":\"timestamp-millis\"}],\"default\":null,\"doc\":\"From when it never signs again, and its record may go. Milliseconds since the Unix epoch, UTC. Null: in use.\"}]}},\"default\":[],\"doc\":\"The keys, oldest first.\"},{\"name\":\"at\",\"type\":{\"type\":\"long\",\"logicalType\":\"timestamp-millis\"},\"doc\":\"When it was decided. Milliseconds since the Unix epoch, UTC.\"}]}",
   DomainSite:
     "{\"type\":\"record\",\"name\":\"DomainSite\",\"namespace\":\"postlane\",\"doc\":\"Who runs the mailboxes of a recipient domain, learned from its MX records. A row of email.domains, keyed by domain.\",\"fields\":[{\"name\":\"domain\",\"type\":\"string\",\"doc\":\"The domain, in A-labels and lower case (RFC 5890).\"},{\"name\":\"provider\",\"type\":\"string\",\"default\":\"other\",\"doc\":\"Provider that runs it: the second half of a lane's name.\"},{\"name\":\"site\",\"type\":\"string\",\"default\":\"\",\"doc\":\"Site that limits are kept for: the common name of its mail exchangers, or the domain itself.\"},{\"name\":\"at\",\"type\":{\"type\":\"long\",\"logicalType\":\"timestamp-millis\"},\"doc\":\"When it was looked up. Milliseconds since the Unix epoch, UTC.\"}]}",
   EmailJob:
@@ -776,6 +859,8 @@ export const schemas: Readonly<Record<SchemaName, string>> = {
     "{\"type\":\"record\",\"name\":\"RouterSeen\",\"namespace\":\"postlane\",\"doc\":\"What one transaction of a router, or of a feedback processor, let through. The value of email.router-seen.* and email.feedback-seen, from which their deduplication stores are rebuilt.\",\"fields\":[{\"name\":\"at\",\"type\":{\"type\":\"long\",\"logicalType\":\"timestamp-millis\"},\"doc\":\"Append time of the newest input among them: deduplication forgets by it. Milliseconds since the Unix epoch, UTC.\"},{\"name\":\"hashes\",\"type\":\"bytes\",\"doc\":\"Hashes of 16 bytes each, concatenated in pairs: of (tenant, job id), then of the content, one pair per job; or of what an event means for its mail, then of the event.\"}]}",
   Score:
     "{\"type\":\"record\",\"name\":\"Score\",\"namespace\":\"postlane\",\"doc\":\"How a sending identity is regarded at one provider. A row of email.scores, keyed by subject; no row means healthy.\",\"fields\":[{\"name\":\"subject\",\"type\":\"string\",\"doc\":\"`identity:<kind>:<name>|<provider>`.\"},{\"name\":\"score\",\"type\":\"double\",\"default\":1,\"doc\":\"From 0 (spoilt) to 1 (healthy).\"},{\"name\":\"action\",\"type\":\"string\",\"default\":\"none\",\"doc\":\"What the rules ask for, such as throttle or pause, from falling below the limit until well above it; `none`: nothing.\"},{\"name\":\"at\",\"type\":{\"type\":\"long\",\"logicalType\":\"timestamp-millis\"},\"doc\":\"End of the newest one-minute bucket that went into it. Milliseconds since the Unix epoch, UTC.\"},{\"name\":\"figures\",\"type\":\"string\",\"default\":\"\",\"doc\":\"The counts that it was judged by, as the text of a JSON object; for people, nothing is decided by it. Empty: none.\"},{\"name\":\"ruleVersion\",\"type\":\"string\",\"default\":\"\",\"doc\":\"Version of the rules that judged. Empty: not known.\"},{\"name\":\"changes\",\"type\":{\"type\":\"array\",\"items\":{\"type\":\"record\",\"name\":\"ScoreChange\",\"doc\":\"A change of a score, with what it was judged by.\",\"fields\":[{\"name\":\"at\",\"type\":{\"type\":\"long\",\"logicalType\":\"timestamp-millis\"},\"doc\":\"End of the bucket that brought it. Milliseconds since the Unix epoch, UTC.\"},{\"name\":\"score\",\"type\":\"double\",\"default\":1,\"doc\":\"The score from then on.\"},{\"name\":\"action\",\"type\":\"string\",\"default\":\"none\",\"doc\":\"The action from then on.\"},{\"name\":\"sent\",\"type\":\"int\",\"default\":0,\"doc\":\"Mails of the window that a server took.\"},{\"name\":\"bounced\",\"type\":\"int\",\"default\":0,\"doc\":\"Bounces of the window.\"},{\"name\":\"complained\",\"type\":\"int\",\"default\":0,\"doc\":\"Complaints of the window.\"},{\"name\":\"deferred\",\"type\":\"int\",\"default\":0,\"doc\":\"Deferrals of the window.\"}]}},\"default\":[],\"doc\":\"The last changes, newest first, bounded in number by the fold.\"}]}",
+  SenderCheck:
+    "{\"type\":\"record\",\"name\":\"SenderCheck\",\"namespace\":\"postlane\",\"doc\":\"What the DNS says about a sender domain, or about the addresses that mail leaves from. A row of email.sender-checks, keyed by subject.\",\"fields\":[{\"name\":\"subject\",\"type\":\"string\",\"doc\":\"The sender domain; `outgoing` for the addresses that mail leaves from.\"},{\"name\":\"verdict\",\"type\":{\"type\":\"enum\",\"name\":\"SenderVerdict\",\"doc\":\"`passes`: nothing is wrong that makes receivers doubt its mail. `fails`: something is. `unknown`: it was never found out, or a symbol that is newer than the reader.\",\"symbols\":[\"unknown\",\"passes\",\"fails\"],\"default\":\"unknown\"},\"default\":\"unknown\",\"doc\":\"The last verdict that could be reached: a resolver that is silent takes none back.\"},{\"name\":\"since\",\"type\":[\"null\",{\"type\":\"long\",\"logicalType\":\"timestamp-millis\"}],\"default\":null,\"doc\":\"Since when checks reach no verdict, so that an older one stands. Milliseconds since the Unix epoch, UTC. Null: the last check reached it.\"},{\"name\":\"findings\",\"type\":{\"type\":\"array\",\"items\":{\"type\":\"record\",\"name\":\"SenderFinding\",\"doc\":\"One thing that is wrong, or could not be found out.\",\"fields\":[{\"name\":\"code\",\"type\":\"string\",\"doc\":\"Its name, such as spf-missing; docs/dns.md lists them.\"},{\"name\":\"severity\",\"type\":\"string\",\"doc\":\"`error`, `warning`, `notice` or `unknown`.\"},{\"name\":\"about\",\"type\":\"string\",\"doc\":\"Name of the record, or the address, that it is about.\"},{\"name\":\"what\",\"type\":\"string\",\"doc\":\"One sentence for people.\"}]}},\"default\":[],\"doc\":\"Of the last check, the worst first.\"},{\"name\":\"keys\",\"type\":{\"type\":\"array\",\"items\":{\"type\":\"record\",\"name\":\"ShownKey\",\"doc\":\"Since when the DNS shows a key. Keys that it does not show are not here.\",\"fields\":[{\"name\":\"selector\",\"type\":\"string\",\"doc\":\"Under which it stands.\"},{\"name\":\"record\",\"type\":\"string\",\"doc\":\"Text of the record that belongs to our private key: what is shown is this key and no other.\"},{\"name\":\"since\",\"type\":{\"type\":\"long\",\"logicalType\":\"timestamp-millis\"},\"doc\":\"When it was first seen without a break since. Milliseconds since the Unix epoch, UTC.\"}]}},\"default\":[],\"doc\":\"Keys of email.dkim-keys that the DNS shows. A look-up that failed changes nothing.\"},{\"name\":\"at\",\"type\":{\"type\":\"long\",\"logicalType\":\"timestamp-millis\"},\"doc\":\"When it was checked last. Milliseconds since the Unix epoch, UTC.\"}]}",
   Suppression:
     "{\"type\":\"record\",\"name\":\"Suppression\",\"namespace\":\"postlane\",\"doc\":\"Whether an address may be mailed, and why not. A row of email.suppressions, keyed by subject. A weaker or a later event never erases a stronger one.\",\"fields\":[{\"name\":\"subject\",\"type\":\"string\",\"doc\":\"`recipient:<address>`, the address folded to lower case.\"},{\"name\":\"active\",\"type\":\"boolean\",\"default\":true,\"doc\":\"False: lifted; the row stays for its evidence.\"},{\"name\":\"severity\",\"type\":{\"type\":\"enum\",\"name\":\"SuppressionSeverity\",\"doc\":\"The strongest ground, from strong to weak in the order of the symbols after `unknown`.\",\"symbols\":[\"unknown\",\"manual\",\"complaint\",\"hard_bounce\",\"unsubscribe\",\"soft_bounces\"],\"default\":\"unknown\"},\"default\":\"unknown\",\"doc\":\"The strongest ground for it.\"},{\"name\":\"since\",\"type\":{\"type\":\"long\",\"logicalType\":\"timestamp-millis\"},\"doc\":\"When it began. Milliseconds since the Unix epoch, UTC.\"},{\"name\":\"until\",\"type\":[\"null\",{\"type\":\"long\",\"logicalType\":\"timestamp-millis\"}],\"default\":null,\"doc\":\"When the last ground ends by itself. Milliseconds since the Unix epoch, UTC. Null: never.\"},{\"name\":\"tenant\",\"type\":[\"null\",\"string\"],\"default\":null,\"doc\":\"Tenant that all grounds hold for. Null: all, or the evidence says which.\"},{\"name\":\"type\",\"type\":[\"null\",{\"type\":\"enum\",\"name\":\"EmailTypeSymbol\",\"doc\":\"What kind of mail it is. Types never share an ingest topic, a lane or, unless the operator insists, a source. `unknown` is what a reader sees in place of a symbol that is newer than itself; never write it.\",\"symbols\":[\"unknown\",\"transactional\",\"notification\",\"marketing\"],\"default\":\"unknown\"}],\"default\":null,\"doc\":\"Type of mail that all grounds hold for. Null: all, or the evidence says which.\"},{\"name\":\"evidence\",\"type\":{\"type\":\"array\",\"items\":{\"type\":\"record\",\"name\":\"Evidence\",\"doc\":\"One event that led to it.\",\"fields\":[{\"name\":\"eventId\",\"type\":\"string\",\"doc\":\"The event's identity in email.reputation.\"},{\"name\":\"kind\",\"type\":{\"type\":\"enum\",\"name\":\"SignalKind\",\"doc\":\"What happened. `sent_counted`: mails that a server took, added up. `suppression_added` and `suppression_removed`: by an operator. `erased`: everything known about the subject is to be forgotten. `ticked`: nothing but that time has passed.\",\"symbols\":[\"unknown\",\"sent_counted\",\"delivered\",\"bounced\",\"deferred\",\"complained\",\"unsubscribed\",\"suppression_added\",\"suppression_removed\",\"erased\",\"ticked\"],\"default\":\"unknown\"},\"default\":\"unknown\",\"doc\":\"What happened.\"},{\"name\":\"at\",\"type\":{\"type\":\"long\",\"logicalType\":\"timestamp-millis\"},\"doc\":\"When it happened. Milliseconds since the Unix epoch, UTC.\"},{\"name\":\"class\",\"type\":[\"null\",\"string\"],\"default\":null,\"doc\":\"Bounce class that the rules gave it. Null: none.\"},{\"name\":\"ruleVersion\",\"type\":[\"null\",\"string\"],\"default\":null,\"doc\":\"Version of the rules that decided. Null: an operator did.\"},{\"name\":\"severity\",\"type\":\"SuppressionSeverity\",\"default\":\"unknown\",\"doc\":\"What it is a ground for; `unknown`: none by itself, as a removal.\"},{\"name\":\"binds\",\"type\":\"boolean\",\"default\":true,\"doc\":\"False where it takes more of its kind to suppress anybody.\"},{\"name\":\"until\",\"type\":[\"null\",{\"type\":\"long\",\"logicalType\":\"timestamp-millis\"}],\"default\":null,\"doc\":\"When it is no ground any more. Milliseconds since the Unix epoch, UTC. Null: never.\"},{\"name\":\"tenant\",\"type\":[\"null\",\"string\"],\"default\":null,\"doc\":\"Tenant that it holds for. Null: all.\"},{\"name\":\"type\",\"type\":[\"null\",\"EmailTypeSymbol\"],\"default\":null,\"doc\":\"Type of mail that it holds for. Null: all; an unsubscription without a type holds for all but transactional mail.\"},{\"name\":\"who\",\"type\":[\"null\",\"string\"],\"default\":null,\"doc\":\"Operator behind it. Null: the pipeline itself.\"},{\"name\":\"why\",\"type\":[\"null\",\"string\"],\"default\":null,\"doc\":\"The operator's reason. Null: none given.\"}]}},\"default\":[],\"doc\":\"The events behind it, strongest first, then what was lifted; bounded in number per severity and scope.\"}]}",
   Template:

@@ -12,6 +12,8 @@ export const everyTopic = (): readonly Topic<unknown>[] => [
   ...QUEUES.flatMap((queue) => PROVIDERS.map((provider) => topics.send({ queue, provider }))),
   ...DELAY_TIERS.map((tier) => topics.delay(tier)),
   topics.apiKeys,
+  topics.dkimKeys,
+  topics.senderChecks,
   topics.cancellations,
   topics.feedback,
   topics.feedbackEvents,

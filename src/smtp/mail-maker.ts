@@ -17,8 +17,17 @@ export interface MailMakerOptions extends ComposeOptions {
   };
   /** Keys of return paths, the one that signs first. None: return paths carry no token. */
   readonly verpKeys: readonly Uint8Array[];
+  /** What is known of senders beside the configuration, and changes while we run. Absent: nothing. */
+  readonly known?: KnownSenders;
   /** Resolves a reference to a secret. Asked once per key, at creation. */
   secret(reference: string): Promise<string>;
+}
+
+export interface KnownSenders {
+  /** What signs for a domain whose keys have been changed since; undefined: the configured keys do. */
+  signerOf(domain: string): Promise<DkimSigner | null> | undefined;
+  /** Why strict senders refuse mail of the domain; null: they do not. */
+  refusal(domain: string): string | null;
 }
 
 export type MadeMail =
@@ -31,7 +40,12 @@ export type MadeMail =
       /** False where the sender's domain is not configured, or has no keys. */
       readonly signed: boolean;
     }
-  | { readonly ok: false; readonly fault: ComposeFault | 'unknown-sender'; readonly detail: string | null };
+  | {
+      readonly ok: false;
+      readonly fault: ComposeFault | 'unknown-sender' | 'sender-fails-dns';
+      /** For people; null where the fault says everything. */
+      readonly detail: string | null;
+    };
 
 /** Turns jobs into mails that are ready to go. */
 export interface MailMaker {
@@ -73,11 +87,15 @@ class SigningMailMaker implements MailMaker {
     const composed = await compose(job, acceptedAt, this.options);
     if (!composed.ok) return composed;
     const sender = this.senders.get(composed.from.domain);
-    if (sender === undefined && this.options.senders.mode === 'strict') {
-      return { ok: false, fault: 'unknown-sender', detail: null };
+    const { domain } = composed.from;
+    if (this.options.senders.mode === 'strict') {
+      if (sender === undefined) return { ok: false, fault: 'unknown-sender', detail: null };
+      const refusal = this.options.known?.refusal(domain) ?? null;
+      if (refusal !== null) return { ok: false, fault: 'sender-fails-dns', detail: refusal };
     }
-    const signature =
-      (await sender?.signer?.sign(composed.fields, composed.bodyHash ?? composed.body, acceptedAt)) ?? '';
+    const changed = sender === undefined ? undefined : this.options.known?.signerOf(domain);
+    const signer = changed === undefined ? sender?.signer : await changed;
+    const signature = (await signer?.sign(composed.fields, composed.bodyHash ?? composed.body, acceptedAt)) ?? '';
     return {
       ok: true,
       mail: {

@@ -216,6 +216,34 @@ const TRACKER = [
   ),
 ];
 
+const SENDERS = [
+  gauge(
+    'postlane_sender_verdict',
+    ['subject', 'verdict'],
+    '1 for what the last DNS check said of a sender domain, or of the addresses that mail leaves from: passes, fails or unknown. Worry about any fails.',
+  ),
+  gauge(
+    'postlane_dns_findings',
+    ['subject', 'severity'],
+    'What the last DNS check found. Worry about any error; `postlane dns check` says what to publish.',
+  ),
+  gauge(
+    'postlane_dns_checked_at_seconds',
+    ['subject'],
+    'When it was checked last, in seconds since the Unix epoch. Worry when it is older than two dns.interval.',
+  ),
+  gauge(
+    'postlane_dkim_keys',
+    ['domain', 'state'],
+    'Keys of a sender domain by where they stand. Worry when waiting stays above 0: the record was not published.',
+  ),
+  counter(
+    'postlane_dkim_key_failures_total',
+    ['domain'],
+    'New keys that could not be used, so that the old one goes on. Worry about any: the secret is missing or holds another key.',
+  ),
+];
+
 const PROCESS = [
   gauge(
     'postlane_event_loop_delay_ms',
@@ -231,5 +259,6 @@ export const METRICS: readonly MetricDeclaration[] = [
   ...HTTP,
   ...FEEDBACK,
   ...TRACKER,
+  ...SENDERS,
   ...PROCESS,
 ];

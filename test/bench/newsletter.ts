@@ -14,7 +14,8 @@ const WORDS = 'this week we have found for you what others are still looking for
 
 /** What a designer's tool makes of a newsletter: tables, styles in every tag, links, and a few words of text. */
 function htmlSource(): string {
-  let html = '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>{{ name }}’s week</title></head>\n<body>\n';
+  let html =
+    '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>{{ name }}’s week</title></head>\n<body>\n';
   html += '<p>Dear {{ name }},</p>\n{% if city %}<p>this is new in {{ city }}:</p>{% endif %}\n';
   for (let n = 0; html.length < HTML_BYTES - 400; n++) {
     const words = Array.from({ length: 24 }, (_, word) => WORDS[(n * 7 + word * 3) % WORDS.length]).join(' ');
@@ -58,10 +59,15 @@ class Cut {
         { name: 'city', value: city ? 'Vienna' : '' },
         { name: 'code', value: '§code§' },
       ];
-      const own = { recipient: '§recipient§', unsubscribe_url: `https://${SENDER_DOMAIN}/unsubscribe/CODE`, view_url: null };
+      const own = {
+        recipient: '§recipient§',
+        unsubscribe_url: `https://${SENDER_DOMAIN}/unsubscribe/CODE`,
+        view_url: null,
+      };
       const rendered = renderTemplate({ ...compiled.template, unsubscribeLink: null }, mergeData, own);
       if (!rendered.ok) throw new Error(rendered.fault.detail);
-      const cut = (text: string): readonly string[] => text.replaceAll('/unsubscribe/CODE', '/unsubscribe/§code§').split('§');
+      const cut = (text: string): readonly string[] =>
+        text.replaceAll('/unsubscribe/CODE', '/unsubscribe/§code§').split('§');
       return { html: cut(joinPieces(rendered.mail.html ?? [])), text: cut(joinPieces(rendered.mail.text)) };
     });
     this.parts = { html: made.map(({ html }) => html), text: made.map(({ text }) => text) };

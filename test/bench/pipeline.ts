@@ -130,7 +130,14 @@ export async function startPipeline(workshop: Workshop, sink: Sink, options: Pip
   await makeMissingKeys(config, () => undefined);
   const start = async (name: string, ...roles: readonly string[]): Promise<Role> => {
     const port = await freePort();
-    const process = await startRole(workshop, name, roles, path, { ...addresses, POSTLANE_HTTP_PORT: String(port) }, options);
+    const process = await startRole(
+      workshop,
+      name,
+      roles,
+      path,
+      { ...addresses, POSTLANE_HTTP_PORT: String(port) },
+      options,
+    );
     const url = `http://127.0.0.1:${port}`;
     await untilReady(workshop, name, process, url);
     return { process, url };

@@ -43,9 +43,22 @@ describe('a template, from the command line to the mail', () => {
   });
 
   it('is put, listed, shown and tried out', async () => {
-    const put = ['put', 'order', '--from', 'Shop <news@shop.example>', '--subject', 'Order {{ order.id }}', '--html', 'order.html'];
+    const put = [
+      'put',
+      'order',
+      '--from',
+      'Shop <news@shop.example>',
+      '--subject',
+      'Order {{ order.id }}',
+      '--html',
+      'order.html',
+    ];
     expect(await postlane(...put)).toMatchObject({ status: 0, printed: '1\n' });
-    expect(await postlane(...put)).toMatchObject({ status: 0, printed: '1\n', told: ['unchanged: order is at version 1'] });
+    expect(await postlane(...put)).toMatchObject({
+      status: 0,
+      printed: '1\n',
+      told: ['unchanged: order is at version 1'],
+    });
     expect((await postlane('list')).printed).toMatch(/^order {2}version 1 {2}.*Order \{\{ order\.id \}\}\n$/);
     expect((await postlane('show', 'order')).printed).toContain('variables: ["name","order.id"]');
     const rendered = await postlane('render', 'order', '--data', 'data.json', '--set', 'order.id=<7>');

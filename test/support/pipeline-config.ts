@@ -10,6 +10,8 @@ export interface PipelineSettings {
   readonly retriesMax?: number;
   /** `senders`. Default lenient. */
   readonly senders?: string;
+  /** The sink keeps what it was given whole. Default false. */
+  readonly keepRaw?: boolean;
   /** Further top-level keys, as YAML. */
   readonly more?: string;
 }

@@ -81,7 +81,7 @@ export class Pipeline {
       const infra = await startTestInfra({ own: true, dataDirectory: join(directory, 'infra'), ...infraOptions });
       undo.push(() => infra.stop());
       await provision(infra);
-      const simulator = await startSimulator();
+      const simulator = await startSimulator({ keepRaw: settings.keepRaw });
       undo.push(() => simulator.stop());
       const { brokers, schemaRegistryUrl } = infra;
       const kafka = await createKafka({ brokers, clientId: 'postlane-faults' });
@@ -141,13 +141,21 @@ export class Pipeline {
     return options.wait === false ? role : role.ready();
   }
 
+  /** The configuration that roles start with, as a file for commands. */
+  async configuration(): Promise<string> {
+    const file = join(this.directory, 'commands.yaml');
+    await writeFile(file, pipelineConfig(this.settings));
+    return file;
+  }
+
   /** Ends it gracefully. */
   async stop(role: RoleProcess): Promise<void> {
     await role.stop();
     this.running.delete(role);
   }
 
-  private environment(): Environment {
+  /** What the environment of a command or role of this pipeline says. */
+  environment(): Environment {
     const { brokers, schemaRegistryUrl, redisUrl } = this.infra;
     return {
       ...environment(),
