@@ -3,7 +3,14 @@ import { retryDelayMs } from '../../src/domain/backoff.ts';
 import { type Classification, classify } from '../../src/domain/classification.ts';
 import { subjectsBehind } from '../../src/domain/identity.ts';
 import type { QueuePolicy } from '../../src/domain/policy.ts';
-import { type DeliveryOutcome, isImpossible, isSiteFailure, SMTP_STAGES, wasNotTried } from '../../src/domain/reply.ts';
+import {
+  type DeliveryOutcome,
+  isImpossible,
+  isLogInLost,
+  isSiteFailure,
+  SMTP_STAGES,
+  wasNotTried,
+} from '../../src/domain/reply.ts';
 import { type AttemptFacts, attempted, ending, signal } from '../../src/domain/results.ts';
 import { recipientSubject } from '../../src/domain/suppression.ts';
 import { MINUTE_MS, type Millis, SECOND_MS } from '../../src/domain/time.ts';
@@ -155,7 +162,9 @@ function afterDot(unit: Unit, attempt: Attempt, policy: QueuePolicy, now: Millis
 
 /** Did the conversation get as far as this mail? What failed before says nothing about it, and uses up no attempt. */
 const reachedMail = (outcome: DeliveryOutcome): boolean =>
-  outcome.kind !== 'accepted' && SMTP_STAGES.indexOf(outcome.stage) >= SMTP_STAGES.indexOf('mail');
+  outcome.kind !== 'accepted' &&
+  !isLogInLost(outcome) &&
+  SMTP_STAGES.indexOf(outcome.stage) >= SMTP_STAGES.indexOf('mail');
 
 function deferred(
   unit: Unit,

@@ -12,7 +12,7 @@ import {
 import { EXPONENTIAL_DELAY_MS_MAX, PROVIDER_DEFAULTS, QUEUE_DEFAULTS, TICK_MS, TYPE_OF_QUEUE } from './defaults.ts';
 import { dnsOf } from './dns.ts';
 import type { Read } from './shape.ts';
-import type { Config, QueueConfig, SendersConfig } from './types.ts';
+import type { Config, QueueConfig, SendersConfig, VaultConfig } from './types.ts';
 
 type ReadQueue = Read['router']['queues'] extends ReadonlyMap<string, infer Q> ? Q : never;
 
@@ -39,6 +39,7 @@ export function build(read: Read): Config {
     http: read.http,
     api: apiOf(read),
     stateDir: read.state_dir,
+    secrets: secretsOf(read),
     logs: { level: read.logs.level, addressKey: read.logs.address_key },
     job: { bytesMax: read.job.max_size },
     topics: {
@@ -88,6 +89,26 @@ function apiOf({ api }: Read): Config['api'] {
     acceptMsMax: api.accept_timeout,
     retentionMs: api.retention,
   };
+}
+
+function secretsOf({ secrets }: Read): Config['secrets'] {
+  const { vault, aws } = secrets;
+  return {
+    refreshMs: secrets.refresh,
+    timeoutMs: secrets.timeout,
+    retryMs: secrets.retry_refused,
+    vault: vault.address === null ? null : { ...vaultOf(vault), address: vault.address.replace(/\/+$/, '') },
+    aws: { region: aws.region, endpoint: aws.endpoint },
+  };
+}
+
+function vaultOf({ namespace, ca_file, token, app_role }: Read['secrets']['vault']): Omit<VaultConfig, 'address'> {
+  const { mount, role_id: roleId, secret_id: secretId } = app_role;
+  const auth: VaultConfig['auth'] =
+    roleId !== null && secretId !== null
+      ? { kind: 'approle', mount: mount.replace(/^\/+|\/+$/g, ''), roleId, secretId }
+      : { kind: 'token', token: token ?? 'env:VAULT_TOKEN' };
+  return { namespace, caFile: ca_file, auth };
 }
 
 function redisOf({ redis }: Read): Config['redis'] {

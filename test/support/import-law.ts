@@ -30,6 +30,7 @@ const HOMES: Readonly<Record<string, readonly string[]>> = {
   mailparser: ['src/mime/'],
   libmime: ['src/mime/'],
   '@fastify/swagger-ui': ['src/http/'],
+  '@aws-sdk/client-secrets-manager': ['src/secrets/'],
   ajv: ['src/http/'],
   'ajv-formats': ['src/http/'],
   'node:dns': ['src/dns/'],
