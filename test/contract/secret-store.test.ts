@@ -2,6 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { systemClock } from '../../src/host/clock.ts';
+import { AwsStore } from '../../src/secrets/aws-store.ts';
 import { EnvStore } from '../../src/secrets/env-store.ts';
 import { FileStore } from '../../src/secrets/file-store.ts';
 import { Secret } from '../../src/secrets/secret.ts';
@@ -9,7 +10,8 @@ import { VaultSession } from '../../src/secrets/vault-session.ts';
 import { VaultStore } from '../../src/secrets/vault-store.ts';
 import { RecordingTelemetry } from '../../src/testing/recording-telemetry.ts';
 import { FakeVault } from '../support/fake-vault.ts';
-import { secretStoreContract } from './secret-store.contract.ts';
+import { Moto } from '../support/moto.ts';
+import { parsed, secretStoreContract } from './secret-store.contract.ts';
 
 describe('env:', () => {
   secretStoreContract(async () => {
@@ -96,5 +98,58 @@ describe.each(['token', 'approle'] as const)('vault:, logged in by %s', (kind) =
         await vault.stop();
       },
     };
+  });
+});
+
+describe('aws-sm:', () => {
+  let moto: Moto;
+  beforeAll(async () => {
+    moto = await Moto.start();
+  }, 90_000);
+  afterAll(() => moto.stop());
+  let suite = 0;
+
+  const open = (endpoint = moto.endpoint) =>
+    new AwsStore({ config: { region: moto.region, endpoint }, timeoutMs: 10_000 });
+
+  secretStoreContract(async () => {
+    const prefix = `mail/${++suite}`;
+    const store = open();
+    return {
+      store,
+      reference: (name) => `aws-sm:${prefix}/${name}`,
+      put: (name, value) => moto.put(`${prefix}/${name}`, value),
+      remove: (name) => moto.remove(`${prefix}/${name}`),
+      away: null,
+      holdsSeveral: false,
+      keepsEditions: true,
+      close: () => store.close(),
+    };
+  });
+
+  const value = async (store: AwsStore, text: string) => {
+    const reference = parsed(text);
+    return (await store.read(reference, 'newest')).value(reference.field)?.text();
+  };
+
+  it('reads fields, stages and bytes', async () => {
+    const store = open();
+    await moto.put('relay', JSON.stringify({ user: 'u', password: 'one', port: 587 }));
+    await moto.put('relay', JSON.stringify({ user: 'u', password: 'two' }));
+    await moto.put('relay', JSON.stringify({ user: 'u', password: 'three' }), 'AWSPENDING');
+    await moto.put('key', Buffer.from('bytes'));
+    expect(await value(store, 'aws-sm:relay#password')).toBe('two');
+    expect(await value(store, 'aws-sm:relay?stage=AWSPREVIOUS#password')).toBe('one');
+    expect(await value(store, 'aws-sm:relay?stage=AWSPREVIOUS#port')).toBe('587');
+    expect(await value(store, 'aws-sm:relay?stage=AWSPENDING#password')).toBe('three');
+    expect(await value(store, 'aws-sm:relay#missing')).toBeUndefined();
+    expect(await value(store, 'aws-sm:key')).toBe('bytes');
+    await store.close();
+  });
+
+  it('fails in time where nobody answers', async () => {
+    const store = new AwsStore({ config: { region: 'eu-central-1', endpoint: 'http://127.0.0.1:9' }, timeoutMs: 500 });
+    await expect(store.read(parsed('aws-sm:relay'), 'newest')).rejects.toMatchObject({ code: 'SECRET_UNAVAILABLE' });
+    await store.close();
   });
 });

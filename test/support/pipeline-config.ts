@@ -12,6 +12,8 @@ export interface PipelineSettings {
   readonly senders?: string;
   /** The sink keeps what it was given whole. Default false. */
   readonly keepRaw?: boolean;
+  /** Further keys of `relay`, indented by two. */
+  readonly relay?: string;
   /** Further top-level keys, as YAML. */
   readonly more?: string;
 }
@@ -33,6 +35,7 @@ logs:
   level: info
 relay:
   tls: none
+${settings.relay ?? ''}
 worker:
   in_flight_max: ${settings.inFlightMax ?? IN_FLIGHT_MAX}
   patience_factor: ${settings.patienceFactor ?? 0.05}

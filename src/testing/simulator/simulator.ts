@@ -1,5 +1,5 @@
 import { createSecureContext, type SecureContext } from 'node:tls';
-import { assert, PostlaneError } from '../../domain/error.ts';
+import { PostlaneError } from '../../domain/error.ts';
 import { DAY_MS, MINUTE_MS, type Millis } from '../../domain/time.ts';
 import { Api } from './api.ts';
 import { type KeyAndCertificate, selfSigned, yearFrom } from './certificate.ts';
@@ -71,10 +71,10 @@ export interface Simulator {
    */
   setSite(site: string, behaviour: SiteBehaviour | null): Promise<void>;
   /**
-   * From now on these may log in, and no others; only where `auth` was given at the start. Connections that are logged in stay so,
-   * unless `endSessions`: then they are answered with 530.
+   * From now on these may log in, and no others; null: nobody need. Connections that are logged in stay so, unless `endSessions`:
+   * then they are answered with 530.
    */
-  setCredentials(accepted: readonly SimulatorCredentials[], options?: { readonly endSessions?: boolean }): void;
+  setCredentials(accepted: readonly SimulatorCredentials[] | null, options?: { readonly endSessions?: boolean }): void;
   /** Log-ins so far, by what became of them. */
   logIns(): { readonly accepted: number; readonly refused: number };
   /** Empties the journal; its numbering and all counts go on. */
@@ -198,9 +198,8 @@ class RunningSimulator implements Simulator {
     await this.listenWhereWanted();
   }
 
-  setCredentials(accepted: readonly SimulatorCredentials[], { endSessions = false } = {}): void {
-    assert(this.shown.auth !== null, 'the simulator asks nobody to log in');
-    this.shown.auth = [...accepted];
+  setCredentials(accepted: readonly SimulatorCredentials[] | null, { endSessions = false } = {}): void {
+    this.shown.auth = accepted && [...accepted];
     if (endSessions) this.shown.session++;
   }
 
