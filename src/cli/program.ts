@@ -12,6 +12,7 @@ type Register = (program: Command, context: CliContext) => void;
  * has its mails to think of, and must not wait for libraries that other commands need.
  */
 const COMMANDS: Readonly<Record<string, () => Promise<Register>>> = {
+  init: async () => (await import('./commands/init.ts')).register,
   up: async () => (await import('./commands/up.ts')).register,
   status: async () => (await import('./commands/status.ts')).register,
   run: async () => (await import('./commands/run.ts')).register,

@@ -25,6 +25,7 @@ export function build(read: Read): Config {
   const queues = QUEUES.map((queue) => queueOf(queue, read));
   const pools = poolsOf(read, queues);
   return {
+    preset: read.preset,
     kafka: {
       brokers: read.kafka.brokers,
       clientId: read.kafka.client_id,
@@ -246,18 +247,35 @@ function sourcesOf(read: Read, pools: readonly Pool[]): readonly Source[] {
       ...wayOf(read.relay),
     }));
   }
-  return [...read.sources].map(([name, source]) => ({
-    name,
-    mode: source.mode,
-    host: source.host ?? '',
-    port: source.port,
-    localAddress: source.local_address,
-    helo: source.helo,
-    ...wayOf(source),
-  }));
+  return [...read.sources].map(([name, source]) => declaredSource(name, source, read.relay));
 }
 
-const wayOf = (way: Read['relay'] | (Read['sources'] extends ReadonlyMap<string, infer S> ? S : never)) => ({
+type ReadSource = Read['sources'] extends ReadonlyMap<string, infer S> ? S : never;
+
+/** A source that is a relay and names no host goes over the default one, with what that says and it does not. */
+function declaredSource(name: string, source: ReadSource, relay: Read['relay']): Source {
+  const isRelays = source.mode === 'relay' && source.host === null;
+  const helo = source.helo ?? `${name}.${relay.helo}`;
+  const { localAddress, mode } = { localAddress: source.local_address, mode: source.mode };
+  if (!isRelays) {
+    const tls = source.tls ?? 'opportunistic';
+    const way = wayOf({ ...source, tls, tls_verify: source.tls_verify ?? true });
+    return { name, mode, host: source.host ?? '', port: source.port ?? DEFAULT_PORT, localAddress, helo, ...way };
+  }
+  const hasLogIn = source.user !== null || source.password !== null;
+  const way = wayOf({
+    ...source,
+    tls: source.tls ?? relay.tls,
+    tls_verify: source.tls_verify ?? relay.tls_verify,
+    user: hasLogIn ? source.user : relay.user,
+    password: hasLogIn ? source.password : relay.password,
+  });
+  return { name, mode, host: relay.host, port: source.port ?? relay.port, localAddress, helo, ...way };
+}
+
+const DEFAULT_PORT = 25;
+
+const wayOf = (way: Omit<Read['relay'], 'host' | 'port' | 'helo'>) => ({
   tls: way.tls,
   tlsVerify: way.tls_verify,
   user: way.user,

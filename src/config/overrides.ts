@@ -9,6 +9,8 @@ export interface Override {
 
 /** Variables that outrank the file, for what differs from one place to the next. Anything else can be put in with `${NAME}`. */
 export const OVERRIDES: readonly Override[] = [
+  { variable: 'POSTLANE_PRESET', path: ['preset'] },
+  { variable: 'POSTLANE_REPLICATION_FACTOR', path: ['topics', 'replication_factor'] },
   { variable: 'KAFKA_BROKERS', path: ['kafka', 'brokers'], list: true },
   { variable: 'SCHEMA_REGISTRY_URL', path: ['schema_registry', 'url'] },
   { variable: 'REDIS_URL', path: ['redis', 'url'] },

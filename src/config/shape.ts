@@ -3,6 +3,7 @@ import { parseSecretReference } from '../domain/secret-reference.ts';
 import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from '../domain/time.ts';
 import { dnsShape } from './dns.ts';
 import * as field from './fields.ts';
+import { PRESET_NAMES } from './presets.ts';
 import { LOG_LEVELS, OVERFLOWS, PRIORITIES, REPUTATION_ACTIONS } from './types.ts';
 
 /**
@@ -47,14 +48,18 @@ const connections = integer({ min: 1, max: 1_000, default: 20 });
 const messagesPerConnection = integer({ min: 1, max: 100_000, default: 100 });
 const ratio = (fallback: number) => decimal({ min: 0, max: 1, default: fallback });
 
+const TLS = ['none', 'opportunistic', 'starttls', 'implicit'] as const;
 const way = {
-  tls: oneOf(['none', 'opportunistic', 'starttls', 'implicit'], { default: 'opportunistic' }),
+  tls: oneOf(TLS, { default: 'opportunistic' }),
   tls_verify: flag({ default: true }),
   user: optional(reference),
   password: optional(reference),
   max_connections: connections,
   max_messages_per_connection: messagesPerConnection,
 };
+
+/** What a source does not say is the relay's, where it goes over the relay. */
+const sourceWay = { ...way, tls: optional(oneOf(TLS)), tls_verify: optional(flag({})) };
 
 const retryPolicy = record({
   max_retries: optional(integer({ min: 0, max: 100 })),
@@ -203,6 +208,7 @@ const webhooks = record({
 });
 
 export const postlaneYaml = record({
+  preset: optional(oneOf(PRESET_NAMES)),
   kafka: record({
     brokers: list(address, { max: 100, default: ['127.0.0.1:9092'] }),
     client_id: text({ pattern: /^[A-Za-z0-9._-]{1,100}$/, what: 'letters, digits, . _ -', default: 'postlane' }),
@@ -251,10 +257,10 @@ export const postlaneYaml = record({
     record({
       mode: oneOf(['relay', 'direct'], { default: 'relay' }),
       host: optional(host()),
-      port: integer({ min: 1, max: 65_535, default: 25 }),
-      ...way,
+      port: optional(integer({ min: 1, max: 65_535 })),
+      ...sourceWay,
       local_address: optional(host()),
-      helo: host(),
+      helo: optional(host()),
     }),
     { max: 1_000 },
   ),

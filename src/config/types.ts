@@ -1,11 +1,14 @@
 import type { TopicOverride } from '../contracts/catalog.ts';
 import type { Pool, ProviderRule, QueuePolicy, Sender, Source } from '../domain/policy.ts';
+import type { PresetName } from './presets.ts';
 
 /**
  * Everything the operator decides, read once and checked whole: plain frozen values. Spans are milliseconds, sizes are
  * bytes. Where a comment says *reference*, the value names a secret (docs/secrets.md), resolved by `src/secrets`; never the secret.
  */
 export interface Config {
+  /** What the file leaves open is as this preset says. `null`: as the defaults say. */
+  readonly preset: PresetName | null;
   readonly kafka: KafkaConfig;
   readonly registry: { readonly url: string };
   /** `null`: no Redis; every worker keeps to its share of the limits. */

@@ -136,6 +136,8 @@ export class RotatingLogIns implements LogIns {
       state.newest = read;
       state.refusedAt = null;
       state.alarmed = false;
+      // Nobody has refused this one yet; where it is the last good one again, nobody may log in for it either.
+      this.options.telemetry.gauge('postlane_credential_refused', 0, { source: source.name });
     }
     return state;
   }
