@@ -162,9 +162,11 @@ function afterDot(unit: Unit, attempt: Attempt, policy: QueuePolicy, now: Millis
 
 /** Did the conversation get as far as this mail? What failed before says nothing about it, and uses up no attempt. */
 const reachedMail = (outcome: DeliveryOutcome): boolean =>
-  outcome.kind !== 'accepted' &&
-  !isLogInLost(outcome) &&
-  SMTP_STAGES.indexOf(outcome.stage) >= SMTP_STAGES.indexOf('mail');
+  outcome.kind !== 'accepted' && SMTP_STAGES.indexOf(outcome.stage) >= SMTP_STAGES.indexOf('mail');
+
+/** The relay does not accept our log-in any more, and says so instead of taking the mail. */
+const lostLogIn = ({ source }: Unit, outcome: DeliveryOutcome): boolean =>
+  source !== null && source.user !== null && isLogInLost(outcome);
 
 function deferred(
   unit: Unit,
@@ -178,6 +180,7 @@ function deferred(
   const { outcome } = attempt;
   const counts =
     reachedMail(outcome) &&
+    !lostLogIn(unit, outcome) &&
     found.class !== 'rate-limited' &&
     !(outcome.kind === 'refused' && outcome.reply.code === 421);
   const attempts = envelope.attempts + (counts ? 1 : 0);

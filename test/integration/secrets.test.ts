@@ -6,6 +6,7 @@ import { systemClock } from '../../src/host/clock.ts';
 import { openSecrets } from '../../src/secrets/open.ts';
 import type { Secrets } from '../../src/secrets/secrets.ts';
 import { RecordingTelemetry } from '../../src/testing/recording-telemetry.ts';
+import { selfSigned, yearFrom } from '../../src/testing/simulator/certificate.ts';
 import { FakeVault, type FakeVaultOptions } from '../support/fake-vault.ts';
 import { until } from '../support/until.ts';
 
@@ -154,6 +155,28 @@ describe('Vault', () => {
     arrange();
     const error = await secrets.resolve(REFERENCE).catch((caught) => caught);
     expect(error).toMatchObject({ code: 'SECRET_UNAVAILABLE', facts: { reason: expect.stringMatching(reason) } });
+  });
+
+  it('is followed from a standby to the active node', async () => {
+    const settings = await begin();
+    const standby = await FakeVault.start();
+    standby.active = vault.address;
+    open({ vault: { ...settings, address: standby.address } });
+    await becomes(REFERENCE, 'one');
+    expect(standby.calls.length).toBeGreaterThan(0);
+    await standby.stop();
+  });
+
+  it('is believed over TLS only with a certificate of the authority that was named', async () => {
+    const tls = selfSigned({ names: ['localhost', '127.0.0.1'], ...yearFrom(Date.now()) });
+    const settings = await begin({ tls });
+    open({ vault: settings });
+    await expect(secrets.resolve(REFERENCE)).rejects.toMatchObject({ code: 'SECRET_UNAVAILABLE' });
+    await secrets.close();
+    const caFile = join(directory, 'ca.pem');
+    await writeFile(caFile, tls.cert);
+    open({ vault: { ...settings, caFile } });
+    await becomes(REFERENCE, 'one');
   });
 
   it('quotes nothing of an answer that it cannot read', async () => {

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import https from 'node:https';
 import type { AddressInfo } from 'node:net';
 
 interface Version {
@@ -19,6 +20,8 @@ export interface FakeVaultOptions {
   readonly tokenSeconds?: number;
   /** The most that renewals can make of it. Default a day. */
   readonly tokenSecondsMax?: number;
+  /** Over TLS with this. */
+  readonly tls?: { readonly key: string; readonly cert: string };
   /** Asked for in every request where it is set. */
   readonly namespace?: string;
 }
@@ -33,6 +36,8 @@ export class FakeVault {
   sealed = false;
   /** Milliseconds before each answer. */
   slowMs = 0;
+  /** Where every request is sent on to: as a standby does. */
+  active: string | null = null;
   /** Sent instead of the next answers, as they are. */
   readonly raw: string[] = [];
   readonly calls: string[] = [];
@@ -43,7 +48,8 @@ export class FakeVault {
 
   private constructor(options: FakeVaultOptions) {
     this.options = options;
-    this.server = createServer((request, response) => void this.handle(request, response));
+    const handle = (request: IncomingMessage, response: ServerResponse) => void this.handle(request, response);
+    this.server = options.tls ? https.createServer(options.tls, handle) : createServer(handle);
   }
 
   static async start(options: FakeVaultOptions = {}): Promise<FakeVault> {
@@ -53,7 +59,7 @@ export class FakeVault {
   }
 
   get address(): string {
-    return `http://127.0.0.1:${(this.server.address() as AddressInfo).port}`;
+    return `${this.options.tls ? 'https' : 'http'}://127.0.0.1:${(this.server.address() as AddressInfo).port}`;
   }
 
   async stop(): Promise<void> {
@@ -90,6 +96,9 @@ export class FakeVault {
     const url = new URL(request.url ?? '/', 'http://vault');
     this.calls.push(`${request.method} ${url.pathname}${url.search}`);
     if (this.slowMs > 0) await new Promise((resolve) => setTimeout(resolve, this.slowMs));
+    if (this.active !== null) {
+      return void response.writeHead(307, { location: `${this.active}${request.url}` }).end();
+    }
     const raw = this.raw.shift();
     if (raw !== undefined) return void response.writeHead(200).end(raw);
     const { status, body } = this.answer(request, url, Buffer.concat(parts).toString());

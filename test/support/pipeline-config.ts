@@ -14,6 +14,8 @@ export interface PipelineSettings {
   readonly keepRaw?: boolean;
   /** Further keys of `relay`, indented by two. */
   readonly relay?: string;
+  /** The whole configuration, instead of everything else here. */
+  readonly whole?: string;
   /** Further top-level keys, as YAML. */
   readonly more?: string;
 }
@@ -26,7 +28,9 @@ export const ON_UNCERTAIN = { transactional: 'resend', notification: 'drop', mar
  * The configuration of a fault test: time is scaled so that a lost member is noticed after six seconds, which is the least
  * that brokers take, and a retry comes after one.
  */
-export const pipelineConfig = (settings: PipelineSettings = {}): string => `
+export const pipelineConfig = (settings: PipelineSettings = {}): string => settings.whole ?? scaled(settings);
+
+const scaled = (settings: PipelineSettings): string => `
 kafka:
   session_timeout: 6s
   rebalance_timeout: 20s
