@@ -10,8 +10,12 @@ const BATCH_MAX = 50;
 
 /** Starts a split in this process. */
 export async function startSplit(host: Host): Promise<Hosted> {
-  const signer = await openVerpSigner(host.config);
-  const definition = splitDefinition({ readMail, hash: hashOf, verify: (local) => signer?.verify(local) ?? null });
+  const signer = await openVerpSigner(host);
+  const definition = splitDefinition({
+    readMail,
+    hash: hashOf,
+    verify: (local) => signer?.current.verify(local) ?? null,
+  });
   return hostStream(host, SPLIT_GROUP, definition, { batchMax: BATCH_MAX });
 }
 

@@ -11,12 +11,13 @@ import { jobRulesOf } from '../../src/host/job-rules.ts';
 import { sample } from '../../src/host/sampler.ts';
 import { openSenderStates, type SenderStates } from '../../src/host/sender-states.ts';
 import { type TemplateReader, Templates } from '../../src/host/templates.ts';
+import { openVerpSigner } from '../../src/host/verp.ts';
 import { openViews, type Views } from '../../src/host/views.ts';
 import { startLimits } from '../../src/limits/start.ts';
 import { InFlight } from '../../src/runtime/effects.ts';
 import type { RateLimits } from '../../src/runtime/limits-port.ts';
-import { resolveSecret } from '../../src/secrets/resolve.ts';
 import { createCourier } from '../../src/smtp/courier.ts';
+import { RotatingLogIns } from '../../src/smtp/log-ins.ts';
 import type { Courier } from '../../src/smtp/mail.ts';
 import { createMailMaker, type KnownSenders, type MailMaker } from '../../src/smtp/mail-maker.ts';
 import { SenderSigners } from '../../src/smtp/sender-signers.ts';
@@ -47,11 +48,15 @@ export async function startWorkers(host: Host, queues: readonly Queue[] = QUEUES
   const templates = await Templates.open(host, jobRulesOf(config));
   const states = await openSenderStates(host);
   const mails = await createMailMaker({ ...(await mailOptions(host, templates)), known: knownSenders(host, states) });
+  const logIns = new RotatingLogIns({
+    secrets: host.secrets,
+    telemetry,
+    now: clock.now,
+    retryMs: config.secrets.retryMs,
+  });
   const courier = createCourier({
-    credentials: async ({ user, password }) =>
-      user === null
-        ? null
-        : { user: await resolveSecret(user), pass: password === null ? '' : await resolveSecret(password) },
+    credentials: (source) => logIns.of(source),
+    logIns,
     circuit: config.circuit,
     patienceFactor: config.worker.patienceFactor,
     idleMs: CONNECTION_IDLE_MS,
@@ -76,6 +81,7 @@ export async function startWorkers(host: Host, queues: readonly Queue[] = QUEUES
     async stop() {
       await Promise.all(hosted.map((one) => one.stop()));
       await courier.close({ withinMs: 1_000 });
+      logIns.stop();
       await states.stop();
       await views.stop();
       await templates.stop();
@@ -206,24 +212,23 @@ async function partitionCounts(host: Host, queue: Queue): Promise<ReadonlyMap<st
 }
 
 /** Keys that operators have made sign in place of the configured ones, once the DNS shows them. */
-function knownSenders({ clock, telemetry }: Host, states: SenderStates): KnownSenders {
+function knownSenders({ clock, telemetry, secrets }: Host, states: SenderStates): KnownSenders {
   const keysOf = states.signing;
-  const signers = new SenderSigners({ keysOf, secret: resolveSecret, now: clock.now, telemetry });
+  const secret = async (reference: string) => (await secrets.resolve(reference)).bytes();
+  const signers = new SenderSigners({ keysOf, secret, now: clock.now, telemetry });
   return {
     signerOf: (domain) => (states.rowOf(domain) === undefined ? undefined : signers.of(domain)),
     refusal: states.refusal,
   };
 }
 
-async function mailOptions(
-  { config }: Host,
-  templates: TemplateReader,
-): Promise<Parameters<typeof createMailMaker>[0]> {
-  const verpKeys = config.verp.key === null ? [] : [Buffer.from(await resolveSecret(config.verp.key))];
+async function mailOptions(host: Host, templates: TemplateReader): Promise<Parameters<typeof createMailMaker>[0]> {
+  const { config, secrets, telemetry } = host;
   return {
     senders: config.senders,
-    verpKeys,
-    secret: resolveSecret,
+    verp: await openVerpSigner(host),
+    secrets,
+    telemetry,
     feedbackSenderId: config.feedbackId.senderId,
     unsubscribeBaseUrl: config.unsubscribe.baseUrl,
     templates: { find: templates.find, links: NO_OWN_LINKS },

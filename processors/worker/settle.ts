@@ -3,7 +3,14 @@ import { retryDelayMs } from '../../src/domain/backoff.ts';
 import { type Classification, classify } from '../../src/domain/classification.ts';
 import { subjectsBehind } from '../../src/domain/identity.ts';
 import type { QueuePolicy } from '../../src/domain/policy.ts';
-import { type DeliveryOutcome, isImpossible, isSiteFailure, SMTP_STAGES, wasNotTried } from '../../src/domain/reply.ts';
+import {
+  type DeliveryOutcome,
+  isImpossible,
+  isLogInLost,
+  isSiteFailure,
+  SMTP_STAGES,
+  wasNotTried,
+} from '../../src/domain/reply.ts';
 import { type AttemptFacts, attempted, ending, signal } from '../../src/domain/results.ts';
 import { recipientSubject } from '../../src/domain/suppression.ts';
 import { MINUTE_MS, type Millis, SECOND_MS } from '../../src/domain/time.ts';
@@ -157,6 +164,10 @@ function afterDot(unit: Unit, attempt: Attempt, policy: QueuePolicy, now: Millis
 const reachedMail = (outcome: DeliveryOutcome): boolean =>
   outcome.kind !== 'accepted' && SMTP_STAGES.indexOf(outcome.stage) >= SMTP_STAGES.indexOf('mail');
 
+/** The relay does not accept our log-in any more, and says so instead of taking the mail. */
+const lostLogIn = ({ source }: Unit, outcome: DeliveryOutcome): boolean =>
+  source !== null && source.user !== null && isLogInLost(outcome);
+
 function deferred(
   unit: Unit,
   attempt: Attempt,
@@ -169,6 +180,7 @@ function deferred(
   const { outcome } = attempt;
   const counts =
     reachedMail(outcome) &&
+    !lostLogIn(unit, outcome) &&
     found.class !== 'rate-limited' &&
     !(outcome.kind === 'refused' && outcome.reply.code === 421);
   const attempts = envelope.attempts + (counts ? 1 : 0);

@@ -13,7 +13,6 @@ import { Publisher } from '../../src/kafka/publisher.ts';
 import { encodeOutputs } from '../../src/runtime/encode.ts';
 import type { Stoppable } from '../../src/runtime/ports.ts';
 import { emit } from '../../src/runtime/processor.ts';
-import { resolveSecret } from '../../src/secrets/resolve.ts';
 import { dkimRecord } from '../../src/smtp/dkim.ts';
 import { type LookedAt, news, OUTGOING, rowAfter } from './accept.ts';
 
@@ -143,9 +142,17 @@ class DnsChecker {
     return Promise.all(
       keys.map(async ({ selector, record, privateKey, state }) => ({
         selector,
-        record: record ?? (await resolveSecret(privateKey).then(dkimRecord, () => null)),
+        record: record ?? (await this.recordOf(privateKey)),
         waiting: state === 'waiting',
       })),
+    );
+  }
+
+  /** Null where the key cannot be had. */
+  private recordOf(privateKey: string): Promise<string | null> {
+    return this.host.secrets.resolve(privateKey).then(
+      (secret) => dkimRecord(secret.bytes()),
+      () => null,
     );
   }
 

@@ -6,8 +6,8 @@ import { openVerpSigner } from '../../src/host/verp.ts';
 import { Publisher } from '../../src/kafka/publisher.ts';
 import { encodeOutputs } from '../../src/runtime/encode.ts';
 import type { Stoppable } from '../../src/runtime/ports.ts';
-import { resolveSecret } from '../../src/secrets/resolve.ts';
-import { InboundServer } from '../../src/smtp/inbound-server.ts';
+import { follow } from '../../src/secrets/follow.ts';
+import { checkCertificate, InboundServer, type KeyAndCertificate } from '../../src/smtp/inbound-server.ts';
 import { type AddressRules, accept, formatFor } from './accept.ts';
 
 /** A record that is not replicated by then is answered with 451; senders wait for ten minutes (RFC 5321 section 4.5.3.2.6). */
@@ -24,24 +24,22 @@ export interface RunningInbound extends Stoppable {
 export async function startInbound(host: Host): Promise<RunningInbound> {
   const { config, clock, telemetry, codec, kafka } = host;
   const { inbound } = config;
-  const signer = await openVerpSigner(config);
+  const signer = await openVerpSigner(host);
   const rules: AddressRules = {
     domains: new Set(
       config.senders.list.map(({ returnPathDomain }) => toAsciiDomain(returnPathDomain) ?? returnPathDomain),
     ),
-    verify: signer === null ? null : (local) => signer.verify(local),
+    verify: signer === null ? null : (local) => signer.current.verify(local),
     addresses: new Map(inbound.addresses.map(({ address, format }) => [address, format])),
   };
-  const tls = inbound.tls && {
-    key: await resolveSecret(inbound.tls.key),
-    certificate: await resolveSecret(inbound.tls.certificate),
-  };
+  let server: InboundServer | null = null;
+  const tls = inbound.tls && (await certificateOf(host, inbound.tls, (renewed) => server?.renewCertificate(renewed)));
   const publisher = new Publisher({ kafka, queuedBytesMax: QUEUED_BYTES_MAX, deliveryTimeoutMs: APPEND_MS_MAX });
-  const server = await InboundServer.start({
+  const started = await InboundServer.start({
     host: inbound.host,
     port: inbound.port,
     hostname: inbound.hostname,
-    tls,
+    tls: tls?.current ?? null,
     mailBytesMax: inbound.mailBytesMax,
     keptBytesMax: FEEDBACK_BODY_BYTES_MAX,
     connectionsMax: inbound.connectionsMax,
@@ -50,15 +48,40 @@ export async function startInbound(host: Host): Promise<RunningInbound> {
     clock,
     telemetry,
   });
-  telemetry.log('info', 'mail to return paths is taken', { host: inbound.host, port: server.port });
+  server = started;
+  telemetry.log('info', 'mail to return paths is taken', { host: inbound.host, port: started.port });
   return {
-    port: server.port,
+    port: started.port,
     async stop(options) {
-      await server.stop(options);
+      tls?.stop();
+      await started.stop(options);
+      signer?.stop();
       await publisher.close();
     },
   };
 }
+
+/** Key and certificate, followed through renewals; a pair that does not fit together is not taken over. */
+const certificateOf = (
+  { secrets, telemetry }: Host,
+  { key, certificate }: { readonly key: string; readonly certificate: string },
+  renew: (renewed: KeyAndCertificate) => void,
+) =>
+  follow({
+    secrets,
+    telemetry,
+    what: 'inbound tls',
+    references: [key, certificate],
+    async build() {
+      const read = {
+        key: (await secrets.resolve(key)).bytes(),
+        certificate: (await secrets.resolve(certificate)).bytes(),
+      };
+      checkCertificate(read);
+      renew(read);
+      return read;
+    },
+  });
 
 function hashOf(parts: readonly (string | Uint8Array)[]): string {
   const hashing = createHash('sha256');

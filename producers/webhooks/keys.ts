@@ -1,7 +1,7 @@
 import { createPublicKey, type KeyObject } from 'node:crypto';
 import type { WebhookRoute } from '../../src/config/types.ts';
 import { PostlaneError } from '../../src/domain/error.ts';
-import { resolveSecret } from '../../src/secrets/resolve.ts';
+import type { Secrets } from '../../src/secrets/secrets.ts';
 import type { RouteKeys } from './request.ts';
 
 /** Standard Webhooks has secrets of 24 to 64 bytes. */
@@ -10,10 +10,9 @@ const MAILGUN_BYTES_MIN = 16;
 const PASSWORD_BYTES_MIN = 16;
 
 /** Reads what a route's secret refers to: one secret on a line. Throws CONFIG_INVALID where it could prove nobody. */
-export async function keysOf(route: WebhookRoute): Promise<RouteKeys> {
+export async function keysOf(route: WebhookRoute, secrets: Pick<Secrets, 'resolve'>): Promise<RouteKeys> {
   const { name, format, topics, allowSnsSignatureV1 } = route;
-  const lines =
-    route.secret === null ? [] : (await resolveSecret(route.secret)).split(/\r?\n/).filter((line) => line !== '');
+  const lines = route.secret === null ? [] : (await secrets.resolve(route.secret)).lines().map((line) => line.text());
   const fail = (what: string): never => {
     throw new PostlaneError('CONFIG_INVALID', { what: `webhooks.routes.${name}: ${what}` });
   };

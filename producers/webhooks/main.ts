@@ -5,6 +5,7 @@ import { HttpServer } from '../../src/http/server.ts';
 import { Publisher } from '../../src/kafka/publisher.ts';
 import { encodeOutputs } from '../../src/runtime/encode.ts';
 import type { Stoppable } from '../../src/runtime/ports.ts';
+import { follow } from '../../src/secrets/follow.ts';
 import { Certificates, fetchOverHttps } from './certificates.ts';
 import { openDeliveries } from './deliveries.ts';
 import { keysOf } from './keys.ts';
@@ -32,8 +33,18 @@ export interface RunningWebhooks extends Stoppable {
 
 /** Starts the webhooks in this process. Throws CONFIG_INVALID for a route whose secret could prove nobody. */
 export async function startWebhooks(host: Host): Promise<RunningWebhooks> {
-  const { config, clock, telemetry, codec, kafka } = host;
-  const routes = await Promise.all(config.webhooks.routes.map(keysOf));
+  const { config, clock, telemetry, codec, kafka, secrets } = host;
+  const followed = await Promise.all(
+    config.webhooks.routes.map((route) =>
+      follow({
+        secrets,
+        telemetry,
+        what: `webhook ${route.name}`,
+        references: route.secret === null ? [] : [route.secret],
+        build: () => keysOf(route, secrets),
+      }),
+    ),
+  );
   const directory = await claimInstanceDirectory(config.stateDir, 'webhooks');
   const deliveries = await openDeliveries(host, join(directory.path, 'deliveries'), (body) =>
     cryptography.hash([body]),
@@ -43,7 +54,7 @@ export async function startWebhooks(host: Host): Promise<RunningWebhooks> {
     host: config.webhooks.host,
     port: config.webhooks.port,
     routes: webhookRoutes({
-      routes,
+      routes: () => followed.map(({ current }) => current),
       certificates: new Certificates(clock),
       deliveries,
       append: async (record) => void (await publisher.append(encodeOutputs(codec, [record]))),
@@ -58,7 +69,10 @@ export async function startWebhooks(host: Host): Promise<RunningWebhooks> {
     clock,
     telemetry,
   });
-  telemetry.log('info', 'webhooks are served', { url: server.url, routes: routes.map(({ name }) => name) });
+  telemetry.log('info', 'webhooks are served', {
+    url: server.url,
+    routes: config.webhooks.routes.map(({ name }) => name),
+  });
   return {
     url: server.url,
     async stop({ withinMs } = { withinMs: config.worker.drainMs }) {

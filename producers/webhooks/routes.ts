@@ -10,7 +10,8 @@ import { cryptography } from './proofs.ts';
 import type { RouteKeys } from './request.ts';
 
 export interface WebhookParts {
-  readonly routes: readonly RouteKeys[];
+  /** As their secrets are now. */
+  readonly routes: () => readonly RouteKeys[];
   readonly certificates: Pick<Certificates, 'keyOf' | 'fetch'>;
   readonly deliveries: Deliveries;
   /** Settles when the record is replicated. */
@@ -25,7 +26,6 @@ const RETRY_MS = 5_000;
 
 /** `POST /v1/webhooks/{route}`: where providers tell us what became of mails. */
 export function webhookRoutes(parts: WebhookParts): Route<null>[] {
-  const byName = new Map(parts.routes.map((route) => [route.name, route]));
   return [
     {
       method: 'POST',
@@ -42,7 +42,7 @@ export function webhookRoutes(parts: WebhookParts): Route<null>[] {
       responses: { 200: { description: 'Kept, or kept before.' } },
       problems: ['unauthorized', 'malformed-body', 'not-found', 'unavailable'],
       handle: async (request) => {
-        const route = byName.get(request.params.route ?? '');
+        const route = parts.routes().find(({ name }) => name === request.params.route);
         return route === undefined ? problemReply('not-found') : handle(request, route, parts);
       },
     },

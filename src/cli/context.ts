@@ -11,6 +11,8 @@ export interface ProcessContext {
   readonly print: (text: string) => void;
   /** Standard error: progress and complaints. */
   readonly tell: (line: string) => void;
+  /** Asks the person at the terminal; absent where there is none. */
+  readonly ask?: (question: string) => Promise<string>;
   readonly roles: Readonly<Record<string, RoleDefinition>>;
   /** Aborted when the process is asked to end (SIGINT, SIGTERM). A second time ends it at once. */
   readonly interrupted: AbortSignal;

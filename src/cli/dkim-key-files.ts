@@ -1,8 +1,9 @@
 import { join, resolve } from 'node:path';
 import type { Config } from '../config/types.ts';
 import type { DkimKey } from '../domain/policy.ts';
+import { systemClock } from '../host/clock.ts';
 import { replaceFile } from '../infra/replace-file.ts';
-import { resolveSecret } from '../secrets/resolve.ts';
+import { withSecrets } from '../secrets/open.ts';
 import { dkimRecord, generateDkimKey, signingKey } from '../smtp/dkim.ts';
 
 /** A key that exists: where its private half is, and the record of its public half. */
@@ -29,10 +30,10 @@ export async function makeKey(config: Config, { domain, selector, algorithm, sto
 
 /** Takes a key that is kept elsewhere. Throws CONFIG_INVALID where it is none of the algorithm, or too weak. */
 export async function readKey(
-  _config: Config,
+  config: Config,
   wanted: { readonly selector: string; readonly algorithm: DkimKey['algorithm']; readonly reference: string },
 ): Promise<MadeKey> {
-  const pem = await resolveSecret(wanted.reference);
+  const pem = await withSecrets(config, systemClock, async (secrets) => (await secrets.resolve(wanted.reference)).bytes());
   const { key } = signingKey(wanted.selector, wanted.algorithm, pem);
   return { privateKey: wanted.reference, record: dkimRecord(key) };
 }

@@ -2,8 +2,9 @@ import { randomBytes } from 'node:crypto';
 import { access } from 'node:fs/promises';
 import { isAbsolute, relative, resolve } from 'node:path';
 import type { Config } from '../config/types.ts';
+import { systemClock } from '../host/clock.ts';
 import { replaceFile } from '../infra/replace-file.ts';
-import { resolveSecret } from '../secrets/resolve.ts';
+import { withSecrets } from '../secrets/open.ts';
 import { dkimRecord, generateDkimKey } from '../smtp/dkim.ts';
 
 const VERP_KEY_BYTES = 32;
@@ -30,11 +31,13 @@ export async function makeMissingKeys(config: Config, tell: (line: string) => vo
 /** Name of the DNS record → its text, for every key that mail is signed with. */
 export async function dkimRecordsOf(config: Config): Promise<Readonly<Record<string, string>>> {
   const keys = config.senders.list.flatMap(({ domain, dkim }) => dkim.map((key) => ({ domain, ...key })));
-  const entries = keys.map(async ({ domain, selector, privateKey }) => {
-    const record = dkimRecord(await resolveSecret(privateKey));
-    return [`${selector}._domainkey.${domain}`, record] as const;
+  return withSecrets(config, systemClock, async (secrets) => {
+    const entries = keys.map(async ({ domain, selector, privateKey }) => {
+      const record = dkimRecord((await secrets.resolve(privateKey)).bytes());
+      return [`${selector}._domainkey.${domain}`, record] as const;
+    });
+    return Object.fromEntries(await Promise.all(entries));
   });
-  return Object.fromEntries(await Promise.all(entries));
 }
 
 /** Path of a `file:` reference that lies in our directory, else `null`. */

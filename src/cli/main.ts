@@ -26,12 +26,24 @@ process.stderr.on('error', () => undefined);
 // A reader that has seen enough, such as `head`, closes the pipe: that is no error of ours.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
 
+/** Asks on standard error: standard output is for results. */
+async function ask(question: string): Promise<string> {
+  const { createInterface } = await import('node:readline/promises');
+  const terminal = createInterface({ input: process.stdin, output: process.stderr });
+  try {
+    return await terminal.question(question, { signal: interruption.signal });
+  } finally {
+    terminal.close();
+  }
+}
+
 process.exitCode = await runProgram(process.argv.slice(2), {
   environment: environment(),
   workingDirectory: process.cwd(),
   self: [process.execPath, fileURLToPath(import.meta.url)],
   print: (text) => process.stdout.write(text),
   tell: (line) => process.stderr.write(`${line}\n`),
+  ...(process.stdin.isTTY && { ask }),
   roles,
   interrupted: interruption.signal,
 });

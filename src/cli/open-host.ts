@@ -1,7 +1,8 @@
 import type { Config, LogLevel } from '../config/types.ts';
+import { systemClock } from '../host/clock.ts';
 import type { Host } from '../host/host.ts';
 import type { Telemetry } from '../runtime/ports.ts';
-import { resolveSecret } from '../secrets/resolve.ts';
+import { withSecrets } from '../secrets/open.ts';
 import { ProcessTelemetry } from '../telemetry/telemetry.ts';
 
 /** Logs and metrics of a process that does `role`. Stop it last. */
@@ -11,7 +12,10 @@ export async function openTelemetry(
   level: LogLevel = config.logs.level,
 ): Promise<ProcessTelemetry> {
   const { addressKey } = config.logs;
-  const key = addressKey === null ? null : Buffer.from(await resolveSecret(addressKey));
+  const key =
+    addressKey === null
+      ? null
+      : await withSecrets(config, systemClock, async (secrets) => (await secrets.resolve(addressKey)).bytes());
   return new ProcessTelemetry({ role, level, addressKey: key });
 }
 

@@ -12,6 +12,7 @@ type Register = (program: Command, context: CliContext) => void;
  * has its mails to think of, and must not wait for libraries that other commands need.
  */
 const COMMANDS: Readonly<Record<string, () => Promise<Register>>> = {
+  init: async () => (await import('./commands/init.ts')).register,
   up: async () => (await import('./commands/up.ts')).register,
   status: async () => (await import('./commands/status.ts')).register,
   run: async () => (await import('./commands/run.ts')).register,
@@ -33,6 +34,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Register>>> = {
   simulator: async () => (await import('./commands/simulator.ts')).register,
   dns: async () => (await import('./commands/dns.ts')).register,
   dkim: async () => (await import('./commands/dkim.ts')).register,
+  secrets: async () => (await import('./commands/secrets.ts')).register,
   topics: async () => (await import('./commands/topics.ts')).register,
   schemas: async () => (await import('./commands/schemas.ts')).register,
   config: async () => {

@@ -3,8 +3,9 @@ import type { DkimKeys, SenderCheck } from '../contracts/generated.ts';
 import { standingKeys } from '../domain/dkim-keys.ts';
 import type { DkimExpectation } from '../domain/dns/check-dkim.ts';
 import type { Sender } from '../domain/policy.ts';
+import { systemClock } from '../host/clock.ts';
 import { answersSubjects, listens, parseAddress } from '../infra/probes.ts';
-import { resolveSecret } from '../secrets/resolve.ts';
+import { withSecrets } from '../secrets/open.ts';
 import { dkimRecord } from '../smtp/dkim.ts';
 import { connectionOf } from './connection.ts';
 import type { CliContext } from './context.ts';
@@ -39,11 +40,17 @@ export function expectedKeys(
   const rows = decided.keys.get(sender.domain)?.keys ?? [];
   const known = { configured: sender.dkim, rows, check: decided.checks.get(sender.domain) };
   const standing = standingKeys(known, Date.now(), config.dns.keySettleMs).filter(({ state }) => state !== 'retired');
-  return Promise.all(
-    standing.map(async ({ selector, privateKey, record, state }) => ({
+  return withSecrets(config, systemClock, (secrets) => {
+    const recordOf = (reference: string) =>
+      secrets.resolve(reference).then(
+        (secret) => dkimRecord(secret.bytes()),
+        () => null,
+      );
+    const expected = standing.map(async ({ selector, privateKey, record, state }) => ({
       selector,
-      record: record ?? (await resolveSecret(privateKey).then(dkimRecord, () => null)),
+      record: record ?? (await recordOf(privateKey)),
       waiting: state === 'waiting',
-    })),
-  );
+    }));
+    return Promise.all(expected);
+  });
 }

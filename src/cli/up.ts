@@ -49,7 +49,7 @@ export async function startStack(context: CliContext, options: UpOptions): Promi
     undo.add(() => records.release());
     const infra = await startInfra(context, options, layout);
     undo.add(() => infra.stop());
-    const environment = stackEnvironment(context, layout, infra);
+    const environment = fitted(context, stackEnvironment(context, layout, infra), infra.brokers.length);
     const config = configOf({ ...context, environment });
     await prepare(config, context.tell);
     const status = await startProcesses({ context, layout, records, infra, environment, config, undo });
@@ -81,6 +81,16 @@ const stackEnvironment = (context: CliContext, layout: DataLayout, infra: Infra)
   POSTLANE_STATE_DIR: layout.state,
   NODE_COMPILE_CACHE: context.environment.NODE_COMPILE_CACHE ?? layout.compiled,
 });
+
+/** A configuration for several brokers is tried on one: copies that nobody could keep are not asked for. */
+function fitted(context: CliContext, environment: Environment, brokers: number): Environment {
+  const { replicationFactor } = configOf({ ...context, environment }).topics;
+  if (replicationFactor <= brokers) return environment;
+  context.tell(
+    `topics.replication_factor is ${replicationFactor}; here it is ${brokers}, as many as there are brokers`,
+  );
+  return { ...environment, POSTLANE_REPLICATION_FACTOR: String(brokers) };
+}
 
 /** Topics, schemas and keys, at the first start as at every other. */
 async function prepare(config: Config, tell: (line: string) => void): Promise<void> {

@@ -12,7 +12,7 @@ import {
 import { EXPONENTIAL_DELAY_MS_MAX, PROVIDER_DEFAULTS, QUEUE_DEFAULTS, TICK_MS, TYPE_OF_QUEUE } from './defaults.ts';
 import { dnsOf } from './dns.ts';
 import type { Read } from './shape.ts';
-import type { Config, QueueConfig, SendersConfig } from './types.ts';
+import type { Config, QueueConfig, SendersConfig, VaultConfig } from './types.ts';
 
 type ReadQueue = Read['router']['queues'] extends ReadonlyMap<string, infer Q> ? Q : never;
 
@@ -25,6 +25,7 @@ export function build(read: Read): Config {
   const queues = QUEUES.map((queue) => queueOf(queue, read));
   const pools = poolsOf(read, queues);
   return {
+    preset: read.preset,
     kafka: {
       brokers: read.kafka.brokers,
       clientId: read.kafka.client_id,
@@ -39,6 +40,7 @@ export function build(read: Read): Config {
     http: read.http,
     api: apiOf(read),
     stateDir: read.state_dir,
+    secrets: secretsOf(read),
     logs: { level: read.logs.level, addressKey: read.logs.address_key },
     job: { bytesMax: read.job.max_size },
     topics: {
@@ -88,6 +90,26 @@ function apiOf({ api }: Read): Config['api'] {
     acceptMsMax: api.accept_timeout,
     retentionMs: api.retention,
   };
+}
+
+function secretsOf({ secrets }: Read): Config['secrets'] {
+  const { vault, aws } = secrets;
+  return {
+    refreshMs: secrets.refresh,
+    timeoutMs: secrets.timeout,
+    retryMs: secrets.retry_refused,
+    vault: vault.address === null ? null : { ...vaultOf(vault), address: vault.address.replace(/\/+$/, '') },
+    aws: { region: aws.region, endpoint: aws.endpoint },
+  };
+}
+
+function vaultOf({ namespace, ca_file, token, app_role }: Read['secrets']['vault']): Omit<VaultConfig, 'address'> {
+  const { mount, role_id: roleId, secret_id: secretId } = app_role;
+  const auth: VaultConfig['auth'] =
+    roleId !== null && secretId !== null
+      ? { kind: 'approle', mount: mount.replace(/^\/+|\/+$/g, ''), roleId, secretId }
+      : { kind: 'token', token: token ?? 'env:VAULT_TOKEN' };
+  return { namespace, caFile: ca_file, auth };
 }
 
 function redisOf({ redis }: Read): Config['redis'] {
@@ -225,18 +247,35 @@ function sourcesOf(read: Read, pools: readonly Pool[]): readonly Source[] {
       ...wayOf(read.relay),
     }));
   }
-  return [...read.sources].map(([name, source]) => ({
-    name,
-    mode: source.mode,
-    host: source.host ?? '',
-    port: source.port,
-    localAddress: source.local_address,
-    helo: source.helo,
-    ...wayOf(source),
-  }));
+  return [...read.sources].map(([name, source]) => declaredSource(name, source, read.relay));
 }
 
-const wayOf = (way: Read['relay'] | (Read['sources'] extends ReadonlyMap<string, infer S> ? S : never)) => ({
+type ReadSource = Read['sources'] extends ReadonlyMap<string, infer S> ? S : never;
+
+/** A source that is a relay and names no host goes over the default one, with what that says and it does not. */
+function declaredSource(name: string, source: ReadSource, relay: Read['relay']): Source {
+  const isRelays = source.mode === 'relay' && source.host === null;
+  const helo = source.helo ?? `${name}.${relay.helo}`;
+  const { localAddress, mode } = { localAddress: source.local_address, mode: source.mode };
+  if (!isRelays) {
+    const tls = source.tls ?? 'opportunistic';
+    const way = wayOf({ ...source, tls, tls_verify: source.tls_verify ?? true });
+    return { name, mode, host: source.host ?? '', port: source.port ?? DEFAULT_PORT, localAddress, helo, ...way };
+  }
+  const hasLogIn = source.user !== null || source.password !== null;
+  const way = wayOf({
+    ...source,
+    tls: source.tls ?? relay.tls,
+    tls_verify: source.tls_verify ?? relay.tls_verify,
+    user: hasLogIn ? source.user : relay.user,
+    password: hasLogIn ? source.password : relay.password,
+  });
+  return { name, mode, host: relay.host, port: source.port ?? relay.port, localAddress, helo, ...way };
+}
+
+const DEFAULT_PORT = 25;
+
+const wayOf = (way: Omit<Read['relay'], 'host' | 'port' | 'helo'>) => ({
   tls: way.tls,
   tlsVerify: way.tls_verify,
   user: way.user,

@@ -2,5 +2,5 @@ import type { Environment } from './document.ts';
 
 export type { Environment } from './document.ts';
 
-/** A copy of the process's environment: the one place that reads it. */
-export const environment = (): Environment => ({ ...process.env });
+/** The process's environment: the one place that reads it. Not a copy, which would keep what it holds in memory for good. */
+export const environment = (): Environment => process.env;

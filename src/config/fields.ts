@@ -54,7 +54,7 @@ function scalar<T>(
 }
 
 export interface TextOptions extends ScalarOptions<string> {
-  readonly pattern?: RegExp;
+  readonly pattern?: Pick<RegExp, 'test'>;
   /** What the text must be, for the problem. */
   readonly what?: string;
   /** The value is not repeated in problems: it may hold what nobody should read. */

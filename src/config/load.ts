@@ -2,6 +2,8 @@ import { readFileSync, statSync } from 'node:fs';
 import { PostlaneError } from '../domain/error.ts';
 import { build } from './build.ts';
 import { type Environment, type MapTree, readDocument, TEXT_LENGTH_MAX, type Tree } from './document.ts';
+import { type Explained, explain } from './explain.ts';
+import { applyPreset, presetOf } from './overlay.ts';
 import { applyOverrides } from './overrides.ts';
 import { Problems } from './problems.ts';
 import { checkRelations } from './relations.ts';
@@ -21,19 +23,30 @@ export interface LoadOptions {
  * Reads the configuration, once and whole. Throws one CONFIG_INVALID whose `facts.problems` (`Problem[]`) names everything
  * that is wrong: what cannot be parsed, unknown keys, values out of range, and contradictions between values.
  */
-export function loadConfig(options: LoadOptions): Config {
+export const loadConfig = (options: LoadOptions): Config => loadExplained(options).config;
+
+/** The same, and how it came about. */
+export function loadExplained(options: LoadOptions): {
+  readonly config: Config;
+  readonly settings: () => readonly Explained[];
+} {
   const file = options.path ?? null;
   const problems = new Problems();
   const text = options.text ?? (options.path === undefined ? '' : readText(options.path));
   const root = readDocument(text, options.env, problems);
   const fromEnvironment = applyOverrides(root, options.env);
+  const preset = presetOf(root);
+  const filled = preset === null ? new Map() : applyPreset(root, preset);
   const tell = (path: string, line: number | null, message: string): void =>
     problems.add(path, line, message + origin(path));
   const read = postlaneYaml.read(root, { path: '', line: null, tell });
   const config = build(read);
   checkRelations(config, read, (path, message) => tell(path, lineOf(root, path), message));
   problems.throwAny(file);
-  return freeze(config);
+  return {
+    config: freeze(config),
+    settings: () => explain({ read, root, preset, filled, fromEnvironment }),
+  };
 
   function origin(path: string): string {
     const variable = fromEnvironment.get(path.replace(/\[[0-9]+\]$/, ''));

@@ -9,6 +9,8 @@ export interface Override {
 
 /** Variables that outrank the file, for what differs from one place to the next. Anything else can be put in with `${NAME}`. */
 export const OVERRIDES: readonly Override[] = [
+  { variable: 'POSTLANE_PRESET', path: ['preset'] },
+  { variable: 'POSTLANE_REPLICATION_FACTOR', path: ['topics', 'replication_factor'] },
   { variable: 'KAFKA_BROKERS', path: ['kafka', 'brokers'], list: true },
   { variable: 'SCHEMA_REGISTRY_URL', path: ['schema_registry', 'url'] },
   { variable: 'REDIS_URL', path: ['redis', 'url'] },
@@ -22,6 +24,9 @@ export const OVERRIDES: readonly Override[] = [
   { variable: 'POSTLANE_WEBHOOKS_HOST', path: ['webhooks', 'host'] },
   { variable: 'POSTLANE_WEBHOOKS_PORT', path: ['webhooks', 'port'] },
   { variable: 'POSTLANE_STATE_DIR', path: ['state_dir'] },
+  { variable: 'VAULT_ADDR', path: ['secrets', 'vault', 'address'] },
+  { variable: 'VAULT_NAMESPACE', path: ['secrets', 'vault', 'namespace'] },
+  { variable: 'VAULT_CACERT', path: ['secrets', 'vault', 'ca_file'] },
   { variable: 'POSTLANE_LOG_LEVEL', path: ['logs', 'level'] },
   { variable: 'POSTLANE_RELAY_HOST', path: ['relay', 'host'] },
   { variable: 'POSTLANE_RELAY_PORT', path: ['relay', 'port'] },

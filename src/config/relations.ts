@@ -2,6 +2,7 @@ import { DAY_MS, HOUR_MS } from '../domain/time.ts';
 import { CARRYING_RETENTION_MS, SEEN_RETENTION_MS, TYPE_OF_QUEUE } from './defaults.ts';
 import { checkDns } from './dns.ts';
 import { suggestion } from './problems.ts';
+import { secretReferencesOf } from './references.ts';
 import { MIXING_KEY, type Read } from './shape.ts';
 import type { Config } from './types.ts';
 
@@ -25,6 +26,7 @@ export function checkRelations(config: Config, read: Read, tell: Tell): void {
   checkWarmUp(config, tell);
   checkFeedback(config, read, tell);
   checkDns(config, tell);
+  checkSecrets(config, read, tell);
   const { action } = read.reputation;
   const inThresholds = read.reputation.thresholds.action;
   if (action !== null && inThresholds !== null && action !== inThresholds) {
@@ -198,5 +200,30 @@ function checkProviders({ providers }: Config, tell: Tell): void {
       if (owner !== undefined) tell(`providers.${provider}.domains`, `claims ${domain}, which belongs to ${owner}`);
       owners.set(domain, provider);
     }
+  }
+}
+
+function checkSecrets(config: Config, read: Read, tell: Tell): void {
+  const { vault, aws } = config.secrets;
+  const { token, app_role: role } = read.secrets.vault;
+  if ((role.role_id === null) !== (role.secret_id === null)) {
+    tell('secrets.vault.app_role', 'needs both role_id and secret_id');
+  }
+  if (token !== null && role.role_id !== null) {
+    tell('secrets.vault', 'logs in by token and by app_role: only one of them can be meant');
+  }
+  for (const [path, text] of [
+    ['secrets.vault.address', vault?.address],
+    ['secrets.aws.endpoint', aws.endpoint],
+  ] as const) {
+    if (text == null || !URL.canParse(text)) continue;
+    const { protocol, hostname } = new URL(text);
+    if (protocol === 'http:' && !isLoopback(hostname))
+      tell(path, 'has no TLS: secrets would cross the network in the clear');
+  }
+  if (vault !== null) return;
+  for (const { path, reference } of secretReferencesOf(config)) {
+    if (reference.startsWith('vault:'))
+      tell(path, 'is kept in Vault, and there is no secrets.vault.address (or VAULT_ADDR)');
   }
 }

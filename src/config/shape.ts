@@ -1,7 +1,9 @@
 import { PROVIDERS, QUEUES } from '../domain/policy.ts';
+import { parseSecretReference } from '../domain/secret-reference.ts';
 import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from '../domain/time.ts';
 import { dnsShape } from './dns.ts';
 import * as field from './fields.ts';
+import { PRESET_NAMES } from './presets.ts';
 import { LOG_LEVELS, OVERFLOWS, PRIORITIES, REPUTATION_ACTIONS } from './types.ts';
 
 /**
@@ -16,8 +18,14 @@ export const MIXING_KEY = 'let_one_type_ruin_the_reputation_of_the_others';
 
 /** A secret is named, never written down. */
 const reference = text({
+  pattern: { test: (word) => parseSecretReference(word) !== null },
+  what: 'a reference to a secret (vault:…, aws-sm:…, file:… or env:…), never the secret itself',
+  secret: true,
+});
+/** What opens a store cannot lie in one. */
+const keyToStore = text({
   pattern: /^(?:file:.+|env:[A-Za-z_][A-Za-z0-9_]*)$/,
-  what: 'a reference to a secret (file:… or env:…), never the secret itself',
+  what: 'a reference of the form file:… or env:…, never the secret itself',
   secret: true,
 });
 const host = (fallback?: string) =>
@@ -40,14 +48,18 @@ const connections = integer({ min: 1, max: 1_000, default: 20 });
 const messagesPerConnection = integer({ min: 1, max: 100_000, default: 100 });
 const ratio = (fallback: number) => decimal({ min: 0, max: 1, default: fallback });
 
+const TLS = ['none', 'opportunistic', 'starttls', 'implicit'] as const;
 const way = {
-  tls: oneOf(['none', 'opportunistic', 'starttls', 'implicit'], { default: 'opportunistic' }),
+  tls: oneOf(TLS, { default: 'opportunistic' }),
   tls_verify: flag({ default: true }),
   user: optional(reference),
   password: optional(reference),
   max_connections: connections,
   max_messages_per_connection: messagesPerConnection,
 };
+
+/** What a source does not say is the relay's, where it goes over the relay. */
+const sourceWay = { ...way, tls: optional(oneOf(TLS)), tls_verify: optional(flag({})) };
 
 const retryPolicy = record({
   max_retries: optional(integer({ min: 0, max: 100 })),
@@ -137,6 +149,27 @@ const reputation = record({
   complaint_scope: oneOf(['tenant', 'all'], { default: 'tenant' }),
 });
 
+const secrets = record({
+  refresh: duration({ min: SECOND_MS, max: DAY_MS, default: MINUTE_MS }),
+  timeout: duration({ min: 100, max: MINUTE_MS, default: 5 * SECOND_MS }),
+  retry_refused: duration({ min: SECOND_MS, max: DAY_MS, default: MINUTE_MS }),
+  vault: record({
+    address: optional(url('https|http')),
+    namespace: optional(text({ pattern: /^[A-Za-z0-9_./-]{1,256}$/, what: 'the path of a namespace' })),
+    ca_file: optional(text()),
+    token: optional(keyToStore),
+    app_role: record({
+      mount: text({ pattern: /^[\w./-]{1,128}$/, what: 'the path of an auth method', default: 'approle' }),
+      role_id: optional(keyToStore),
+      secret_id: optional(keyToStore),
+    }),
+  }),
+  aws: record({
+    region: optional(text({ pattern: /^[a-z0-9-]{4,32}$/, what: 'a region, such as eu-central-1' })),
+    endpoint: optional(url('https|http')),
+  }),
+});
+
 const WEBHOOK_FORMATS = ['ses', 'sendgrid', 'mailgun', 'postmark', 'generic'] as const;
 const mailAddress = text({ pattern: /^[^@\s<>]{1,64}@[^@\s<>]{1,253}$/, what: 'an address' });
 
@@ -175,6 +208,7 @@ const webhooks = record({
 });
 
 export const postlaneYaml = record({
+  preset: optional(oneOf(PRESET_NAMES)),
   kafka: record({
     brokers: list(address, { max: 100, default: ['127.0.0.1:9092'] }),
     client_id: text({ pattern: /^[A-Za-z0-9._-]{1,100}$/, what: 'letters, digits, . _ -', default: 'postlane' }),
@@ -199,6 +233,7 @@ export const postlaneYaml = record({
     retention: duration({ min: HOUR_MS, max: 365 * DAY_MS, default: 30 * DAY_MS }),
   }),
   state_dir: text({ default: '.postlane' }),
+  secrets,
   logs: record({ level: oneOf(LOG_LEVELS, { default: 'info' }), address_key: optional(reference) }),
   job: record({ max_size: size({ min: 1_000, max: 100 * MEGABYTE, default: 5 * MEGABYTE }) }),
   topics: record({
@@ -222,10 +257,10 @@ export const postlaneYaml = record({
     record({
       mode: oneOf(['relay', 'direct'], { default: 'relay' }),
       host: optional(host()),
-      port: integer({ min: 1, max: 65_535, default: 25 }),
-      ...way,
+      port: optional(integer({ min: 1, max: 65_535 })),
+      ...sourceWay,
       local_address: optional(host()),
-      helo: host(),
+      helo: optional(host()),
     }),
     { max: 1_000 },
   ),

@@ -11,6 +11,11 @@ export function shown(config: Config): Config {
   return {
     ...config,
     registry: { url: maskUrl(config.registry.url) },
+    secrets: {
+      ...config.secrets,
+      vault: config.secrets.vault && { ...config.secrets.vault, address: maskUrl(config.secrets.vault.address) },
+      aws: { ...config.secrets.aws, endpoint: config.secrets.aws.endpoint && maskUrl(config.secrets.aws.endpoint) },
+    },
     redis: config.redis && { ...config.redis, url: maskUrl(config.redis.url) },
     unsubscribe: { baseUrl: config.unsubscribe.baseUrl && maskUrl(config.unsubscribe.baseUrl) },
   };

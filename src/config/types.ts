@@ -1,11 +1,14 @@
 import type { TopicOverride } from '../contracts/catalog.ts';
 import type { Pool, ProviderRule, QueuePolicy, Sender, Source } from '../domain/policy.ts';
+import type { PresetName } from './presets.ts';
 
 /**
  * Everything the operator decides, read once and checked whole: plain frozen values. Spans are milliseconds, sizes are
- * bytes. Where a comment says *reference*, the value is `file:…` or `env:…`, resolved by `src/secrets`; never the secret.
+ * bytes. Where a comment says *reference*, the value names a secret (docs/secrets.md), resolved by `src/secrets`; never the secret.
  */
 export interface Config {
+  /** What the file leaves open is as this preset says. `null`: as the defaults say. */
+  readonly preset: PresetName | null;
   readonly kafka: KafkaConfig;
   readonly registry: { readonly url: string };
   /** `null`: no Redis; every worker keeps to its share of the limits. */
@@ -14,6 +17,7 @@ export interface Config {
   readonly api: ApiConfig;
   /** Directory of local stores, keys that were made at first start, and what `up` started. */
   readonly stateDir: string;
+  readonly secrets: SecretsConfig;
   readonly logs: LogConfig;
   readonly job: { readonly bytesMax: number };
   readonly topics: TopicConfig;
@@ -68,6 +72,36 @@ export interface ApiConfig {
   readonly acceptMsMax: number;
   /** How long what became of a mail can be asked for. */
   readonly retentionMs: number;
+}
+
+/** Where references to secrets lead, and how often they are read anew. */
+export interface SecretsConfig {
+  readonly refreshMs: number;
+  /** Of one request to a store. */
+  readonly timeoutMs: number;
+  /** How long a log-in that was refused is not tried again while an older one works. */
+  readonly retryMs: number;
+  /** `null`: `vault:` cannot be resolved. */
+  readonly vault: VaultConfig | null;
+  readonly aws: AwsSecretsConfig;
+}
+
+export interface VaultConfig {
+  /** Without a slash at its end. */
+  readonly address: string;
+  readonly namespace: string | null;
+  /** PEM of the authority that signed Vault's certificate. `null`: a public one did. */
+  readonly caFile: string | null;
+  /** References here are `file:` or `env:`: what opens the vault cannot lie in it. */
+  readonly auth:
+    | { readonly kind: 'token'; readonly token: string }
+    | { readonly kind: 'approle'; readonly mount: string; readonly roleId: string; readonly secretId: string };
+}
+
+/** What is not set is the SDK's to find. */
+export interface AwsSecretsConfig {
+  readonly region: string | null;
+  readonly endpoint: string | null;
 }
 
 export interface LogConfig {

@@ -68,14 +68,26 @@ export const isImpossible = (outcome: DeliveryOutcome): boolean =>
   outcome.kind === 'failed' &&
   (outcome.reason === 'no-smtputf8' || outcome.reason === 'no-8bitmime' || outcome.reason === 'too-big');
 
+/** RFC 4954 section 6: log in first, and the log-in is not accepted. */
+const LOG_IN_CODES: ReadonlySet<number> = new Set([530, 535]);
+
+/** True where the server will not know us, or not any more: it says so at AUTH, or instead of taking a mail. */
+export const isLogInLost = (outcome: DeliveryOutcome): boolean =>
+  outcome.kind === 'refused' &&
+  (LOG_IN_CODES.has(outcome.reply.code) || (outcome.stage === 'auth' && outcome.reply.code >= 500));
+
 /**
  * True where the outcome speaks against the server or the way to it, not about a mail or a recipient: connection errors,
- * time-outs, 421 at any stage, and refusals before there was a mail.
+ * time-outs, 421 and 530 at any stage, and refusals before there was a mail.
  */
 export function isSiteFailure(outcome: DeliveryOutcome): boolean {
   if (outcome.kind === 'accepted') return false;
   if (outcome.kind === 'refused') {
-    return outcome.reply.code === 421 || SMTP_STAGES.indexOf(outcome.stage) < SMTP_STAGES.indexOf('mail');
+    return (
+      outcome.reply.code === 421 ||
+      isLogInLost(outcome) ||
+      SMTP_STAGES.indexOf(outcome.stage) < SMTP_STAGES.indexOf('mail')
+    );
   }
   return !wasNotTried(outcome) && !isImpossible(outcome) && outcome.reason !== 'aborted';
 }
@@ -84,7 +96,7 @@ export function isSiteFailure(outcome: DeliveryOutcome): boolean {
 export const isServerFailure = (outcome: DeliveryOutcome): boolean =>
   isSiteFailure(outcome) &&
   outcome.kind !== 'accepted' &&
-  SMTP_STAGES.indexOf(outcome.stage) < SMTP_STAGES.indexOf('mail');
+  (isLogInLost(outcome) || SMTP_STAGES.indexOf(outcome.stage) < SMTP_STAGES.indexOf('mail'));
 
 const ENHANCED = /^([245])\.([0-9]{1,3})\.([0-9]{1,3})(?:\s+|$)/;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it replaces

@@ -5,6 +5,8 @@ import { KafkaLog } from '../kafka/kafka-log.ts';
 import { openRegistryCodec } from '../registry/codec.ts';
 import type { Codec } from '../runtime/codec.ts';
 import type { Clock, Stoppable, Telemetry } from '../runtime/ports.ts';
+import { openSecrets } from '../secrets/open.ts';
+import type { Secrets } from '../secrets/secrets.ts';
 import { systemClock } from './clock.ts';
 import { everyTopic } from './every-topic.ts';
 import { failpoint } from './failpoints.ts';
@@ -21,6 +23,7 @@ export interface Host {
   /** As which member of each group this process commits; every intake of the process is given it. */
   readonly members: GroupMembers;
   readonly codec: Codec;
+  readonly secrets: Secrets;
   /** Partitions of a topic, as the cluster had them when this process first asked. */
   partitionsOf(topic: string): Promise<number>;
   close(): Promise<void>;
@@ -80,6 +83,7 @@ export async function openHost(config: Config, telemetry: Telemetry, name: strin
     telemetry,
     failpoint,
   });
+  const secrets = openSecrets({ config: config.secrets, clock: systemClock, telemetry });
   return {
     config,
     clock: systemClock,
@@ -88,8 +92,10 @@ export async function openHost(config: Config, telemetry: Telemetry, name: strin
     log,
     members,
     codec,
+    secrets,
     partitionsOf: (topic) => counts.of(topic),
     async close() {
+      await secrets.close();
       await counts.close();
       await log.close();
       await directory.release();

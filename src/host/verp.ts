@@ -1,8 +1,42 @@
 import type { Config } from '../config/types.ts';
-import { resolveSecret } from '../secrets/resolve.ts';
+import type { Telemetry } from '../runtime/ports.ts';
+import { type Followed, follow } from '../secrets/follow.ts';
+import type { Secrets } from '../secrets/secrets.ts';
 import { VerpSigner } from '../smtp/verp-signer.ts';
 
-/** What recognises our return paths; null where they carry no token. Throws what resolving the key throws. */
-export async function openVerpSigner({ verp }: Config): Promise<VerpSigner | null> {
-  return verp.key === null ? null : new VerpSigner([Buffer.from(await resolveSecret(verp.key))]);
+/** Return paths of keys that were replaced while the process ran are still ours, up to so many keys back. */
+const KEYS_MAX = 8;
+
+export interface VerpSurroundings {
+  readonly config: Pick<Config, 'verp'>;
+  readonly secrets: Secrets;
+  readonly telemetry: Telemetry;
+}
+
+/**
+ * What signs our return paths and recognises them; null where they carry no token. The secret holds one key per line: the first
+ * signs, all of them recognise. Follows rotations. Throws what resolving the key throws.
+ */
+export async function openVerpSigner({
+  config,
+  secrets,
+  telemetry,
+}: VerpSurroundings): Promise<Followed<VerpSigner> | null> {
+  const { key } = config.verp;
+  if (key === null) return null;
+  let keys: readonly Buffer[] = [];
+  return follow({
+    secrets,
+    telemetry,
+    what: 'verp',
+    references: [key],
+    async build() {
+      const written = (await secrets.resolve(key)).lines().map((line) => line.bytes());
+      const replaced = keys.filter((old) => !written.some((one) => one.equals(old)));
+      const all = [...written, ...replaced].slice(0, KEYS_MAX);
+      const signer = new VerpSigner(all);
+      keys = all;
+      return signer;
+    },
+  });
 }

@@ -89,6 +89,12 @@ export class Channel {
     if (this.broken === null) this.socket.write(line, 'utf8');
   }
 
+  /** For what must not stay in memory: the bytes are gone as soon as the system has them. */
+  writeAndWipe(line: Buffer): void {
+    if (this.broken === null) this.socket.write(line, () => line.fill(0));
+    else line.fill(0);
+  }
+
   /** Writes buffers in as few packets as it can, without waiting. */
   writeTogether(...buffers: readonly Buffer[]): void {
     if (this.broken !== null) return;

@@ -1,5 +1,5 @@
 import { addressOf } from '../domain/address.ts';
-import type { DeliveryOutcome, SmtpStage } from '../domain/reply.ts';
+import { type DeliveryOutcome, isLogInLost, type SmtpStage } from '../domain/reply.ts';
 import type { Abortable } from './abortable.ts';
 import { type Channel, isBroken } from './channel.ts';
 import { FINAL_DOT, stuffDots } from './dot-stuffing.ts';
@@ -23,10 +23,13 @@ export class SmtpConnection {
   private readonly capabilities: Capabilities;
   private readonly patience: Patience;
   private closing = false;
+  /** As whom it logged in; null: nobody asked. */
+  readonly credentials: Credentials | null;
   private transactionOpen = false;
   private taken = 0;
 
-  private constructor(session: Session, patience: Patience) {
+  private constructor(session: Session, credentials: Credentials | null, patience: Patience) {
+    this.credentials = credentials;
     this.channel = session.channel;
     this.capabilities = session.capabilities;
     this.patience = patience;
@@ -40,7 +43,7 @@ export class SmtpConnection {
     abortable?: Abortable,
   ): Promise<SmtpConnection | Refused | Failed> {
     const opened = await openSession(endpoint, credentials, patience, abortable);
-    return 'kind' in opened ? opened : new SmtpConnection(opened, patience);
+    return 'kind' in opened ? opened : new SmtpConnection(opened, credentials, patience);
   }
 
   /** Mails that were offered over it. */
@@ -133,7 +136,7 @@ export class SmtpConnection {
 
   private refusal(stage: SmtpStage, raw: { readonly code: number; readonly lines: readonly string[] }) {
     const outcome = refusedBy(stage, raw);
-    if (raw.code === CLOSING || outcome.kind === 'failed') this.spoil();
+    if (raw.code === CLOSING || outcome.kind === 'failed' || isLogInLost(outcome)) this.spoil();
     return outcome;
   }
 

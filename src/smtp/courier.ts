@@ -1,10 +1,11 @@
 import type { SiteLimits, Source } from '../domain/policy.ts';
-import { type DeliveryOutcome, isServerFailure, isSiteFailure } from '../domain/reply.ts';
+import { type DeliveryOutcome, isLogInLost, isServerFailure, isSiteFailure } from '../domain/reply.ts';
 import type { Millis } from '../domain/time.ts';
 import { Abortable } from './abortable.ts';
 import { Circuits } from './circuits.ts';
 import { SmtpConnection } from './connection.ts';
 import type { Endpoint } from './handshake.ts';
+import type { LogIns } from './log-ins.ts';
 import type { CircuitState, Courier, Credentials, OutgoingMail, Route } from './mail.ts';
 import { failed } from './outcome.ts';
 import { type Patience, patienceOf } from './patience.ts';
@@ -13,6 +14,8 @@ import { SourcePool } from './source-pool.ts';
 export interface CourierOptions {
   /** Asked for every new connection, so that a rotated password is used at once. Null: the source needs no log-in. */
   credentials(source: Source): Promise<Credentials | null>;
+  /** Told what became of log-ins, and asked for others. Without it a refused log-in is a failure of the relay. */
+  readonly logIns?: Pick<LogIns, 'refused' | 'accepted' | 'isCurrent'>;
   /** The mail exchangers of a site, best first. Asked for direct sources only. */
   exchangers?(source: Source, site: string): Promise<readonly string[]>;
   readonly circuit: { readonly failures: number; readonly resetMs: number };
@@ -25,6 +28,8 @@ export interface CourierOptions {
   readonly failpoint?: (name: string) => void;
 }
 
+/** Credentials that one attempt may try: the newest, the newest read anew, the last good one and the edition before. */
+const LOG_INS_MAX = 4;
 const SWEEPS_PER_IDLE = 2;
 const SWEEP_MS_MAX = 15_000;
 
@@ -148,7 +153,7 @@ class PooledCourier implements Courier {
     abortable: Abortable,
   ): Promise<DeliveryOutcome> {
     const way = wayOf(route.source, route.site);
-    const reused = pool.takeIdle(way);
+    const reused = this.takeIdle(pool, way, route.source);
     if (reused !== null) {
       const outcome = await reused.deliver(mail, abortable, this.options.failpoint);
       this.release(pool, way, reused, route);
@@ -176,18 +181,64 @@ class PooledCourier implements Courier {
     } catch {
       return failed('connect', 'unreachable', 'mail exchangers are not known');
     }
+    const open = (as: Credentials | null) => this.openAny(source, hosts, as, abortable);
+    return credentials === null ? open(null) : this.logIn(source, credentials, open);
+  }
+
+  /** The first of the hosts that lets us in. One that knows us not is as good as any other: no further one is asked. */
+  private async openAny(
+    source: Source,
+    hosts: readonly string[],
+    credentials: Credentials | null,
+    abortable: Abortable,
+  ): Promise<SmtpConnection | DeliveryOutcome> {
     let opened: SmtpConnection | DeliveryOutcome = failed('connect', 'unreachable', 'no mail exchanger');
     for (const host of hosts) {
       if (abortable.isAborted) return failed('connect', 'aborted');
       opened = await SmtpConnection.open(endpointOf(source, host), credentials, this.patience, abortable);
-      if (opened instanceof SmtpConnection) return opened;
+      if (opened instanceof SmtpConnection || isLogInLost(opened)) return opened;
     }
     return opened;
   }
 
+  /** A refused log-in is looked up anew and tried again before it counts against the relay: it may have been rotated. */
+  private async logIn(
+    source: Source,
+    first: Credentials,
+    open: (as: Credentials) => Promise<SmtpConnection | DeliveryOutcome>,
+  ): Promise<SmtpConnection | DeliveryOutcome> {
+    const { logIns } = this.options;
+    const tried: Credentials[] = [];
+    for (let next: Credentials | null = first; ; ) {
+      const opened: SmtpConnection | DeliveryOutcome = await open(next);
+      if (opened instanceof SmtpConnection) {
+        logIns?.accepted(source, next);
+        return opened;
+      }
+      tried.push(next);
+      if (logIns === undefined || !isLogInLost(opened) || tried.length >= LOG_INS_MAX) return opened;
+      next = await logIns.refused(source, tried).catch(() => null);
+      if (next === null) return opened;
+    }
+  }
+
+  /** Skips connections that logged in with what has been replaced: they have finished their mail. */
+  private takeIdle(pool: SourcePool, way: string, source: Source): SmtpConnection | null {
+    for (let idle = pool.takeIdle(way); idle !== null; idle = pool.takeIdle(way)) {
+      if (this.isCurrent(idle, source)) return idle;
+      idle.quit();
+    }
+    return null;
+  }
+
+  private isCurrent({ credentials }: SmtpConnection, source: Source): boolean {
+    return credentials === null || (this.options.logIns?.isCurrent(source, credentials) ?? true);
+  }
+
   private release(pool: SourcePool, way: string, connection: SmtpConnection, route: Route): void {
     if (!connection.usable) return;
-    if (this.closed || connection.mails >= mailsMax(route)) connection.quit();
+    const isSpent = connection.mails >= mailsMax(route) || !this.isCurrent(connection, route.source);
+    if (this.closed || isSpent) connection.quit();
     else pool.putIdle(way, connection, performance.now());
   }
 
@@ -232,10 +283,10 @@ const endpointOf = (source: Source, host: string): Endpoint => ({
 });
 
 /**
- * A reused connection that the server had closed, or closes with 421 instead of taking another mail: MAIL got no answer, so
+ * A reused connection that the server had closed, or closes with 421, or whose log-in it does not accept any more: MAIL was not taken, so
  * no message byte was sent, and one more try over a fresh connection cannot make a second copy.
  */
 const wasDead = (outcome: DeliveryOutcome): boolean =>
   outcome.kind !== 'accepted' &&
   outcome.stage === 'mail' &&
-  (outcome.kind === 'refused' ? outcome.reply.code === 421 : outcome.reason === 'reset');
+  (outcome.kind === 'refused' ? outcome.reply.code === 421 || isLogInLost(outcome) : outcome.reason === 'reset');

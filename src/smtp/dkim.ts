@@ -131,15 +131,15 @@ function foldedNames(names: readonly string[]): string[] {
 }
 
 /** Reads a PKCS#8 PEM private key. Throws CONFIG_INVALID where it is none of the stated algorithm, or too weak. */
-export function signingKey(selector: string, algorithm: DkimKey['algorithm'], pem: string): SigningKey {
+export function signingKey(selector: string, algorithm: DkimKey['algorithm'], pem: string | Buffer): SigningKey {
   const problem = (message: string, cause?: unknown) =>
     new PostlaneError('CONFIG_INVALID', { problems: [{ path: `dkim ${selector}`, line: null, message }] }, { cause });
   let key: KeyObject;
   try {
     key = createPrivateKey(pem);
-  } catch (cause) {
+  } catch {
     // OpenSSL's message may quote the key file.
-    throw problem('is no PEM private key', cause);
+    throw problem('is no PEM private key');
   }
   const wanted = algorithm === 'rsa-sha256' ? 'rsa' : 'ed25519';
   if (key.asymmetricKeyType !== wanted) throw problem(`is a ${key.asymmetricKeyType} key, not ${wanted}`);
@@ -161,8 +161,8 @@ export async function generateDkimKey(
 }
 
 /** The TXT record of a public (or private) key, at `<selector>._domainkey.<domain>` (RFC 6376 section 3.6.1, RFC 8463 section 4). */
-export function dkimRecord(key: KeyObject | string): string {
-  const given = typeof key === 'string' ? createPublicKey(key) : key;
+export function dkimRecord(key: KeyObject | string | Buffer): string {
+  const given = typeof key === 'string' || Buffer.isBuffer(key) ? createPublicKey(key) : key;
   const publicKey = given.type === 'private' ? createPublicKey(given) : given;
   if (publicKey.asymmetricKeyType === 'ed25519') {
     const { x } = publicKey.export({ format: 'jwk' });

@@ -155,11 +155,11 @@ class Handshake {
     if (this.endpoint.tls !== 'none' && !this.channel.secure) {
       return failed('auth', 'auth', 'no TLS to send credentials over');
     }
-    const encoded = (text: string): string => Buffer.from(text, 'utf8').toString('base64');
-    const steps: readonly string[] | null = capabilities.auth.has('PLAIN')
-      ? [`AUTH PLAIN ${encoded(`\u0000${credentials.user}\u0000${credentials.pass}`)}`]
+    const { user, pass } = credentials;
+    const steps: readonly Buffer[] | null = capabilities.auth.has('PLAIN')
+      ? [encoded('AUTH PLAIN ', NUL, user.bytes(), NUL, pass.bytes())]
       : capabilities.auth.has('LOGIN')
-        ? ['AUTH LOGIN', encoded(credentials.user), encoded(credentials.pass)]
+        ? [Buffer.from('AUTH LOGIN\r\n'), encoded('', user.bytes()), encoded('', pass.bytes())]
         : null;
     if (steps === null) return failed('auth', 'auth', 'neither PLAIN nor LOGIN is offered');
     for (const [index, step] of steps.entries()) {
@@ -171,10 +171,21 @@ class Handshake {
     return null;
   }
 
-  private async command(stage: SmtpStage, line: string): Promise<RawReply | Failed> {
+  private async command(stage: SmtpStage, line: string | Buffer): Promise<RawReply | Failed> {
     this.channel.expect(1);
-    this.channel.write(`${line}\r\n`);
+    if (typeof line === 'string') this.channel.write(`${line}\r\n`);
+    else this.channel.writeAndWipe(line);
     const answer = await this.channel.read(this.patience[stage]);
     return isBroken(answer) ? failed(stage, answer.reason, answer.detail) : answer;
   }
+}
+
+const NUL = Buffer.alloc(1);
+
+/** A line of base64 in bytes that can be wiped; wipes the parts. */
+function encoded(prefix: string, ...parts: readonly Buffer[]): Buffer {
+  const plain = Buffer.concat(parts);
+  const line = Buffer.from(`${prefix}${plain.toString('base64')}\r\n`, 'latin1');
+  for (const bytes of [plain, ...parts]) bytes.fill(0);
+  return line;
 }

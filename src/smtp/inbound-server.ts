@@ -1,5 +1,6 @@
 import type { AddressInfo, Socket } from 'node:net';
 import type { Readable } from 'node:stream';
+import { createSecureContext } from 'node:tls';
 import { SMTPServer } from 'smtp-server';
 import { PostlaneError } from '../domain/error.ts';
 import type { Clock, Stoppable, Telemetry } from '../runtime/ports.ts';
@@ -15,14 +16,30 @@ export interface InboundMail {
   readonly bytes: Uint8Array;
 }
 
+/** Both PEM. */
+export interface KeyAndCertificate {
+  readonly key: Buffer;
+  readonly certificate: Buffer;
+}
+
+/** Throws CONFIG_INVALID where one is no PEM, or they do not belong together. */
+export function checkCertificate({ key, certificate }: KeyAndCertificate): void {
+  try {
+    createSecureContext({ key, cert: certificate });
+  } catch {
+    // OpenSSL's message may quote what it read.
+    throw new PostlaneError('CONFIG_INVALID', { what: 'TLS key and certificate are no pair of PEM texts' });
+  }
+}
+
 export interface InboundServerOptions {
   readonly host: string;
   /** 0: any free one. */
   readonly port: number;
   /** As which it greets. */
   readonly hostname: string | null;
-  /** PEM texts for STARTTLS; null: it is not offered. */
-  readonly tls: { readonly key: string; readonly certificate: string } | null;
+  /** For STARTTLS; null: it is not offered. */
+  readonly tls: KeyAndCertificate | null;
   /** Larger mails are refused. */
   readonly mailBytesMax: number;
   /** Of each mail, no more is kept. */
@@ -122,6 +139,11 @@ export class InboundServer implements Stoppable {
       });
     });
     return server;
+  }
+
+  /** New connections are offered it; those that are open keep theirs. Only where one was given at the start. */
+  renewCertificate({ key, certificate }: KeyAndCertificate): void {
+    this.server.updateSecureContext({ key, cert: certificate });
   }
 
   /** Lets mails that are being taken end, and no other begin. Idempotent. */

@@ -1,13 +1,16 @@
 import type { EmailJob } from '../contracts/generated.ts';
 import { type Mailbox, parseMailbox } from '../domain/address.ts';
 import { assert } from '../domain/error.ts';
-import type { Sender } from '../domain/policy.ts';
+import type { DkimKey, Sender } from '../domain/policy.ts';
 import type { Millis } from '../domain/time.ts';
 import { RETURN_PATH_MAILBOX } from '../domain/verp.ts';
+import type { Telemetry } from '../runtime/ports.ts';
+import { follow } from '../secrets/follow.ts';
+import type { Secrets } from '../secrets/secrets.ts';
 import { type Composed, type ComposeFault, type ComposeOptions, compose } from './compose.ts';
 import { DkimSigner, signingKey } from './dkim.ts';
 import type { OutgoingMail } from './mail.ts';
-import { VerpSigner } from './verp-signer.ts';
+import type { VerpSigner } from './verp-signer.ts';
 
 export interface MailMakerOptions extends ComposeOptions {
   readonly senders: {
@@ -15,12 +18,13 @@ export interface MailMakerOptions extends ComposeOptions {
     readonly mode: 'lenient' | 'strict';
     readonly list: readonly Sender[];
   };
-  /** Keys of return paths, the one that signs first. None: return paths carry no token. */
-  readonly verpKeys: readonly Uint8Array[];
   /** What is known of senders beside the configuration, and changes while we run. Absent: nothing. */
   readonly known?: KnownSenders;
-  /** Resolves a reference to a secret. Asked once per key, at creation. */
-  secret(reference: string): Promise<string>;
+  /** Signs return paths. Null: they carry no token. */
+  readonly verp: { readonly current: VerpSigner } | null;
+  /** What the private keys are resolved by; a key that is replaced signs the next mail. */
+  readonly secrets: Secrets;
+  readonly telemetry: Telemetry;
 }
 
 export interface KnownSenders {
@@ -55,32 +59,45 @@ export interface MailMaker {
 
 interface KnownSender {
   readonly returnPathDomain: string;
-  readonly signer: DkimSigner | null;
+  readonly signer: { readonly current: DkimSigner } | null;
 }
 
-/** Loads every key. Throws CONFIG_INVALID for a key that cannot sign; what `secret` throws is passed on. */
+/** Loads every key. Throws CONFIG_INVALID for a key that cannot sign; what `secrets` throws is passed on. */
 export async function createMailMaker(options: MailMakerOptions): Promise<MailMaker> {
   const senders = new Map<string, KnownSender>();
   for (const { domain, returnPathDomain, dkim } of options.senders.list) {
-    const keys = await Promise.all(
-      dkim.map(async ({ selector, algorithm, privateKey }) =>
-        signingKey(selector, algorithm, await options.secret(privateKey)),
-      ),
-    );
-    senders.set(domain, { returnPathDomain, signer: keys.length > 0 ? new DkimSigner(domain, keys) : null });
+    const signer = dkim.length === 0 ? null : await signerOf(domain, dkim, options);
+    senders.set(domain, { returnPathDomain, signer });
   }
   return new SigningMailMaker(options, senders);
 }
 
+const signerOf = (domain: string, dkim: readonly DkimKey[], { secrets, telemetry }: MailMakerOptions) =>
+  follow({
+    secrets,
+    telemetry,
+    what: `dkim ${domain}`,
+    references: dkim.map(({ privateKey }) => privateKey),
+    async build() {
+      const keys = dkim.map(async ({ selector, algorithm, privateKey }) => {
+        const pem = (await secrets.resolve(privateKey)).bytes();
+        try {
+          return signingKey(selector, algorithm, pem);
+        } finally {
+          pem.fill(0);
+        }
+      });
+      return new DkimSigner(domain, await Promise.all(keys));
+    },
+  });
+
 class SigningMailMaker implements MailMaker {
   private readonly options: MailMakerOptions;
   private readonly senders: ReadonlyMap<string, KnownSender>;
-  private readonly verp: VerpSigner | null;
 
   constructor(options: MailMakerOptions, senders: ReadonlyMap<string, KnownSender>) {
     this.options = options;
     this.senders = senders;
-    this.verp = options.verpKeys.length > 0 ? new VerpSigner(options.verpKeys) : null;
   }
 
   async make(job: EmailJob, acceptedAt: Millis): Promise<MadeMail> {
@@ -94,7 +111,7 @@ class SigningMailMaker implements MailMaker {
       if (refusal !== null) return { ok: false, fault: 'sender-fails-dns', detail: refusal };
     }
     const changed = sender === undefined ? undefined : this.options.known?.signerOf(domain);
-    const signer = changed === undefined ? sender?.signer : await changed;
+    const signer = changed === undefined ? sender?.signer?.current : await changed;
     const signature = (await signer?.sign(composed.fields, composed.bodyHash ?? composed.body, acceptedAt)) ?? '';
     return {
       ok: true,
@@ -114,7 +131,8 @@ class SigningMailMaker implements MailMaker {
   /** Bounces come to us only at domains that are configured; others get theirs at the address that they write from. */
   private returnPath(job: EmailJob, composed: Composed, sender: KnownSender | undefined): Mailbox {
     if (sender === undefined) return composed.from;
-    if (this.verp !== null) return this.verp.returnPath(job.tenant, job.id, sender.returnPathDomain);
+    const { verp } = this.options;
+    if (verp !== null) return verp.current.returnPath(job.tenant, job.id, sender.returnPathDomain);
     const plain = parseMailbox(`${RETURN_PATH_MAILBOX}@${sender.returnPathDomain}`);
     assert(plain.ok, 'a return path is no address', { domain: sender.returnPathDomain });
     return plain.value;

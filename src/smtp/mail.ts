@@ -2,6 +2,7 @@ import type { Mailbox } from '../domain/address.ts';
 import type { SiteLimits, Source } from '../domain/policy.ts';
 import type { DeliveryOutcome } from '../domain/reply.ts';
 import type { Millis } from '../domain/time.ts';
+import type { Secret } from '../secrets/secret.ts';
 
 /** A mail that is ready to go: one recipient, finished bytes. */
 export interface OutgoingMail {
@@ -59,6 +60,6 @@ export interface Courier {
 
 /** What a relay asks for. */
 export interface Credentials {
-  readonly user: string;
-  readonly pass: string;
+  readonly user: Secret;
+  readonly pass: Secret;
 }

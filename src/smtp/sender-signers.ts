@@ -13,7 +13,7 @@ export interface SenderSignersOptions {
   /** The keys of a domain that sign now. Asked for every mail. */
   keysOf(domain: string): readonly ChosenKey[];
   /** Resolves a reference to a private key. */
-  secret(reference: string): Promise<string>;
+  secret(reference: string): Promise<string | Buffer>;
   readonly now: () => Millis;
   readonly telemetry: Pick<Telemetry, 'log' | 'count'>;
 }

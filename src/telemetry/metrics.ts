@@ -171,6 +171,44 @@ const LIMITS = [
   ),
 ];
 
+const SECRETS = [
+  counter(
+    'postlane_secret_reads_total',
+    ['scheme', 'what'],
+    'Reads of secrets by where they are kept: read for the first time, unchanged, changed, failed. Worry when failed keeps growing: the store is away, and a rotation would not be noticed.',
+  ),
+  gauge(
+    'postlane_secrets_stale',
+    ['scheme'],
+    'Secrets that could not be read the last time; their last good value is used. Worry when it stays above 0.',
+  ),
+  counter(
+    'postlane_secret_changes_total',
+    ['what', 'outcome'],
+    'Keys made of changed secrets: taken or rejected. Worry about any that was rejected: the old key is still used.',
+  ),
+  gauge(
+    'postlane_secret_rejected',
+    ['what'],
+    '1 while a new secret is no good for what it is for and the one before is used. Worry about any: a rotation went wrong.',
+  ),
+  counter(
+    'postlane_log_ins_total',
+    ['source', 'outcome'],
+    'Log-ins at relays: accepted, refused, or accepted with the last good credential after the newest was refused (fallback). Worry about any fallback, and when refused grows without a rotation.',
+  ),
+  gauge(
+    'postlane_credential_refused',
+    ['source'],
+    '1 while the relay refuses the newest credential of a source. Worry about any: the source lives on the last good one, or sends nothing.',
+  ),
+  counter(
+    'postlane_vault_tokens_total',
+    ['what'],
+    'Our token at Vault: renewed, or failed to be. Worry when failed keeps growing: after its end no secret can be read there.',
+  ),
+];
+
 const HTTP = [
   counter(
     'postlane_http_requests_total',
@@ -256,6 +294,7 @@ export const METRICS: readonly MetricDeclaration[] = [
   ...PIPELINE,
   ...WORKER,
   ...LIMITS,
+  ...SECRETS,
   ...HTTP,
   ...FEEDBACK,
   ...TRACKER,

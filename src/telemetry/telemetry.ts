@@ -24,7 +24,7 @@ type Labels = Readonly<Record<string, string>>;
 export class ProcessTelemetry implements Telemetry, Stoppable {
   readonly metrics: MetricRegistry;
   private readonly logger: Logger;
-  private readonly addressKey: Uint8Array;
+  private addressKey: Uint8Array;
   private readonly flush: () => void;
 
   constructor(options: TelemetryOptions) {
@@ -70,6 +70,11 @@ export class ProcessTelemetry implements Telemetry, Stoppable {
     const digest = createHmac('sha256', this.addressKey).update(address.toLowerCase()).digest('hex');
     return `address-${digest.slice(0, HASH_LENGTH)}`;
   };
+
+  /** From now on addresses are hashed under this key: it was rotated. */
+  useAddressKey(key: Uint8Array): void {
+    this.addressKey = key;
+  }
 
   /** Writes what was logged and ends the measuring. Idempotent. */
   async stop(): Promise<void> {

@@ -8,6 +8,9 @@ import type { SiteLimits, Source } from '../../src/domain/policy.ts';
 import { createCourier } from '../../src/smtp/courier.ts';
 import { generateDkimKey } from '../../src/smtp/dkim.ts';
 import { createMailMaker } from '../../src/smtp/mail-maker.ts';
+import { VerpSigner } from '../../src/smtp/verp-signer.ts';
+import { MemorySecrets } from '../../src/testing/memory-secrets.ts';
+import { RecordingTelemetry } from '../../src/testing/recording-telemetry.ts';
 
 /**
  * How many mails a second one process hands over: the courier (composing, DKIM RSA-2048, 20 connections) against nodemailer's
@@ -91,8 +94,9 @@ async function courierArm(port: number, privateKey: string) {
   const maker = await createMailMaker({
     feedbackSenderId: 'postlane',
     unsubscribeBaseUrl: null,
-    verpKeys: [Buffer.alloc(32, 7)],
-    secret: async () => privateKey,
+    verp: { current: new VerpSigner([Buffer.alloc(32, 7)]) },
+    secrets: new MemorySecrets({ 'file:r': privateKey }),
+    telemetry: new RecordingTelemetry(),
     senders: {
       mode: 'lenient',
       list: [

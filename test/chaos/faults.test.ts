@@ -1,5 +1,6 @@
 import { Pipeline } from '../support/pipeline.ts';
 import { abortedTransactions } from './faults/aborted.ts';
+import { credentialRotations } from './faults/credentials.ts';
 import { gracefulChanges } from './faults/graceful.ts';
 import { poison } from './faults/poison.ts';
 import { routerKills } from './faults/router-kills.ts';
@@ -24,4 +25,5 @@ describe('faults', () => {
   smtpFaults(() => pipeline);
   poison(() => pipeline);
   gracefulChanges(() => pipeline);
+  credentialRotations(() => pipeline);
 });

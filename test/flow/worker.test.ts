@@ -21,8 +21,8 @@ const SOURCE: Source = {
   port: 25,
   tls: 'none',
   tlsVerify: false,
-  user: null,
-  password: null,
+  user: 'env:USER',
+  password: 'env:PASSWORD',
   localAddress: null,
   helo: 'marketing-1.example',
   connectionsMax: 4,
@@ -41,7 +41,17 @@ const UNLIMITED = { connectionsMax: 4, messagesPerConnectionMax: 100, ratePerMin
 const reply = (code: number, enhancedCode: string | null, text: string) => ({ code, enhancedCode, text });
 
 /** What the other side does is said by the address, as in the simulator. */
-const BEHAVIOURS = ['ok', 'slow', 'gone', 'full', 'busy421', 'cut-body', 'cut-dot', 'refused'] as const;
+const BEHAVIOURS = [
+  'ok',
+  'slow',
+  'gone',
+  'full',
+  'busy421',
+  'cut-body',
+  'cut-dot',
+  'refused',
+  'unknown-to-it',
+] as const;
 type Behaviour = (typeof BEHAVIOURS)[number];
 
 function outcomeOf(behaviour: Behaviour): DeliveryOutcome {
@@ -59,6 +69,8 @@ function outcomeOf(behaviour: Behaviour): DeliveryOutcome {
       return { kind: 'failed', stage: 'body', reason: 'reset', afterDot: false, detail: null };
     case 'cut-dot':
       return { kind: 'failed', stage: 'dot', reason: 'reset', afterDot: true, detail: null };
+    case 'unknown-to-it':
+      return { kind: 'refused', stage: 'mail', reply: reply(530, '5.7.0', 'Authentication required') };
     case 'refused':
       return { kind: 'failed', stage: 'connect', reason: 'refused-connection', afterDot: false, detail: null };
   }
@@ -215,6 +227,7 @@ describe('the worker', () => {
     ['busy421', 2, 'waits', 'rate-limited'],
     ['cut-body', 0, 'waits', 'unreachable'],
     ['refused', 2, 'waits', 'unreachable'],
+    ['unknown-to-it', 2, 'waits', 'auth-failure'],
     ['cut-dot', 0, 'waits', 'uncertain'],
   ])('after %s with %i attempts used up: %s, %s', async (behaviour, attempts, expected, found) => {
     const told = await tell({ ...calm, behaviours: [behaviour], attempts });

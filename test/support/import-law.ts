@@ -31,6 +31,7 @@ const HOMES: Readonly<Record<string, readonly string[]>> = {
   libmime: ['src/mime/'],
   papaparse: ['src/rows/'],
   '@fastify/swagger-ui': ['src/http/'],
+  '@aws-sdk/client-secrets-manager': ['src/secrets/'],
   ajv: ['src/http/'],
   'ajv-formats': ['src/http/'],
   'node:dns': ['src/dns/'],

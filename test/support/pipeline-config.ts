@@ -12,6 +12,10 @@ export interface PipelineSettings {
   readonly senders?: string;
   /** The sink keeps what it was given whole. Default false. */
   readonly keepRaw?: boolean;
+  /** Further keys of `relay`, indented by two. */
+  readonly relay?: string;
+  /** The whole configuration, instead of everything else here. */
+  readonly whole?: string;
   /** Further top-level keys, as YAML. */
   readonly more?: string;
 }
@@ -24,7 +28,9 @@ export const ON_UNCERTAIN = { transactional: 'resend', notification: 'drop', mar
  * The configuration of a fault test: time is scaled so that a lost member is noticed after six seconds, which is the least
  * that brokers take, and a retry comes after one.
  */
-export const pipelineConfig = (settings: PipelineSettings = {}): string => `
+export const pipelineConfig = (settings: PipelineSettings = {}): string => settings.whole ?? scaled(settings);
+
+const scaled = (settings: PipelineSettings): string => `
 kafka:
   session_timeout: 6s
   rebalance_timeout: 20s
@@ -33,6 +39,7 @@ logs:
   level: info
 relay:
   tls: none
+${settings.relay ?? ''}
 worker:
   in_flight_max: ${settings.inFlightMax ?? IN_FLIGHT_MAX}
   patience_factor: ${settings.patienceFactor ?? 0.05}

@@ -17,13 +17,7 @@ const ERROR_LINES_MAX = 20;
  * under `.postlane`. Fails, and never skips, where Python or the packages cannot be had.
  */
 export async function pythonWith(requirements: string): Promise<string> {
-  const version = (await must('python3', ['-c', 'import platform; print(platform.python_version())'])).trim();
-  const digest = createHash('sha256')
-    .update(await readFile(requirements))
-    .digest('hex')
-    .slice(0, 12);
-  const target = join(packageRoot(), '.postlane', `python-${version}-${digest}`);
-  const python = join(target, 'bin', 'python');
+  const { target, python } = await placeOf(requirements);
   if (existsSync(python)) return python;
   // Made aside and moved when it is whole: an interrupted install leaves nothing that looks like one.
   const draft = `${target}.${process.pid}`;
@@ -37,6 +31,23 @@ export async function pythonWith(requirements: string): Promise<string> {
     await rm(draft, { recursive: true, force: true });
   }
   return python;
+}
+
+/** The same, where `npm run test:prepare` has made it: for packages that take long to install. Fails where it has not. */
+export async function installedPython(requirements: string): Promise<string> {
+  const { python } = await placeOf(requirements);
+  if (!existsSync(python)) throw new Error(`${requirements} is not installed: npm run test:prepare`);
+  return python;
+}
+
+async function placeOf(requirements: string): Promise<{ readonly target: string; readonly python: string }> {
+  const version = (await must('python3', ['-c', 'import platform; print(platform.python_version())'])).trim();
+  const digest = createHash('sha256')
+    .update(await readFile(requirements))
+    .digest('hex')
+    .slice(0, 12);
+  const target = join(packageRoot(), '.postlane', `python-${version}-${digest}`);
+  return { target, python: join(target, 'bin', 'python') };
 }
 
 async function must(command: string, args: readonly string[]): Promise<string> {

@@ -60,6 +60,7 @@ const STATIC: readonly Step[] = [
   tool('contracts are current', node, 'src/contracts/generate.ts', '--check'),
 ];
 const FAST: readonly Step[] = [...STATIC, suite('unit and flow', 2, 'unit/', 'flow/', 'issues/', 'replay/')];
+const PREPARE: readonly Step[] = [tool('prepare', node, 'test/support/prepare.ts')];
 const SERVICES: readonly Step[] = [suite('contract', 1, 'contract/'), suite('integration', 1, 'integration/')];
 const SHORT_FAULTS: readonly Step[] = [suite('faults', 1, 'chaos/faults.test')];
 const CHAOS: readonly Step[] = [suite('faults', 1, 'chaos/')];
@@ -127,6 +128,7 @@ function add(sum: Counts, counts: Counts): void {
 const sum: Counts = { passed: 0, failed: 0, skipped: 0 };
 const startedAt = Date.now();
 if (which === 'fast' || which === 'all') for (const step of FAST) add(sum, await run(step, {}));
+if (which === 'all') for (const step of PREPARE) add(sum, await run(step, {}));
 if (which === 'all') await withServices([...SERVICES, ...SHORT_FAULTS], sum);
 if (which === 'chaos') await withServices(stormMinutes > 0 ? STORM : CHAOS, sum);
 console.log(`\n${which}: ${Math.round((Date.now() - startedAt) / 1000)} s`);

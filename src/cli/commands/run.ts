@@ -2,7 +2,10 @@ import { setPriority } from 'node:os';
 import { type Command, InvalidArgumentError } from 'commander';
 import type { Config } from '../../config/types.ts';
 import { systemClock } from '../../host/clock.ts';
+import type { Host } from '../../host/host.ts';
 import { type HealthOptions, HealthServer } from '../../http/health.ts';
+import { follow } from '../../secrets/follow.ts';
+import type { ProcessTelemetry } from '../../telemetry/telemetry.ts';
 import { configOf } from '../catalog.ts';
 import type { CliContext } from '../context.ts';
 import { openTelemetry, withHost } from '../open-host.ts';
@@ -51,7 +54,8 @@ async function run(context: CliContext, names: readonly string[], options: RunOp
   });
   telemetry.log('info', 'health and metrics are served', { url: health.url });
   try {
-    await withHost(config, { telemetry, name: names.join('+') }, (host) => {
+    await withHost(config, { telemetry, name: names.join('+') }, async (host) => {
+      await followAddressKey(host, telemetry);
       const roleContext = {
         config,
         environment: context.environment,
@@ -65,6 +69,14 @@ async function run(context: CliContext, names: readonly string[], options: RunOp
     await health.stop();
     await telemetry.stop();
   }
+}
+
+/** Addresses in logs are hashed under the key as it is now. */
+async function followAddressKey({ config, secrets }: Host, telemetry: ProcessTelemetry): Promise<void> {
+  const { addressKey } = config.logs;
+  if (addressKey === null) return;
+  const build = async () => telemetry.useAddressKey((await secrets.resolve(addressKey)).bytes());
+  await follow({ secrets, telemetry, what: 'address key', references: [addressKey], build });
 }
 
 /** Ready when every role runs and has had a sign of life from the broker within a session. */

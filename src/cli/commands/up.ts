@@ -1,5 +1,8 @@
+import { join, resolve } from 'node:path';
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { PRESET_NAMES, type PresetName } from '../../config/presets.ts';
 import { PostlaneError } from '../../domain/error.ts';
+import { packageRoot } from '../../infra/package-root.ts';
 import { PROVIDER_NAMES, type ProviderName } from '../../infra/provider.ts';
 import type { CliContext } from '../context.ts';
 import { DATA_DIRECTORY } from '../data-directory.ts';
@@ -19,6 +22,8 @@ interface UpCommandOptions {
   readonly exit?: true;
   readonly json?: true;
   readonly infra?: ProviderName;
+  readonly preset?: PresetName;
+  readonly config?: string;
 }
 
 /** `postlane up`: everything on this machine, until Ctrl-C. */
@@ -38,12 +43,15 @@ export function register(program: Command, context: CliContext): void {
       'end when the demo load has ended; status 1 if a mail was lost, doubled or ended otherwise than meant',
     )
     .option('--json', 'print the summary as one JSON object on the last line')
+    .addOption(new Option('--preset <name>', 'with the configuration of this preset').choices(PRESET_NAMES))
+    .addOption(new Option('--config <file>', 'with this configuration (default: postlane.yaml)').conflicts('preset'))
     .addOption(new Option('--infra <provider>', 'where the infrastructure comes from').choices(PROVIDER_NAMES))
     .option('--data <dir>', 'where to keep data and logs', DATA_DIRECTORY)
     .action((options: UpCommandOptions) => up(context, options));
 }
 
-async function up(context: CliContext, options: UpCommandOptions): Promise<void> {
+async function up(given: CliContext, options: UpCommandOptions): Promise<void> {
+  const context = configured(given, options);
   const starting = startStack(context, { dataDirectory: options.data, provider: options.infra });
   const stack = await Promise.race([starting, untilAborted(context.interrupted)]);
   // Started halfway: what there is ends with this process, which its guards see to.
@@ -64,6 +72,21 @@ async function up(context: CliContext, options: UpCommandOptions): Promise<void>
     await stack.stop();
   }
 }
+
+/** The configuration of a preset is the package's demo, which says where its mails go, with everything else by the preset. */
+function configured(context: CliContext, { preset, config }: UpCommandOptions): CliContext {
+  const changes =
+    preset !== undefined
+      ? { POSTLANE_CONFIG: join(packageRoot(), PRESET_DEMO_FILE), POSTLANE_PRESET: preset }
+      : config !== undefined
+        ? { POSTLANE_CONFIG: resolve(context.workingDirectory, config) }
+        : null;
+  if (changes === null) return context;
+  context.tell(`configuration: ${preset === undefined ? config : `preset ${preset}`}`);
+  return { ...context, environment: { ...context.environment, ...changes } };
+}
+
+const PRESET_DEMO_FILE = join('examples', 'presets', 'demo.yaml');
 
 function parseCount(text: string): number {
   const count = Number(text);

@@ -40,6 +40,8 @@ export class Conversation implements Reader {
   private isRefused = false;
   private errors = 0;
   private auth: AuthDialogue | null = null;
+  /** In which it logged in. */
+  private session = 0;
   private transaction: Transaction | null = null;
   private isInMessage = false;
   private bodyBehaviour: Behaviour | null = null;
@@ -170,15 +172,18 @@ export class Conversation implements Reader {
     if (step.kind === 'challenge') return this.wire.say(`334 ${step.text}\r\n`);
     this.auth = null;
     if (step.kind === 'malformed') return this.refuse('501 5.5.2 Not base64\r\n');
+    this.setting.logIns[step.accepted ? 'accepted' : 'refused']++;
     if (!step.accepted) return this.wire.say('535 5.7.8 Wrong user or password\r\n');
     this.isLoggedIn = this.answer('auth', '235 2.7.0 Welcome\r\n');
+    this.session = this.setting.session;
   }
 
   private mail(rest: string): void {
     const { setting } = this;
     if (!this.isGreeted) return this.refuse('503 5.5.1 EHLO first\r\n');
     if (setting.tlsRequired && !this.isSecure) return this.refuse('530 5.7.0 STARTTLS first\r\n');
-    if (setting.auth !== null && !this.isLoggedIn) return this.refuse('530 5.7.0 AUTH first\r\n');
+    const isKnown = this.isLoggedIn && this.session === setting.session;
+    if (setting.auth !== null && !isKnown) return this.refuse('530 5.7.0 AUTH first\r\n');
     if (this.transaction !== null) return this.refuse('503 5.5.1 MAIL was said already\r\n');
     const command = /^FROM:/i.test(rest) ? parsePath(rest.slice(5)) : null;
     if (command === null) return this.refuse('501 5.5.4 MAIL FROM:<path> is expected\r\n');

@@ -17,12 +17,12 @@ const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$
 /** One log-in: PLAIN (RFC 4616) or LOGIN. */
 export class AuthDialogue {
   private readonly mechanism: string;
-  private readonly credentials: SimulatorCredentials;
+  private readonly accepted: readonly SimulatorCredentials[];
   private user: string | null = null;
 
-  constructor(mechanism: string, credentials: SimulatorCredentials) {
+  constructor(mechanism: string, accepted: readonly SimulatorCredentials[]) {
     this.mechanism = mechanism;
-    this.credentials = credentials;
+    this.accepted = accepted;
   }
 
   static knows(mechanism: string): boolean {
@@ -38,15 +38,18 @@ export class AuthDialogue {
   answer(line: string): AuthStep {
     if (!BASE64.test(line)) return { kind: 'malformed' };
     const text = Buffer.from(line, 'base64').toString('utf8');
-    const { user, pass } = this.credentials;
     if (this.mechanism === 'PLAIN') {
       const [, givenUser, givenPass, ...more] = text.split('\0');
-      return { kind: 'done', accepted: more.length === 0 && givenUser === user && givenPass === pass };
+      return { kind: 'done', accepted: more.length === 0 && this.accepts(givenUser, givenPass) };
     }
     if (this.user === null) {
       this.user = text;
       return { kind: 'challenge', text: PASSWORD_CHALLENGE };
     }
-    return { kind: 'done', accepted: this.user === user && text === pass };
+    return { kind: 'done', accepted: this.accepts(this.user, text) };
+  }
+
+  private accepts(givenUser: string | undefined, givenPass: string | undefined): boolean {
+    return this.accepted.some(({ user, pass }) => user === givenUser && pass === givenPass);
   }
 }

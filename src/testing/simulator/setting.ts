@@ -13,8 +13,12 @@ export interface Setting {
   /** MAIL is refused before STARTTLS. */
   readonly tlsRequired: boolean;
   readonly secureContext: SecureContext | null;
-  /** Null: nobody need log in. */
-  readonly auth: SimulatorCredentials | null;
+  /** Who may log in, as of now. Null: nobody need log in. */
+  auth: readonly SimulatorCredentials[] | null;
+  /** Whoever logged in before the present one must log in again. */
+  session: number;
+  /** Log-ins so far. */
+  readonly logIns: { accepted: number; refused: number };
   readonly without: ReadonlySet<Extension>;
   /** Octets of a message. */
   readonly sizeMax: number;

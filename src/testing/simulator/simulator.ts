@@ -34,8 +34,8 @@ export interface SimulatorOptions {
   readonly sitePorts?: Readonly<Record<string, number>>;
   /** Default: none. */
   readonly tls?: SimulatorTls;
-  /** Default: nobody need log in. */
-  readonly auth?: SimulatorCredentials;
+  /** Who may log in. Default: nobody need. */
+  readonly auth?: SimulatorCredentials | readonly SimulatorCredentials[];
   /** EHLO keywords that are not offered. Default: all are. */
   readonly without?: readonly Extension[];
   /** Octets of a message. Default 25 MiB. */
@@ -70,6 +70,13 @@ export interface Simulator {
    * with `facts.problems`.
    */
   setSite(site: string, behaviour: SiteBehaviour | null): Promise<void>;
+  /**
+   * From now on these may log in, and no others; null: nobody need. Connections that are logged in stay so, unless `endSessions`:
+   * then they are answered with 530.
+   */
+  setCredentials(accepted: readonly SimulatorCredentials[] | null, options?: { readonly endSessions?: boolean }): void;
+  /** Log-ins so far, by what became of them. */
+  logIns(): { readonly accepted: number; readonly refused: number };
   /** Empties the journal; its numbering and all counts go on. */
   clear(): void;
   /** Closes every connection. Idempotent. */
@@ -112,6 +119,7 @@ class RunningSimulator implements Simulator {
     protocolErrors: 0,
   };
   private readonly known: Sites;
+  private readonly shown: Setting;
   private readonly shared: Listener;
   private readonly own: ReadonlyMap<string, Listener>;
   private readonly api: Api;
@@ -128,9 +136,9 @@ class RunningSimulator implements Simulator {
     this.journalOfAll = new Journal({ entriesMax: options.entriesMax ?? ENTRIES_MAX, rawBytesMax });
     const identity = identityOf(options.tls, this.host);
     this.certificate = identity?.cert ?? null;
-    const setting = this.setting(identity === null ? null : createSecureContext(identity));
-    this.shared = new Listener(this.host, null, setting);
-    this.own = new Map(sitePorts.map((site) => [site, new Listener(this.host, site, setting)]));
+    this.shown = this.setting(identity === null ? null : createSecureContext(identity));
+    this.shared = new Listener(this.host, null, this.shown);
+    this.own = new Map(sitePorts.map((site) => [site, new Listener(this.host, site, this.shown)]));
     this.api = new Api({
       journal: this.journalOfAll,
       stats: () => this.stats(),
@@ -190,6 +198,15 @@ class RunningSimulator implements Simulator {
     await this.listenWhereWanted();
   }
 
+  setCredentials(accepted: readonly SimulatorCredentials[] | null, { endSessions = false } = {}): void {
+    this.shown.auth = accepted && [...accepted];
+    if (endSessions) this.shown.session++;
+  }
+
+  logIns(): { readonly accepted: number; readonly refused: number } {
+    return { ...this.shown.logIns };
+  }
+
   clear(): void {
     this.journalOfAll.clear();
   }
@@ -232,7 +249,9 @@ class RunningSimulator implements Simulator {
       tls: options.tls?.mode ?? 'none',
       tlsRequired: options.tls?.required ?? false,
       secureContext,
-      auth: options.auth ?? null,
+      auth: options.auth === undefined ? null : [options.auth].flat(),
+      session: 0,
+      logIns: { accepted: 0, refused: 0 },
       without: new Set(options.without ?? []),
       sizeMax: options.sizeMax ?? SIZE_MAX,
       connectionsMax: options.connectionsMax ?? CONNECTIONS_MAX,

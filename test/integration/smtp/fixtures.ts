@@ -1,7 +1,8 @@
 import { type Mailbox, parseMailbox } from '../../../src/domain/address.ts';
 import type { SiteLimits, Source } from '../../../src/domain/policy.ts';
+import { Secret } from '../../../src/secrets/secret.ts';
 import { type CourierOptions, createCourier } from '../../../src/smtp/courier.ts';
-import type { OutgoingMail } from '../../../src/smtp/mail.ts';
+import type { Credentials, OutgoingMail } from '../../../src/smtp/mail.ts';
 
 export const mailbox = (address: string): Mailbox => {
   const parsed = parseMailbox(address);
@@ -34,6 +35,12 @@ export const mailOf = (rest: Partial<OutgoingMail> & { readonly text?: string } 
   smtputf8: false,
   eightBit: false,
   ...rest,
+});
+
+/** A log-in as the secrets port gives it. */
+export const credentialsOf = ({ user, pass }: { readonly user: string; readonly pass: string }): Credentials => ({
+  user: Secret.of(user),
+  pass: Secret.of(pass),
 });
 
 /** A mail that can be told from others. */

@@ -2,7 +2,7 @@ import tls from 'node:tls';
 import type { Source } from '../../../src/domain/policy.ts';
 import type { Courier, Credentials } from '../../../src/smtp/mail.ts';
 import { type KeyAndCertificate, selfSigned, yearFrom } from '../../../src/testing/simulator/certificate.ts';
-import { courierWith, eventually, IMPATIENT, limits, mailOf, sourceAt } from './fixtures.ts';
+import { courierWith, credentialsOf, eventually, IMPATIENT, limits, mailOf, sourceAt } from './fixtures.ts';
 import { greet, type Peer, peerOf, type RawServer, rawServer, takeMail } from './raw-server.ts';
 
 let server: RawServer | null = null;
@@ -182,7 +182,8 @@ describe('implicit TLS', () => {
 });
 
 describe('logging in', () => {
-  const login: Credentials = { user: 'user', pass: 'pass word ü' };
+  const plain = { user: 'user', pass: 'pass word ü' };
+  const login = credentialsOf(plain);
   const base64 = (text: string): string => Buffer.from(text, 'utf8').toString('base64');
 
   it('uses PLAIN', async () => {

@@ -3,9 +3,11 @@ import { parseMailbox } from '../../../src/domain/address.ts';
 import { generateDkimKey } from '../../../src/smtp/dkim.ts';
 import { createMailMaker } from '../../../src/smtp/mail-maker.ts';
 import { VerpSigner } from '../../../src/smtp/verp-signer.ts';
+import { MemorySecrets } from '../../../src/testing/memory-secrets.ts';
+import { RecordingTelemetry } from '../../../src/testing/recording-telemetry.ts';
 import { startSimulator } from '../../../src/testing/simulator/index.ts';
 import { jobOf } from '../../unit/smtp/support.ts';
-import { courierWith, limits, sourceAt } from './fixtures.ts';
+import { courierWith, credentialsOf, limits, sourceAt } from './fixtures.ts';
 
 const ACCEPTED_AT = Date.UTC(2026, 10, 24);
 
@@ -25,12 +27,13 @@ it('jobs arrive over TLS and a log-in, signed, each once, and their return paths
         },
       ],
     },
-    verpKeys,
-    secret: async () => privateKey,
+    verp: { current: new VerpSigner(verpKeys) },
+    secrets: new MemorySecrets({ 'file:key': privateKey }),
+    telemetry: new RecordingTelemetry(),
     feedbackSenderId: 'postlane',
     unsubscribeBaseUrl: null,
   });
-  const courier = courierWith({ credentials: async () => login });
+  const courier = courierWith({ credentials: async () => credentialsOf(login) });
   const source = sourceAt(simulator.smtpPort, { tls: 'starttls', tlsVerify: false, connectionsMax: 4 });
   try {
     const sent = new Map<string, string>();

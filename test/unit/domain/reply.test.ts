@@ -4,6 +4,8 @@ import {
   type DeliveryOutcome,
   type FailureReason,
   isImpossible,
+  isLogInLost,
+  isServerFailure,
   isSiteFailure,
   REPLY_TEXT_BYTES_MAX,
   readReply,
@@ -49,6 +51,22 @@ describe('readReply', () => {
         expect(text).not.toMatch(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/);
       }),
     );
+  });
+});
+
+describe('a log-in that is lost', () => {
+  it.each<[number, SmtpStage, boolean]>([
+    [535, 'auth', true],
+    [534, 'auth', true],
+    [454, 'auth', false],
+    [530, 'mail', true],
+    [535, 'rcpt', true],
+    [550, 'mail', false],
+    [535, 'greeting', true],
+  ])('%i at %s: %s, and then speaks against the server', (code, stage, lost) => {
+    expect(isLogInLost(refused(code, stage))).toBe(lost);
+    if (lost)
+      expect([isSiteFailure(refused(code, stage)), isServerFailure(refused(code, stage))]).toEqual([true, true]);
   });
 });
 

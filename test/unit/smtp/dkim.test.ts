@@ -5,6 +5,9 @@ import type { EmailJob } from '../../../src/contracts/generated.ts';
 import { dkimRecord, generateDkimKey, signingKey } from '../../../src/smtp/dkim.ts';
 import { relaxedBody, relaxedField } from '../../../src/smtp/dkim-canonical.ts';
 import { createMailMaker, type MailMaker } from '../../../src/smtp/mail-maker.ts';
+import { VerpSigner } from '../../../src/smtp/verp-signer.ts';
+import { MemorySecrets } from '../../../src/testing/memory-secrets.ts';
+import { RecordingTelemetry } from '../../../src/testing/recording-telemetry.ts';
 import { ACCEPTED_AT, attachmentOf, jobOf, OPTIONS } from './support.ts';
 
 const secrets = new Map<string, string>();
@@ -22,8 +25,9 @@ const makerWith = (mode: 'lenient' | 'strict') =>
   createMailMaker({
     ...OPTIONS,
     senders: { mode, list: [senderOf('shop.example'), senderOf('xn--bcher-kva.example')] },
-    verpKeys: [Buffer.alloc(32, 1)],
-    secret: async (reference) => secrets.get(reference) ?? '',
+    verp: { current: new VerpSigner([Buffer.alloc(32, 1)]) },
+    secrets: new MemorySecrets(Object.fromEntries(secrets)),
+    telemetry: new RecordingTelemetry(),
   });
 
 beforeAll(async () => {

@@ -8,6 +8,7 @@ import type { WebhookRoute } from '../../../../src/config/types.ts';
 import type { Feedback } from '../../../../src/contracts/generated.ts';
 import { HttpServer } from '../../../../src/http/server.ts';
 import type { Output } from '../../../../src/runtime/processor.ts';
+import { MemorySecrets } from '../../../../src/testing/memory-secrets.ts';
 import { RecordingTelemetry } from '../../../../src/testing/recording-telemetry.ts';
 import { selfSigned, yearFrom } from '../../../../src/testing/simulator/certificate.ts';
 import { VirtualClock } from '../../../../src/testing/virtual-clock.ts';
@@ -40,7 +41,7 @@ beforeEach(async () => {
   const kept = new Map<string, string>();
   const underWay = new Set<string>();
   const parts: WebhookParts = {
-    routes: Object.values(routes),
+    routes: () => Object.values(routes),
     certificates: { keyOf: () => key as never, fetch: () => Promise.resolve(true) },
     deliveries: {
       known: (id) => kept.get(id),
@@ -202,7 +203,7 @@ describe('a route’s secret', () => {
   const route = (over: Partial<WebhookRoute>): WebhookRoute => ({
     name: 'hook',
     format: 'generic',
-    secret: 'env:POSTLANE_TEST_HOOK_SECRET',
+    secret: 'env:HOOK_SECRET',
     topics: [],
     allowSnsSignatureV1: false,
     tenant: null,
@@ -210,12 +211,9 @@ describe('a route’s secret', () => {
     ...over,
   });
   const keys = (over: Partial<WebhookRoute>, secret: string) => {
-    process.env.POSTLANE_TEST_HOOK_SECRET = secret;
-    return keysOf(route(over));
+    return keysOf(route(over), new MemorySecrets({ 'env:HOOK_SECRET': secret }));
   };
-  afterEach(() => {
-    delete process.env.POSTLANE_TEST_HOOK_SECRET;
-  });
+  const none = new MemorySecrets();
   const spki = (curve: string) =>
     generateKeyPairSync('ec', { namedCurve: curve })
       .publicKey.export({ format: 'der', type: 'spki' })
@@ -241,8 +239,10 @@ describe('a route’s secret', () => {
   });
 
   it('keeps the route from starting where there is none', async () => {
-    await expect(keysOf(route({ secret: null }))).rejects.toMatchObject({ code: 'CONFIG_INVALID' });
-    await expect(keysOf(route({ format: 'ses', secret: null }))).rejects.toMatchObject({ code: 'CONFIG_INVALID' });
-    await expect(keysOf(route({}))).rejects.toMatchObject({ code: 'SECRET_UNAVAILABLE' });
+    await expect(keysOf(route({ secret: null }), none)).rejects.toMatchObject({ code: 'CONFIG_INVALID' });
+    await expect(keysOf(route({ format: 'ses', secret: null }), none)).rejects.toMatchObject({
+      code: 'CONFIG_INVALID',
+    });
+    await expect(keysOf(route({}), none)).rejects.toMatchObject({ code: 'SECRET_UNAVAILABLE' });
   });
 });
