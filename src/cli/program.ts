@@ -32,6 +32,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Register>>> = {
   simulator: async () => (await import('./commands/simulator.ts')).register,
   dns: async () => (await import('./commands/dns.ts')).register,
   dkim: async () => (await import('./commands/dkim.ts')).register,
+  placement: async () => (await import('./commands/placement.ts')).register,
   topics: async () => (await import('./commands/topics.ts')).register,
   schemas: async () => (await import('./commands/schemas.ts')).register,
   config: async () => {

@@ -2,6 +2,7 @@ import { PROVIDERS, QUEUES } from '../domain/policy.ts';
 import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from '../domain/time.ts';
 import { dnsShape } from './dns.ts';
 import * as field from './fields.ts';
+import { placementShape } from './placement.ts';
 import { LOG_LEVELS, OVERFLOWS, PRIORITIES, REPUTATION_ACTIONS } from './types.ts';
 
 /**
@@ -260,6 +261,7 @@ export const postlaneYaml = record({
   webhooks,
   reputation,
   dns: dnsShape(domain),
+  placement: placementShape(reference),
 });
 
 /** postlane.yaml as it was read, every value in range, before names are resolved. */

@@ -32,6 +32,7 @@ const HOMES: Readonly<Record<string, readonly string[]>> = {
   '@fastify/swagger-ui': ['src/http/'],
   ajv: ['src/http/'],
   'ajv-formats': ['src/http/'],
+  imapflow: ['src/imap/'],
   'node:dns': ['src/dns/'],
   'node:dns/promises': ['src/dns/'],
   liquidjs: ['src/templates/'],
