@@ -35,6 +35,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Register>>> = {
   dns: async () => (await import('./commands/dns.ts')).register,
   dkim: async () => (await import('./commands/dkim.ts')).register,
   secrets: async () => (await import('./commands/secrets.ts')).register,
+  placement: async () => (await import('./commands/placement.ts')).register,
   topics: async () => (await import('./commands/topics.ts')).register,
   schemas: async () => (await import('./commands/schemas.ts')).register,
   config: async () => {

@@ -72,6 +72,10 @@ export const roles: Readonly<Record<string, RoleDefinition>> = {
     summary: 'checks what the DNS says of senders, and lets new keys sign',
     start: async ({ host }) => (await import('../../producers/dns/main.ts')).startDns(host),
   },
+  placement: {
+    summary: 'sends probes to seed mailboxes and looks where they arrive',
+    start: async ({ host }) => (await import('../../producers/placement/main.ts')).startPlacement(host),
+  },
   reputation: {
     summary: 'signals → suppressions',
     start: async ({ host }) => (await import('../../processors/reputation/main.ts')).startReputation(host),

@@ -2,11 +2,10 @@ import type { DkimKeys, SenderCheck } from '../contracts/generated.ts';
 import { type Topic, topics } from '../contracts/topic.ts';
 import type { KafkaClient } from '../kafka/client.ts';
 import { Publisher } from '../kafka/publisher.ts';
-import { rangesOf } from '../kafka/topic-ends.ts';
-import { scanTopics } from '../kafka/topic-scan.ts';
 import type { Codec } from '../runtime/codec.ts';
 import type { CliContext } from './context.ts';
 import { openPipeline } from './open-pipeline.ts';
+import { readTable } from './read-table.ts';
 
 const APPEND_MS_MAX = 30_000;
 
@@ -22,9 +21,9 @@ export class SenderTables {
     this.signal = signal;
   }
 
-  static async open(context: CliContext, config?: string, signal = context.interrupted): Promise<SenderTables> {
+  static async open(context: CliContext, config?: string): Promise<SenderTables> {
     const { kafka, codec } = await openPipeline(context, config, 'senders', [topics.dkimKeys]);
-    return new SenderTables(kafka, codec, signal);
+    return new SenderTables(kafka, codec, context.interrupted);
   }
 
   /** By domain. */
@@ -48,22 +47,7 @@ export class SenderTables {
     }
   }
 
-  private async rows<V>(topic: Topic<V>): Promise<ReadonlyMap<string, V>> {
-    const rows = new Map<string, V>();
-    await scanTopics(this.kafka, {
-      ranges: await rangesOf(this.kafka, [topic.name]),
-      follow: false,
-      signal: this.signal,
-      apply: async (_topic, _partition, records) => {
-        await this.codec.prepare(topic, records);
-        for (const { key, value } of records) {
-          const name = key?.toString('utf8') ?? '';
-          const decoded = value === null ? null : this.codec.decode(topic, value);
-          if (decoded === null) rows.delete(name);
-          else if (decoded.ok) rows.set(name, decoded.value);
-        }
-      },
-    });
-    return rows;
+  private rows<V>(topic: Topic<V>): Promise<ReadonlyMap<string, V>> {
+    return readTable({ kafka: this.kafka, codec: this.codec }, topic, this.signal);
   }
 }

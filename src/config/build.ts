@@ -11,6 +11,7 @@ import {
 } from '../domain/policy.ts';
 import { EXPONENTIAL_DELAY_MS_MAX, PROVIDER_DEFAULTS, QUEUE_DEFAULTS, TICK_MS, TYPE_OF_QUEUE } from './defaults.ts';
 import { dnsOf } from './dns.ts';
+import { placementOf } from './placement.ts';
 import type { Read } from './shape.ts';
 import type { Config, QueueConfig, SendersConfig, VaultConfig } from './types.ts';
 
@@ -77,6 +78,7 @@ export function build(read: Read): Config {
     webhooks: webhooksOf(read),
     reputation: reputationOf(read),
     dns: dnsOf(read.dns),
+    placement: placementOf(read.placement),
   };
 }
 

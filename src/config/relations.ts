@@ -1,6 +1,7 @@
 import { DAY_MS, HOUR_MS } from '../domain/time.ts';
 import { CARRYING_RETENTION_MS, SEEN_RETENTION_MS, TYPE_OF_QUEUE } from './defaults.ts';
 import { checkDns } from './dns.ts';
+import { checkPlacement } from './placement.ts';
 import { suggestion } from './problems.ts';
 import { secretReferencesOf } from './references.ts';
 import { MIXING_KEY, type Read } from './shape.ts';
@@ -27,6 +28,7 @@ export function checkRelations(config: Config, read: Read, tell: Tell): void {
   checkFeedback(config, read, tell);
   checkDns(config, tell);
   checkSecrets(config, read, tell);
+  checkPlacement(config, tell);
   const { action } = read.reputation;
   const inThresholds = read.reputation.thresholds.action;
   if (action !== null && inThresholds !== null && action !== inThresholds) {

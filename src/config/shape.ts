@@ -4,6 +4,7 @@ import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from '../domain/time.ts';
 import { dnsShape } from './dns.ts';
 import * as field from './fields.ts';
 import { PRESET_NAMES } from './presets.ts';
+import { placementShape } from './placement.ts';
 import { LOG_LEVELS, OVERFLOWS, PRIORITIES, REPUTATION_ACTIONS } from './types.ts';
 
 /**
@@ -295,6 +296,7 @@ export const postlaneYaml = record({
   webhooks,
   reputation,
   dns: dnsShape(domain),
+  placement: placementShape(reference),
 });
 
 /** postlane.yaml as it was read, every value in range, before names are resolved. */

@@ -1,6 +1,6 @@
 import type { TopicOverride } from '../contracts/catalog.ts';
-import type { Pool, ProviderRule, QueuePolicy, Sender, Source } from '../domain/policy.ts';
 import type { PresetName } from './presets.ts';
+import type { EmailType, Pool, ProviderRule, QueuePolicy, Sender, Source } from '../domain/policy.ts';
 
 /**
  * Everything the operator decides, read once and checked whole: plain frozen values. Spans are milliseconds, sizes are
@@ -40,6 +40,7 @@ export interface Config {
   readonly webhooks: WebhooksConfig;
   readonly reputation: ReputationConfig;
   readonly dns: DnsConfig;
+  readonly placement: PlacementConfig;
 }
 
 export interface KafkaConfig {
@@ -238,6 +239,49 @@ export interface ResolverConfig {
   readonly servers: readonly string[];
   /** Of a whole look-up. */
   readonly timeoutMs: number;
+}
+
+/** Seed mailboxes, and the probes that go to them. */
+export interface PlacementConfig {
+  readonly seeds: readonly SeedMailbox[];
+  /** Between two probes to every seed. `null`: none on a schedule. */
+  readonly intervalMs: number | null;
+  /** Between two looks while a probe is on its way. */
+  readonly pollMs: number;
+  /** A probe that was not seen by then is missing. */
+  readonly deadlineMs: number;
+  /** What goes out on the schedule; `null`: nothing. */
+  readonly probe: {
+    readonly type: EmailType;
+    readonly from: string;
+    readonly subject: string;
+    readonly text: string;
+    readonly html: string | null;
+  } | null;
+  /** What a rate is counted over. */
+  readonly windowMs: number;
+  /** Rates of fewer probes alarm nobody. */
+  readonly probesMin: number;
+  /** A share of the inbox below it is an alarm. 0 … 1. */
+  readonly alertBelow: number;
+  /** A share that is lower than the one before by so much is an alarm. 0 … 1. */
+  readonly alertFall: number;
+}
+
+export interface SeedMailbox {
+  readonly name: string;
+  readonly address: string;
+  readonly host: string;
+  readonly port: number;
+  readonly tls: 'implicit' | 'starttls' | 'none';
+  readonly tlsVerify: boolean;
+  /** References. */
+  readonly user: string;
+  readonly password: string;
+  /** Folder of spam; `null`: the one that the server calls so. */
+  readonly spam: string | null;
+  /** Folders that count as tabs. */
+  readonly tabs: readonly string[];
 }
 
 /** How the DNS is asked, and what about. */

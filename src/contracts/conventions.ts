@@ -22,6 +22,7 @@ const REQUIRED: Readonly<Record<string, readonly string[]>> = {
   SenderCheck: ['subject', 'at'],
   SenderFinding: ['code', 'severity', 'about', 'what'],
   ShownKey: ['selector', 'record', 'since'],
+  Placement: ['id', 'seed', 'at'],
   Feedback: ['route', 'format', 'at', 'body'],
   FeedbackEvent: ['eventId', 'at', 'kind'],
   ReputationSignal: ['eventId', 'subject', 'kind', 'at'],

@@ -438,6 +438,40 @@ export interface FeedbackEvent {
 }
 
 /**
+ * `waiting`: not seen yet. `inbox`, `spam`, `tab`: where it was seen. `missing`: nowhere, past the deadline.
+ * `unseen`: nobody could look in time. `reachable`, `unreachable`: of a mailbox. `unknown` is what a reader sees in
+ * place of a symbol that is newer than itself; never write it.
+ */
+export type PlaceSymbol = 'unknown' | 'waiting' | 'inbox' | 'spam' | 'tab' | 'missing' | 'unseen' | 'reachable' | 'unreachable';
+
+/**
+ * What became of a probe in a seed mailbox, or what is wrong with the mailbox. A row of email.placements, keyed by
+ * the probe's job id, or by seed:<name> for the mailbox itself.
+ */
+export interface Placement {
+  /** Job id of the probe, or seed:<name>. */
+  id: string;
+  /** Name of the seed mailbox. */
+  seed: string;
+  /** Who runs the mailbox. */
+  provider: string;
+  /** Address of the mailbox. */
+  recipient: string;
+  /** Type of the probe's job: its results are on that topic. */
+  type: string;
+  /** Campaign that the probe went out with. Null: on the schedule. */
+  campaign: string | null;
+  /** Where it is. */
+  place: PlaceSymbol;
+  /** Name of the folder or tab, or what is wrong with the mailbox. */
+  folder: string | null;
+  /** From its publication to its arrival in the mailbox, in milliseconds. Null: not seen. */
+  delayMs: number | null;
+  /** When the probe was published, or the mailbox last looked at. Milliseconds since the Unix epoch, UTC. */
+  at: number;
+}
+
+/**
  * Which edition of the reputation tables is in force. The only row of email.reputation-editions, keyed by name:
  * everybody who reads the tables follows it, so one record switches them all.
  */
@@ -823,6 +857,7 @@ export type SchemaName =
   | 'EmailJob'
   | 'Feedback'
   | 'FeedbackEvent'
+  | 'Placement'
   | 'ReputationEditions'
   | 'ReputationSignal'
   | 'ReputationState'
@@ -854,6 +889,8 @@ export const schemas: Readonly<Record<SchemaName, string>> = {
     "{\"type\":\"record\",\"name\":\"Feedback\",\"namespace\":\"postlane\",\"doc\":\"What came back from outside, as it came: a mail to a return path, or the body of a provider's webhook. The value of email.feedback, keyed by route and batch; read by the split, and read anew by a replay with other rules.\",\"fields\":[{\"name\":\"route\",\"type\":\"string\",\"doc\":\"Name of the route that it came by: `inbound`, or a webhook's name in the configuration.\"},{\"name\":\"format\",\"type\":\"string\",\"doc\":\"What the body holds: `dsn` (any mail), `arf` (a mail of a feedback loop), `ses`, `sendgrid`, `mailgun`, `postmark` or `generic`.\"},{\"name\":\"at\",\"type\":{\"type\":\"long\",\"logicalType\":\"timestamp-millis\"},\"doc\":\"When it came in. Milliseconds since the Unix epoch, UTC.\"},{\"name\":\"body\",\"type\":\"bytes\",\"doc\":\"The bytes as they came and, of a webhook, as they were signed.\"},{\"name\":\"batchId\",\"type\":\"string\",\"default\":\"\",\"doc\":\"What its sender, or we by its content, call this delivery: the same one again has the same.\"},{\"name\":\"recipient\",\"type\":[\"null\",\"string\"],\"default\":null,\"doc\":\"Of a mail: the address of ours that it was sent to (RFC 5321 RCPT TO). Null: no mail.\"},{\"name\":\"sender\",\"type\":[\"null\",\"string\"],\"default\":null,\"doc\":\"Of a mail: its return path (RFC 5321 MAIL FROM); empty for notices of servers. Null: no mail.\"},{\"name\":\"peer\",\"type\":[\"null\",\"string\"],\"default\":null,\"doc\":\"IP address that it came from. Null: not known.\"}]}",
   FeedbackEvent:
     "{\"type\":\"record\",\"name\":\"FeedbackEvent\",\"namespace\":\"postlane\",\"doc\":\"What one piece of feedback says about one recipient. The value of email.feedback-events, keyed by the job that it is bound to, else by recipient: a report of several recipients, or a body of several events, becomes several of these.\",\"fields\":[{\"name\":\"eventId\",\"type\":\"string\",\"doc\":\"Identity of the event: the same event told again by the same route has the same one.\"},{\"name\":\"at\",\"type\":{\"type\":\"long\",\"logicalType\":\"timestamp-millis\"},\"doc\":\"When it happened, as far as its sender says so, and never later than it came in. Milliseconds since the Unix epoch, UTC.\"},{\"name\":\"kind\",\"type\":{\"type\":\"enum\",\"name\":\"FeedbackKindSymbol\",\"doc\":\"What happened. `bounce`: given up. `delay`: somebody else still tries. `delivered`: or relayed to who sends no reports. `auto_reply`: a machine answered a mail that had arrived.\",\"symbols\":[\"unknown\",\"bounce\",\"delay\",\"delivered\",\"complaint\",\"unsubscribe\",\"auto_reply\"],\"default\":\"unknown\"},\"doc\":\"What happened.\"},{\"name\":\"route\",\"type\":\"string\",\"default\":\"\",\"doc\":\"Route that it came by.\"},{\"name\":\"format\",\"type\":\"string\",\"default\":\"\",\"doc\":\"What it was read from.\"},{\"name\":\"recipient\",\"type\":[\"null\",\"string\"],\"default\":null,\"doc\":\"The address that we wrote to, as the report has it. Null: it names none.\"},{\"name\":\"tenant\",\"type\":[\"null\",\"string\"],\"default\":null,\"doc\":\"Tenant of the job that a signed return path names. Null: none.\"},{\"name\":\"jobId\",\"type\":[\"null\",\"string\"],\"default\":null,\"doc\":\"Job that a signed return path names. Null: none.\"},{\"name\":\"jobDigest\",\"type\":[\"null\",\"string\"],\"default\":null,\"doc\":\"Digest of tenant and job, in hexadecimal digits, where a signed return path has no room for their names. Null: none.\"},{\"name\":\"messageId\",\"type\":[\"null\",\"string\"],\"default\":null,\"doc\":\"Message-ID of the mail that it is about, without angle brackets. Null: not told.\"},{\"name\":\"feedbackId\",\"type\":[\"null\",\"string\"],\"default\":null,\"doc\":\"Feedback-ID of the mail that it is about. Null: not told.\"},{\"name\":\"smtpCode\",\"type\":[\"null\",\"int\"],\"default\":null,\"doc\":\"Reply code of the refusing server (RFC 5321 section 4.2). Null: not told.\"},{\"name\":\"enhancedCode\",\"type\":[\"null\",\"string\"],\"default\":null,\"doc\":\"Enhanced status code (RFC 3463). Null: not told.\"},{\"name\":\"reply\",\"type\":[\"null\",\"string\"],\"default\":null,\"doc\":\"At most 512 bytes of the words that tell what it means. Null: there were none.\"},{\"name\":\"label\",\"type\":[\"null\",\"string\"],\"default\":null,\"doc\":\"What the complaint or the provider calls it, such as abuse. Null: nothing.\"}]}",
+  Placement:
+    "{\"type\":\"record\",\"name\":\"Placement\",\"namespace\":\"postlane\",\"doc\":\"What became of a probe in a seed mailbox, or what is wrong with the mailbox. A row of email.placements, keyed by the probe's job id, or by seed:<name> for the mailbox itself.\",\"fields\":[{\"name\":\"id\",\"type\":\"string\",\"doc\":\"Job id of the probe, or seed:<name>.\"},{\"name\":\"seed\",\"type\":\"string\",\"doc\":\"Name of the seed mailbox.\"},{\"name\":\"provider\",\"type\":\"string\",\"default\":\"other\",\"doc\":\"Who runs the mailbox.\"},{\"name\":\"recipient\",\"type\":\"string\",\"default\":\"\",\"doc\":\"Address of the mailbox.\"},{\"name\":\"type\",\"type\":\"string\",\"default\":\"\",\"doc\":\"Type of the probe's job: its results are on that topic.\"},{\"name\":\"campaign\",\"type\":[\"null\",\"string\"],\"default\":null,\"doc\":\"Campaign that the probe went out with. Null: on the schedule.\"},{\"name\":\"place\",\"type\":{\"type\":\"enum\",\"name\":\"PlaceSymbol\",\"doc\":\"`waiting`: not seen yet. `inbox`, `spam`, `tab`: where it was seen. `missing`: nowhere, past the deadline. `unseen`: nobody could look in time. `reachable`, `unreachable`: of a mailbox. `unknown` is what a reader sees in place of a symbol that is newer than itself; never write it.\",\"symbols\":[\"unknown\",\"waiting\",\"inbox\",\"spam\",\"tab\",\"missing\",\"unseen\",\"reachable\",\"unreachable\"],\"default\":\"unknown\"},\"default\":\"unknown\",\"doc\":\"Where it is.\"},{\"name\":\"folder\",\"type\":[\"null\",\"string\"],\"default\":null,\"doc\":\"Name of the folder or tab, or what is wrong with the mailbox.\"},{\"name\":\"delayMs\",\"type\":[\"null\",\"long\"],\"default\":null,\"doc\":\"From its publication to its arrival in the mailbox, in milliseconds. Null: not seen.\"},{\"name\":\"at\",\"type\":{\"type\":\"long\",\"logicalType\":\"timestamp-millis\"},\"doc\":\"When the probe was published, or the mailbox last looked at. Milliseconds since the Unix epoch, UTC.\"}]}",
   ReputationEditions:
     "{\"type\":\"record\",\"name\":\"ReputationEditions\",\"namespace\":\"postlane\",\"doc\":\"Which edition of the reputation tables is in force. The only row of email.reputation-editions, keyed by name: everybody who reads the tables follows it, so one record switches them all.\",\"fields\":[{\"name\":\"name\",\"type\":\"string\",\"doc\":\"`reputation`.\"},{\"name\":\"at\",\"type\":{\"type\":\"long\",\"logicalType\":\"timestamp-millis\"},\"doc\":\"When it was decided. Milliseconds since the Unix epoch, UTC.\"},{\"name\":\"active\",\"type\":\"int\",\"default\":0,\"doc\":\"Edition in force. 0: the one that has always been; its rows have bare keys, those of edition n begin with `g<n>/`.\"},{\"name\":\"activeRules\",\"type\":\"string\",\"default\":\"\",\"doc\":\"What it judges otherwise than the configuration says, as the text of a JSON object. Empty: nothing.\"},{\"name\":\"standby\",\"type\":\"int\",\"default\":-1,\"doc\":\"Edition that is kept up to date as well, to be switched to or back to. -1: none.\"},{\"name\":\"standbyRules\",\"type\":\"string\",\"default\":\"\",\"doc\":\"What that one judges otherwise.\"},{\"name\":\"last\",\"type\":\"int\",\"default\":0,\"doc\":\"The highest edition there has been: numbers are not used twice.\"}]}",
   ReputationSignal:

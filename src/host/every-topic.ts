@@ -14,6 +14,7 @@ export const everyTopic = (): readonly Topic<unknown>[] => [
   topics.apiKeys,
   topics.dkimKeys,
   topics.senderChecks,
+  topics.placements,
   topics.cancellations,
   topics.feedback,
   topics.feedbackEvents,

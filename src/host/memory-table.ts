@@ -24,6 +24,10 @@ export class MemoryTable<V> implements ViewStore {
     return this.rows.get(key)?.value;
   }
 
+  values(): readonly V[] {
+    return [...this.rows.values()].map(({ value }) => value);
+  }
+
   checkpoint(partition: number): number {
     return this.offsets.get(partition) ?? 0;
   }

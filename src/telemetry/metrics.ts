@@ -282,6 +282,35 @@ const SENDERS = [
   ),
 ];
 
+const PLACEMENT = [
+  counter(
+    'postlane_placement_probes_total',
+    ['provider', 'place'],
+    'Probes by where they were found in seed mailboxes. Worry when spam or missing grow against inbox.',
+  ),
+  gauge(
+    'postlane_placement_ratio',
+    ['provider', 'place'],
+    'Share of the probes of the last placement.window that were found there. Worry when inbox and tab together fall.',
+  ),
+  histogram(
+    'postlane_placement_delay_ms',
+    ['provider'],
+    [1_000, 5_000, 15_000, 60_000, 300_000, 900_000, 3_600_000, 14_400_000],
+    'From the publication of a probe to its arrival in the mailbox. Worry when the median passes some minutes.',
+  ),
+  gauge(
+    'postlane_placement_alert',
+    ['provider'],
+    '1 while less mail arrives in the inbox than placement.alert_below, or than before by placement.alert_fall. Worry about any.',
+  ),
+  gauge(
+    'postlane_seed_reachable',
+    ['seed'],
+    '1 where a seed mailbox could be looked into. Worry about any 0: what lies in it is not known.',
+  ),
+];
+
 const PROCESS = [
   gauge(
     'postlane_event_loop_delay_ms',
@@ -299,5 +328,6 @@ export const METRICS: readonly MetricDeclaration[] = [
   ...FEEDBACK,
   ...TRACKER,
   ...SENDERS,
+  ...PLACEMENT,
   ...PROCESS,
 ];

@@ -34,6 +34,7 @@ const HOMES: Readonly<Record<string, readonly string[]>> = {
   '@aws-sdk/client-secrets-manager': ['src/secrets/'],
   ajv: ['src/http/'],
   'ajv-formats': ['src/http/'],
+  imapflow: ['src/imap/'],
   'node:dns': ['src/dns/'],
   'node:dns/promises': ['src/dns/'],
   liquidjs: ['src/templates/'],

@@ -21,6 +21,7 @@ const named = [
   topics.apiKeys,
   topics.dkimKeys,
   topics.senderChecks,
+  topics.placements,
   topics.cancellations,
   topics.feedback,
   topics.feedbackEvents,
