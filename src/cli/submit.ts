@@ -1,7 +1,7 @@
 import type { JobPublisher } from '../../producers/publisher/publisher.ts';
 import { isPostlaneError } from '../domain/error.ts';
 import type { EmailJobInput } from '../domain/job-input.ts';
-import { type NdjsonLine, readNdjson } from './ndjson.ts';
+import { type NdjsonLine, readNdjson } from '../rows/ndjson.ts';
 
 /** A line that did not become a job in the log. */
 export interface BadLine {

@@ -29,6 +29,7 @@ const HOMES: Readonly<Record<string, readonly string[]>> = {
   fastify: ['src/http/'],
   mailparser: ['src/mime/'],
   libmime: ['src/mime/'],
+  papaparse: ['src/rows/'],
   '@fastify/swagger-ui': ['src/http/'],
   ajv: ['src/http/'],
   'ajv-formats': ['src/http/'],

@@ -1,15 +1,19 @@
 import { isUtf8 } from 'node:buffer';
+import { BEGINNING, type Place } from './row.ts';
+
+interface LinePlace {
+  readonly number: number;
+  /** Where the next line begins. */
+  readonly end: Place;
+  readonly text: string;
+}
+
+type Parsed =
+  | { readonly ok: true; readonly value: unknown; readonly text: string }
+  | { readonly ok: false; readonly problem: LineProblem; readonly detail: string; readonly text: string };
 
 /** One line of a file; they count from 1. Blank lines are counted and not answered. */
-export type NdjsonLine =
-  | { readonly number: number; readonly ok: true; readonly value: unknown; readonly text: string }
-  | {
-      readonly number: number;
-      readonly ok: false;
-      readonly problem: LineProblem;
-      readonly detail: string;
-      readonly text: string;
-    };
+export type NdjsonLine = LinePlace & Parsed;
 
 export type LineProblem = 'line-too-long' | 'not-utf-8' | 'not-json';
 
@@ -20,10 +24,14 @@ const KEPT_BYTES_MAX = 256;
 
 /**
  * Splits bytes into lines of JSON, in constant memory: at most one line of `lineBytesMax` bytes is held. What is wrong with a
- * line is part of the answer and ends nothing. The last line need not end with a newline.
+ * line is part of the answer and ends nothing. The last line need not end with a newline. `from` is what the bytes follow.
  */
-export async function* readNdjson(chunks: AsyncIterable<Uint8Array>, lineBytesMax: number): AsyncGenerator<NdjsonLine> {
-  let number = 0;
+export async function* readNdjson(
+  chunks: AsyncIterable<Uint8Array>,
+  lineBytesMax: number,
+  from: Place = BEGINNING,
+): AsyncGenerator<NdjsonLine> {
+  let end = from;
   let parts: Buffer[] = [];
   let bytes = 0;
   let isTooLong = false;
@@ -35,41 +43,48 @@ export async function* readNdjson(chunks: AsyncIterable<Uint8Array>, lineBytesMa
     isTooLong = bytes > lineBytesMax;
     if (isTooLong) parts = [Buffer.from(Buffer.concat(parts).subarray(0, keptBytesMax))];
   };
-  const finish = (): NdjsonLine | null => {
+  const finish = (newlineBytes: number): NdjsonLine | null => {
     const line = parts.length === 1 ? (parts[0] as Buffer) : Buffer.concat(parts);
     const wasTooLong = isTooLong;
-    number++;
+    end = { bytes: end.bytes + bytes + newlineBytes, lines: end.lines + 1 };
     parts = [];
     bytes = 0;
     isTooLong = false;
-    if (!wasTooLong) return parseLine(number, line);
-    return { number, ok: false, problem: 'line-too-long', detail: `over ${lineBytesMax} bytes`, text: line.toString() };
+    const parsed = wasTooLong ? tooLong(line, lineBytesMax) : parseLine(line, end.lines === 1);
+    return parsed === null ? null : { number: end.lines, end, ...parsed };
   };
   for await (const chunk of chunks) {
     let rest = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
     for (let end = rest.indexOf(NEWLINE); end >= 0; end = rest.indexOf(NEWLINE)) {
       hold(rest.subarray(0, end));
       rest = rest.subarray(end + 1);
-      const line = finish();
+      const line = finish(1);
       if (line) yield line;
     }
     if (rest.length > 0) hold(rest);
   }
   if (bytes > 0) {
-    const line = finish();
+    const line = finish(0);
     if (line) yield line;
   }
 }
 
-function parseLine(number: number, bytes: Buffer): NdjsonLine | null {
-  if (!isUtf8(bytes)) return { number, ok: false, problem: 'not-utf-8', detail: '', text: bytes.toString('latin1') };
+const tooLong = (beginning: Buffer, lineBytesMax: number): Parsed => ({
+  ok: false,
+  problem: 'line-too-long',
+  detail: `over ${lineBytesMax} bytes`,
+  text: beginning.toString(),
+});
+
+function parseLine(bytes: Buffer, isFirst: boolean): Parsed | null {
+  if (!isUtf8(bytes)) return { ok: false, problem: 'not-utf-8', detail: '', text: bytes.toString('latin1') };
   const raw = bytes.toString();
-  const text = (number === 1 && raw.startsWith(BYTE_ORDER_MARK) ? raw.slice(1) : raw).trim();
+  const text = (isFirst && raw.startsWith(BYTE_ORDER_MARK) ? raw.slice(1) : raw).trim();
   if (text === '') return null;
   try {
-    return { number, ok: true, value: JSON.parse(text), text };
+    return { ok: true, value: JSON.parse(text), text };
   } catch (error) {
-    return { number, ok: false, problem: 'not-json', detail: syntaxOf(error), text };
+    return { ok: false, problem: 'not-json', detail: syntaxOf(error), text };
   }
 }
 

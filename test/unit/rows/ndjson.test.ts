@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { type NdjsonLine, readNdjson } from '../../../src/cli/ndjson.ts';
+import { type NdjsonLine, readNdjson } from '../../../src/rows/ndjson.ts';
 
 async function* chunked(bytes: Buffer, size: number): AsyncGenerator<Uint8Array> {
   for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size);
