@@ -1,3 +1,5 @@
+import { parseIsoTime } from '../../src/domain/iso-time.ts';
+
 /**
  * Checks of what applications hand in, before anything is believed about it: plain JavaScript and parsed JSON have no
  * types that hold. Only shapes are looked at here; what values must be is the domain's business.
@@ -84,12 +86,10 @@ const bytes = when(
   'bytes, or their base64',
 );
 
-/** A time without its zone would mean another moment on another machine. */
-const ISO_TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:Z|[+-]\d\d:?\d\d)$/;
 const time = when((value) => {
   if (typeof value === 'number') return Number.isSafeInteger(value);
   if (value instanceof Date) return !Number.isNaN(value.getTime());
-  return typeof value === 'string' && ISO_TIME.test(value) && !Number.isNaN(Date.parse(value));
+  return typeof value === 'string' && parseIsoTime(value) !== null;
 }, 'milliseconds since 1970, a Date, or an ISO 8601 time with its zone');
 
 const pairList = listOf(recordOf({ name: required(text), value: required(text) }));

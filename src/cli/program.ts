@@ -16,6 +16,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Register>>> = {
   status: async () => (await import('./commands/status.ts')).register,
   run: async () => (await import('./commands/run.ts')).register,
   submit: async () => (await import('./commands/submit.ts')).register,
+  import: async () => (await import('./commands/import.ts')).register,
   results: async () => (await import('./commands/results.ts')).register,
   trace: async () => (await import('./commands/trace.ts')).register,
   why: async () => (await import('./commands/why.ts')).register,

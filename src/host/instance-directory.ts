@@ -34,6 +34,14 @@ export async function claimInstanceDirectory(stateDirectory: string, role: strin
   throw new PostlaneError('STORE_UNAVAILABLE', { what: 'a directory of its own for a process', role, stateDirectory });
 }
 
+/** Claims one directory, which is made where it is not there. Null while another living process has it; else what gives it back. */
+export async function claimDirectory(path: string): Promise<(() => Promise<void>) | null> {
+  const own = await identityOf(process.pid);
+  await mkdir(path, { recursive: true });
+  const claim = await take(path, `${process.pid} ${own?.startedAt ?? ''}`);
+  return claim === null ? null : () => rm(claim, { force: true });
+}
+
 /**
  * Claims are numbered files, and the highest one holds. A dead owner's is not removed but outbid: of all who see it dead,
  * one alone can make the next number. Who made a number that was outbid meanwhile has lost.
