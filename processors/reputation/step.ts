@@ -42,7 +42,10 @@ function evidenceIn(signal: ReputationSignal, at: Millis, rules: RecipientRules)
     why,
   };
   const byOperator = { tenant: signal.tenant === EVERY_TENANT ? null : signal.tenant, type };
-  if (kind === 'suppression_added') return { ...told, ...byOperator, severity: 'manual' };
+  if (kind === 'suppression_added') {
+    // Histories that were recorded before there was such a field say nothing of an end.
+    return { ...told, ...byOperator, severity: 'manual', until: signal.until ?? null };
+  }
   if (kind === 'suppression_removed') return { ...told, ...byOperator };
   if (kind === 'erased') return told;
   // Whoever can send us a mail could suppress any address if a report counted that nothing binds to a mail of ours.

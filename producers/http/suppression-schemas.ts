@@ -115,6 +115,10 @@ export const IMPORTED: JsonSchema = {
 
 export const CSV_IN: JsonSchema = {
   type: 'string',
-  description: 'One address per line, and a reason if you like: `address,why`. A first line `address` is passed over.',
+  description:
+    'A list with a line of column names, as Amazon SES, SendGrid, Mailgun, Postmark or an export of ours has it; or one address per line, and a reason behind it if you like.',
 };
-export const CSV_OUT: JsonSchema = { type: 'string', description: 'Lines of address, severity, since, why.' };
+export const CSV_OUT: JsonSchema = {
+  type: 'string',
+  description: 'Lines of address, severity, since, until, tenant, type, reason.',
+};

@@ -1,63 +1,23 @@
-import { Readable } from 'node:stream';
 import type { Suppression } from '../../src/contracts/generated.ts';
-import { topics } from '../../src/contracts/topic.ts';
 import { foldAddress, parseMailbox } from '../../src/domain/address.ts';
 import type { Caller } from '../../src/domain/api-key.ts';
-import { signal } from '../../src/domain/results.ts';
 import {
-  EVERY_TENANT,
   recipientIn,
   recipientSubject,
   rowFor,
   tenantPrefix,
   tenantRecipientSubject,
 } from '../../src/domain/suppression.ts';
-import { type Millis, SECOND_MS } from '../../src/domain/time.ts';
+import type { Millis } from '../../src/domain/time.ts';
 import { type HttpReply, problemReply, type Route, reply } from '../../src/http/route.ts';
-import type { Codec } from '../../src/runtime/codec.ts';
-import type { Clock, LogRecord } from '../../src/runtime/ports.ts';
-import { csvLines, csvText } from './csv.ts';
-import type { Appender } from './intake.ts';
+import { append, change, LISTS, listOf, type SuppressionParts } from './suppression-changes.ts';
+import { exportRoute, importRoute } from './suppression-files.ts';
 import * as schemas from './suppression-schemas.ts';
-
-/** The table of suppressions, as it can be looked through. */
-export interface SuppressionRows {
-  get(subject: string): Suppression | undefined;
-  page(
-    prefix: string,
-    after: string | null,
-    limit: number,
-  ): readonly { readonly key: string; readonly row: Suppression }[];
-}
-
-export interface SuppressionParts {
-  readonly rows: SuppressionRows;
-  readonly appender: Appender;
-  readonly codec: Codec;
-  readonly clock: Clock;
-  readonly newId: () => string;
-  /** Of an imported file. */
-  readonly importBytesMax: number;
-}
-
-type Change = 'suppression_added' | 'suppression_removed';
 
 const PAGE_DEFAULT = 100;
 const ROWS_AT_ONCE = 500;
 const LOOKED_AT_MAX = 20_000;
-const IMPORT_AT_ONCE = 500;
-const ERRORS_TOLD_MAX = 100;
-const WHY_LENGTH_MAX = 500;
-const UNAVAILABLE_RETRY_MS = 2 * SECOND_MS;
 const ADD_BODY_BYTES_MAX = 512 * 1_024;
-
-/** A key for the whole installation works on its list, any other on its tenant's. */
-const listOf = ({ scopes, tenant }: Caller): string | null => (scopes.has('suppressions:all') ? null : tenant);
-
-const subjectFor = (caller: Caller, folded: string): string => {
-  const tenant = listOf(caller);
-  return tenant === null ? recipientSubject(folded) : tenantRecipientSubject(tenant, folded);
-};
 
 /** An address as suppressions know it; null for what is none. */
 function folded(address: string): string | null {
@@ -74,9 +34,6 @@ export const suppressionRoutes = (parts: SuppressionParts): readonly Route<Calle
   lookUpRoute(parts),
   removeRoute(parts),
 ];
-
-const LISTS =
-  'Works on the list of the key’s tenant; with the scope `suppressions:all`, on the list of the whole installation.';
 
 const listRoute = (parts: SuppressionParts): Route<Caller> => ({
   method: 'GET',
@@ -147,7 +104,9 @@ const addRoute = (parts: SuppressionParts): Route<Caller> => ({
     const known = addresses.map(folded);
     const wrong = known.indexOf(null);
     if (wrong >= 0) return noAddress(`/addresses/${wrong}`);
-    const records = known.map((address) => change(parts, caller, address as string, 'suppression_added', why ?? null));
+    const records = known.map((address) =>
+      change(parts, caller, 'suppression_added', { address: address as string, reason: why ?? null }),
+    );
     return append(parts, records);
   },
 });
@@ -168,131 +127,11 @@ const removeRoute = (parts: SuppressionParts): Route<Caller> => ({
     const address = folded(params.address as string);
     if (address === null) return noAddress('/address');
     const { why = null } = query as { readonly why?: string };
-    return append(parts, [change(parts, caller, address, 'suppression_removed', why)]);
+    return append(parts, [change(parts, caller, 'suppression_removed', { address, reason: why })]);
   },
 });
-
-const importRoute = (parts: SuppressionParts): Route<Caller> => ({
-  method: 'POST',
-  path: '/v1/suppressions/import',
-  operationId: 'importSuppressions',
-  summary: 'Suppress the addresses of a CSV file',
-  description: `Reads the file as it comes, in constant memory. A line that is no address is counted and passed over. Importing it again is harmless. ${LISTS}`,
-  tag: 'suppressions',
-  scope: 'suppressions:write',
-  body: { contentType: 'text/csv', schema: schemas.CSV_IN, bytesMax: parts.importBytesMax },
-  responses: { 200: { description: 'What was recorded.', schema: { $ref: 'SuppressionsImported' } } },
-  problems: ['unavailable'],
-  handle: ({ caller, body }) => importCsv(parts, caller, body as AsyncIterable<Uint8Array>),
-});
-
-async function importCsv(
-  parts: SuppressionParts,
-  caller: Caller,
-  body: AsyncIterable<Uint8Array> | undefined,
-): Promise<HttpReply> {
-  if (body === undefined) return problemReply('media-type-unsupported', { detail: 'text/csv is expected' });
-  const outcome = { recorded: 0, refused: 0, errors: [] as { line: number; detail: string }[] };
-  let records: LogRecord[] = [];
-  const flush = async (): Promise<boolean> => {
-    if (records.length === 0) return true;
-    const { status } = await append(parts, records);
-    if (status !== 202) return false;
-    outcome.recorded += records.length;
-    records = [];
-    return true;
-  };
-  const within = { over: false };
-  for await (const line of csvLines(bounded(body, parts.importBytesMax, within))) {
-    const address = line.ok ? folded(line.fields[0] ?? '') : null;
-    if (address !== null && line.ok) {
-      const why = line.fields[1]?.slice(0, WHY_LENGTH_MAX) || null;
-      records.push(change(parts, caller, address, 'suppression_added', why));
-    } else if (!(line.number === 1 && line.ok && /^(?:e-?mail|address)$/i.test(line.fields[0] ?? ''))) {
-      outcome.refused++;
-      if (outcome.errors.length < ERRORS_TOLD_MAX) outcome.errors.push({ line: line.number, detail: 'no address' });
-    }
-    if (records.length >= IMPORT_AT_ONCE && !(await flush())) return unavailable(outcome);
-  }
-  if (!(await flush())) return unavailable(outcome);
-  return within.over ? problemReply('body-too-large', outcome) : reply(200, outcome);
-}
-
-/** A stream up to a limit; what is behind it is not read. */
-async function* bounded(body: AsyncIterable<Uint8Array>, bytesMax: number, told: { over: boolean }) {
-  let bytes = 0;
-  for await (const chunk of body) {
-    bytes += chunk.length;
-    if (bytes > bytesMax) {
-      told.over = true;
-      return;
-    }
-    yield chunk;
-  }
-}
-
-const exportRoute = (parts: SuppressionParts): Route<Caller> => ({
-  method: 'GET',
-  path: '/v1/suppressions/export',
-  operationId: 'exportSuppressions',
-  summary: 'Who is not mailed, as a CSV file',
-  description: `All active suppressions, streamed. ${LISTS}`,
-  tag: 'suppressions',
-  scope: 'suppressions:read',
-  responses: { 200: { description: 'The file.', schema: schemas.CSV_OUT, contentType: 'text/csv' } },
-  problems: [],
-  async handle({ caller }) {
-    const lines = exported(parts, tenantPrefix(listOf(caller)), parts.clock.now());
-    const headers = { 'content-disposition': 'attachment; filename="suppressions.csv"' };
-    return { status: 200, headers, contentType: 'text/csv; charset=utf-8', body: Readable.from(lines) };
-  },
-});
-
-function* exported({ rows }: SuppressionParts, prefix: string, now: Millis): Generator<string> {
-  yield csvText(['address', 'severity', 'since', 'why']);
-  let after: string | null = null;
-  for (;;) {
-    const page = rows.page(prefix, after, ROWS_AT_ONCE);
-    const lines = page
-      .filter(({ row }) => isActive(row, now))
-      .map(({ key, row }) =>
-        csvText([recipientIn(key) ?? '', row.severity, new Date(row.since).toISOString(), row.evidence[0]?.why ?? '']),
-      );
-    if (lines.length > 0) yield lines.join('');
-    if (page.length < ROWS_AT_ONCE) return;
-    after = page.at(-1)?.key ?? null;
-  }
-}
 
 const noAddress = (field: string): HttpReply => problemReply('invalid-field', { field, detail: 'must be one address' });
-
-const unavailable = (more: object = {}): HttpReply =>
-  problemReply('unavailable', { ...more }, { retryAfterMs: UNAVAILABLE_RETRY_MS });
-
-/** One signal in the log from which suppressions are folded. */
-function change(parts: SuppressionParts, caller: Caller, address: string, kind: Change, why: string | null): LogRecord {
-  const subject = subjectFor(caller, address);
-  const value = signal({
-    eventId: `api:${parts.newId()}`,
-    subject,
-    kind,
-    at: parts.clock.now(),
-    tenant: listOf(caller) ?? EVERY_TENANT,
-    type: 'unknown',
-    who: caller.keyId,
-    why,
-  });
-  return { topic: topics.reputation.name, key: subject, value: parts.codec.encode(topics.reputation, value) };
-}
-
-async function append({ appender }: SuppressionParts, records: readonly LogRecord[]): Promise<HttpReply> {
-  try {
-    await appender.append(records);
-    return reply(202, { recorded: records.length });
-  } catch {
-    return unavailable();
-  }
-}
 
 const isActive = (row: Suppression, now: Millis): boolean => row.active && (row.until === null || now < row.until);
 

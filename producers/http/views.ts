@@ -8,7 +8,7 @@ import { EditionInForce, STALENESS_MS_MAX } from '../../src/host/views.ts';
 import { ViewFollower, type ViewStore } from '../../src/kafka/view-follower.ts';
 import type { Stoppable } from '../../src/runtime/ports.ts';
 import { TableStore } from '../../src/store/table-store.ts';
-import type { SuppressionRows } from './suppressions.ts';
+import type { SuppressionRows } from './suppression-changes.ts';
 
 /** The tables that requests are judged by. */
 export interface ApiViews extends Stoppable {

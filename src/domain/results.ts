@@ -115,6 +115,8 @@ export interface SignalFacts {
   readonly authenticated?: boolean;
   readonly who?: string | null;
   readonly why?: string | null;
+  /** When an operator's suppression ends by itself. */
+  readonly until?: Millis | null;
 }
 
 /** One signal for `email.reputation`. Carries the reply, because a replay with other rules has to judge it again. */
@@ -137,4 +139,5 @@ export const signal = (facts: SignalFacts): ReputationSignal => ({
   authenticated: facts.authenticated ?? true,
   who: facts.who ?? null,
   why: bounded(facts.why),
+  until: facts.until ?? null,
 });

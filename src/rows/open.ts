@@ -7,8 +7,8 @@ import { TextSource } from './text-source.ts';
 export type RowFormat = 'csv' | 'ndjson';
 
 export interface RowFileOptions {
-  /** `-`: standard input. */
-  readonly path: string;
+  /** A file (`-`: standard input), or what comes from elsewhere, which is not unpacked. */
+  readonly path: string | AsyncIterable<Uint8Array>;
   /** Null: what the name of the file says, else what it begins with. */
   readonly format: RowFormat | null;
   /** As WHATWG names them. Null: what a byte order mark says, else UTF-8. */
@@ -87,7 +87,8 @@ export class RowFile {
   }
 }
 
-function formatOf(path: string, head: Buffer): RowFormat {
+function formatOf(source: RowFileOptions['path'], head: Buffer): RowFormat {
+  const path = typeof source === 'string' ? source : '';
   if (/\.(?:ndjson|jsonl)(?:\.gz)?$/i.test(path)) return 'ndjson';
   if (/\.(?:csv|tsv|txt)(?:\.gz)?$/i.test(path)) return 'csv';
   return /^\s*\{/.test(head.toString('utf8', 0, 1_024)) ? 'ndjson' : 'csv';
@@ -103,10 +104,11 @@ function headerIn(head: Buffer): { readonly text: string; readonly end: Place } 
   return { text, end: { bytes: end, lines: lines.split('\n').length } };
 }
 
-/** Counted outside of quotes; a comma where none is there at all. */
+/** Counted outside of quotes; a comma where none is there at all. A bar may stand in an address, the others may not. */
 function delimiterOf(header: string): string {
   const bare = header.replace(/"(?:[^"]|"")*"/g, '');
-  const counts = DELIMITERS.map((delimiter) => bare.split(delimiter).length - 1);
+  const isOfAddress = (delimiter: string): boolean => delimiter === '|' && bare.includes('@');
+  const counts = DELIMITERS.map((delimiter) => (isOfAddress(delimiter) ? 0 : bare.split(delimiter).length - 1));
   return DELIMITERS[counts.indexOf(Math.max(...counts))] ?? ',';
 }
 

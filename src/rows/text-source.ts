@@ -8,8 +8,8 @@ import { createGunzip } from 'node:zlib';
 import { PostlaneError } from '../domain/error.ts';
 
 export interface TextSourceOptions {
-  /** `-`: standard input. */
-  readonly path: string;
+  /** A file (`-`: standard input), or what comes from elsewhere. */
+  readonly path: string | AsyncIterable<Uint8Array>;
   /** As WHATWG names them (`windows-1252`, `utf-16le`, …). Null: what a byte order mark says, else UTF-8. */
   readonly encoding: string | null;
 }
@@ -35,10 +35,10 @@ export class TextSource {
   readonly head: Buffer;
   /** Bytes of the file; null where nobody knows. */
   readonly size: number | null;
-  private readonly raw: Readable & { readonly bytesRead?: number };
+  private readonly raw: (Readable & { readonly bytesRead?: number }) | null;
   private readonly rest: AsyncIterator<Buffer>;
 
-  private constructor(raw: Readable, size: number | null, head: Buffer, rest: AsyncIterator<Buffer>) {
+  private constructor(raw: Readable | null, size: number | null, head: Buffer, rest: AsyncIterator<Buffer>) {
     this.raw = raw;
     this.size = size;
     this.head = head;
@@ -47,15 +47,18 @@ export class TextSource {
 
   /** Throws CONFIG_INVALID for a file that cannot be read, and for an encoding that nobody knows. */
   static async open({ path, encoding }: TextSourceOptions): Promise<TextSource> {
-    const size = path === '-' ? null : await sizeOf(path);
-    const raw = path === '-' ? stdin : createReadStream(path, { highWaterMark: PIECE_BYTES });
-    const unpacked = await peeked(raw, path, GZIP_MAGIC.length);
-    const isPacked = unpacked.head.subarray(0, GZIP_MAGIC.length).equals(GZIP_MAGIC);
-    const bytes = isPacked ? await peeked(gunzipped(unpacked), path, HEAD_BYTES) : await more(unpacked, path);
+    const isFile = typeof path === 'string';
+    const size = isFile && path !== '-' ? await sizeOf(path) : null;
+    const raw = !isFile ? null : path === '-' ? stdin : createReadStream(path, { highWaterMark: PIECE_BYTES });
+    const name = isFile ? path : null;
+    const packed = await peeked(raw ?? (path as AsyncIterable<Uint8Array>), name, GZIP_MAGIC.length);
+    // A stranger's bytes are not unpacked: a few of them may hold any number.
+    const isPacked = isFile && packed.head.subarray(0, GZIP_MAGIC.length).equals(GZIP_MAGIC);
+    const bytes = await peeked(isPacked ? gunzipped(packed) : joined(packed, 0), name, HEAD_BYTES);
     const found = MARKS.find(({ mark }) => bytes.head.subarray(0, mark.length).equals(mark));
     const label = found?.encoding ?? encoding ?? 'utf-8';
     const whole = joined(bytes, found?.mark.length ?? 0);
-    const text = await peeked(label === 'utf-8' ? whole : converted(whole, decoderOf(label)), path, HEAD_BYTES);
+    const text = await peeked(label === 'utf-8' ? whole : converted(whole, decoderOf(label)), name, HEAD_BYTES);
     const isOldMac = text.head.includes(CR) && !text.head.includes(LF);
     const rest = isOldMac ? withLineFeeds(text.rest) : text.rest;
     return new TextSource(raw, size, isOldMac ? lineFeeds(text.head) : text.head, rest[Symbol.asyncIterator]());
@@ -63,7 +66,7 @@ export class TextSource {
 
   /** Bytes of the file that were read. */
   get readBytes(): number {
-    return this.raw.bytesRead ?? 0;
+    return this.raw?.bytesRead ?? 0;
   }
 
   /** The text, from a place on; it can be read once. */
@@ -79,7 +82,7 @@ export class TextSource {
 
   /** Ends a reading that is under way. */
   close(): void {
-    this.raw.destroy();
+    this.raw?.destroy();
   }
 }
 
@@ -96,7 +99,7 @@ interface Peeked {
 }
 
 /** Reads ahead so far as to know the beginning. */
-async function peeked(source: AsyncIterable<Uint8Array>, path: string, bytesMin: number): Promise<Peeked> {
+async function peeked(source: AsyncIterable<Uint8Array>, file: string | null, bytesMin: number): Promise<Peeked> {
   const iterator = source[Symbol.asyncIterator]();
   const parts: Buffer[] = [];
   let length = 0;
@@ -108,12 +111,11 @@ async function peeked(source: AsyncIterable<Uint8Array>, path: string, bytesMin:
       length += next.value.length;
     }
   } catch (cause) {
-    throw new PostlaneError('CONFIG_INVALID', { what: 'a file cannot be read', file: path }, { cause });
+    if (file === null) throw cause;
+    throw new PostlaneError('CONFIG_INVALID', { what: 'a file cannot be read', file }, { cause });
   }
   return { head: Buffer.concat(parts), rest: { [Symbol.asyncIterator]: () => iterator as AsyncIterator<Buffer> } };
 }
-
-const more = (from: Peeked, path: string): Promise<Peeked> => peeked(joined(from, 0), path, HEAD_BYTES);
 
 async function* joined({ head, rest }: Peeked, from: number): AsyncGenerator<Buffer> {
   if (head.length > from) yield head.subarray(from);

@@ -371,6 +371,7 @@ const aSignal: ReputationSignal = {
   authenticated: true,
   who: null,
   why: null,
+  until: null,
 };
 
 /** Lists inside each other. */

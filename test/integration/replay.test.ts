@@ -160,7 +160,7 @@ describe('a replay', () => {
     expect(printed).toContain(`\n${DEAD},hard_bounce,`);
     const file = join(directory, 'list.csv');
     await writeFile(file, 'email,reason\nasked@inbox.example,by letter\nnobody\n');
-    expect((await postlane('suppressions', 'import', 'list.csv')).status).toBe(1);
+    expect((await postlane('suppressions', 'import', 'list.csv')).status).toBe(2);
     await until('the imported address', () => views.suppressionOfAddress('asked@inbox.example') !== undefined);
     expect((await postlane('suppressions', 'show', 'asked@inbox.example')).printed).toContain('because by letter');
     expect((await postlane('reputation', 'show', 'marketing-1')).printed).toContain('150 bounced');

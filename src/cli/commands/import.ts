@@ -110,7 +110,10 @@ async function publish(job: ImportJob, context: CliContext): Promise<void> {
     now: Date.now,
     decide: async () => {
       template = await templateOf(job, options.template?.version ?? null, context);
-      return { sendAt: options.sendAt?.at(Date.now()) ?? null, templateVersion: template?.version ?? null };
+      const sendAt = options.sendAt?.at(Date.now()) ?? null;
+      // Nothing is begun that could not go on.
+      acceptorOf(job, template, sendAt, context);
+      return { sendAt, templateVersion: template?.version ?? null };
     },
   });
   try {

@@ -1,20 +1,23 @@
 import { randomUUID } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { userInfo } from 'node:os';
-import { resolve } from 'node:path';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { Suppression } from '../../contracts/generated.ts';
 import { topics } from '../../contracts/topic.ts';
 import { foldAddress, parseMailbox } from '../../domain/address.ts';
+import { parseIsoTime } from '../../domain/iso-time.ts';
 import { EMAIL_TYPES, type EmailType } from '../../domain/policy.ts';
 import { signal } from '../../domain/results.ts';
 import { EVERY_TENANT, recipientIn, recipientSubject, tenantPrefix } from '../../domain/suppression.ts';
+import { EXPORT_COLUMNS, exportedLines } from '../../domain/suppression-list.ts';
+import type { Millis } from '../../domain/time.ts';
 import { createKafka } from '../../kafka/client.ts';
 import { Publisher } from '../../kafka/publisher.ts';
 import { openRegistryCodec } from '../../registry/codec.ts';
+import { csvLine } from '../../rows/csv-line.ts';
 import { connectionOf } from '../connection.ts';
 import type { CliContext } from '../context.ts';
-import { csvField, type ImportedAddress, readSuppressionList } from '../suppression-list.ts';
+import { addFileOptions } from '../import/file-command.ts';
+import { describeListImport, importList, type ListImportOptions } from '../suppression-import.ts';
 import { suppressionText } from '../suppression-text.ts';
 import { TableRows } from '../table-rows.ts';
 import { visible } from '../visible.ts';
@@ -25,6 +28,7 @@ interface ChangeOptions {
   readonly who?: string;
   readonly tenant: string;
   readonly type?: EmailType;
+  readonly until?: Millis;
 }
 
 interface ShowOptions {
@@ -40,6 +44,7 @@ export function register(program: Command, context: CliContext): void {
     .command('suppressions')
     .summary('suppress addresses, lift suppressions, and show why an address is not mailed');
   change(suppressions, context, 'add', 'suppression_added')
+    .option('--until <time>', 'it ends by itself, at 2030-01-31T09:00:00Z say (default: never)', parseUntil)
     .summary('suppress addresses')
     .description(
       'Records that addresses are not to be mailed. It takes effect as soon as the reputation role has read it.',
@@ -84,15 +89,10 @@ function change(
     .option('--why <text>', 'reason, kept with the evidence')
     .option('--who <name>', 'who asks for it (default: the user of this machine)')
     .option('--tenant <name>', 'only mail of this tenant (default: all)', EVERY_TENANT)
-    .addOption(new Option('--type <type>', 'only mail of this type (default: all)').choices([...EMAIL_TYPES]))
+    .addOption(typeOption())
     .option('--config <file>', 'configuration file (default: POSTLANE_CONFIG, then ./postlane.yaml)')
     .action(async (addresses: readonly string[], options: ChangeOptions) => {
-      await append(
-        addresses.map((address) => ({ address, reason: null, tenant: null, type: null })),
-        kind,
-        options,
-        context,
-      );
+      await append(addresses, kind, options, context);
       const what = kind === 'suppression_added' ? 'suppressed' : 'lifted';
       context.tell(`${what}: ${addresses.length} ${addresses.length === 1 ? 'address' : 'addresses'}`);
     });
@@ -100,7 +100,7 @@ function change(
 
 /** One signal per address, in the log from which suppressions are folded. */
 async function append(
-  addresses: readonly ImportedAddress[],
+  addresses: readonly string[],
   kind: 'suppression_added' | 'suppression_removed',
   options: ChangeOptions,
   context: CliContext,
@@ -110,17 +110,18 @@ async function append(
   const kafka = await createKafka({ brokers, clientId: `${clientId}-suppressions` });
   const publisher = new Publisher({ kafka, deliveryTimeoutMs: APPEND_MS_MAX });
   const at = Date.now();
-  const records = addresses.map(({ address, reason, ...scope }) => {
+  const records = addresses.map((address) => {
     const subject = recipientSubject(address);
     const value = signal({
       eventId: `operator:${randomUUID()}`,
       subject,
       kind,
       at,
-      tenant: scope.tenant ?? options.tenant,
-      type: scope.type ?? options.type ?? 'unknown',
+      tenant: options.tenant,
+      type: options.type ?? 'unknown',
       who: options.who ?? userName(),
-      why: reason ?? options.why ?? null,
+      why: options.why ?? null,
+      until: options.until ?? null,
     });
     return { topic: topics.reputation.name, key: subject, value: codec.encode(topics.reputation, value) };
   });
@@ -137,16 +138,6 @@ async function activeRows(options: ShowOptions, context: CliContext): Promise<re
   const rows = await table.all(topics.suppressions, (subject) => subject.startsWith(tenantPrefix(null)));
   const now = Date.now();
   return rows.filter(({ active, until }) => active && (until === null || until > now));
-}
-
-const EXPORT_COLUMNS = 'address,severity,since,until,tenant,type,reason';
-
-/** A row of an export; `import` reads it again. */
-function exportLine({ subject, severity, since, until, tenant, type, evidence }: Suppression): string {
-  const [first] = evidence;
-  const times = [since, until].map((at) => (at === null ? '' : new Date(at).toISOString()));
-  const fields = [recipientIn(subject) ?? subject, severity, ...times, tenant ?? '', type ?? '', first?.why ?? ''];
-  return fields.map(csvField).join(',');
 }
 
 function registerLists(suppressions: Command, context: CliContext): void {
@@ -166,34 +157,25 @@ function registerLists(suppressions: Command, context: CliContext): void {
     .summary('write the addresses that are suppressed as CSV')
     .option(...CONFIG_OPTION)
     .action(async (options: ShowOptions) => {
-      const rows = await activeRows(options, context);
-      context.print(`${[EXPORT_COLUMNS, ...rows.map(exportLine)].join('\n')}\n`);
-    });
-  suppressions
-    .command('import')
-    .summary('suppress the addresses of a CSV file')
-    .description(
-      'Suppresses every address of a CSV file as Amazon SES, SendGrid, Mailgun, Postmark or `suppressions export` write it, ' +
-        'or of a file with one address per line.',
-    )
-    .argument('<file>', 'the file')
-    .option('--who <name>', 'who asks for it (default: the user of this machine)')
-    .option('--why <text>', 'reason, where the file names none')
-    .option('--tenant <name>', 'only mail of this tenant (default: all)', EVERY_TENANT)
-    .option(...CONFIG_OPTION)
-    .action(async (file: string, options: ChangeOptions) => {
-      const { addresses, refused } = readSuppressionList(readFileSync(resolve(context.workingDirectory, file), 'utf8'));
-      for (const line of refused.slice(0, REFUSED_TOLD_MAX)) context.tell(`line ${line}: no address`);
-      for (let start = 0; start < addresses.length; start += IMPORTED_AT_ONCE) {
-        await append(addresses.slice(start, start + IMPORTED_AT_ONCE), 'suppression_added', options, context);
+      const now = Date.now();
+      context.print(csvLine(EXPORT_COLUMNS));
+      for (const row of await activeRows(options, context)) {
+        context.print(exportedLines(row, now).map(csvLine).join(''));
       }
-      context.tell(`suppressed: ${addresses.length}; lines without an address: ${refused.length}`);
-      if (refused.length > 0) context.setExitStatus(1);
     });
+  addFileOptions(describeListImport(suppressions.command('import')))
+    .addOption(typeOption())
+    .action((file: string, options: ListImportOptions) => importList(file, options, context, userName));
 }
 
-const REFUSED_TOLD_MAX = 20;
-const IMPORTED_AT_ONCE = 10_000;
+const typeOption = (): Option =>
+  new Option('--type <type>', 'only mail of this type (default: all)').choices([...EMAIL_TYPES]);
+
+function parseUntil(text: string): Millis {
+  const at = parseIsoTime(text);
+  if (at === null) throw new InvalidArgumentError('a time with its zone is expected, as 2030-01-31T09:00:00Z');
+  return at;
+}
 
 function parseAddress(text: string): string {
   const mailbox = parseMailbox(text);

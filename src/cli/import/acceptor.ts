@@ -8,7 +8,7 @@ import type { JobRules } from '../../domain/job.ts';
 import type { GoodRow } from '../../rows/row.ts';
 import type { Codec } from '../../runtime/codec.ts';
 import type { Clock } from '../../runtime/ports.ts';
-import { mergeFault } from '../../templates/index.ts';
+import { mergeFault, NO_OWN_LINKS, ownValuesOf } from '../../templates/index.ts';
 import type { ImportTemplate } from './template.ts';
 
 export interface AcceptorParts {
@@ -59,10 +59,10 @@ export class RowAcceptor {
     }
   }
 
-  private unmergeable({ mergeData, recipient }: EmailJob): (Judged & { readonly ok: false }) | null {
+  private unmergeable(job: EmailJob): (Judged & { readonly ok: false }) | null {
     const { template } = this.parts;
     if (template === null) return null;
-    const fault = mergeFault(template.compiled, mergeData, { recipient, unsubscribe_url: null, view_url: null });
+    const fault = mergeFault(template.compiled, job.mergeData, ownValuesOf(job, NO_OWN_LINKS));
     return fault === null ? null : { ok: false, problem: fault.problem, detail: `${fault.field}: ${fault.detail}` };
   }
 

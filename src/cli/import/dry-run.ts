@@ -6,7 +6,7 @@ import { foldAddress, parseMailbox } from '../../domain/address.ts';
 import { subjectsOf, suppresses } from '../../domain/suppression.ts';
 import { openViews, type Views } from '../../host/views.ts';
 import type { RowFile } from '../../rows/open.ts';
-import { joinPieces, renderTemplate } from '../../templates/index.ts';
+import { joinPieces, NO_OWN_LINKS, ownValuesOf, renderTemplate } from '../../templates/index.ts';
 import { configOf } from '../catalog.ts';
 import type { CliContext } from '../context.ts';
 import { openTelemetry, withHost } from '../open-host.ts';
@@ -136,8 +136,7 @@ function isSuppressed({ recipient, tenant, type }: EmailJob, views: Views): bool
 function shownMail(line: number, job: EmailJob, template: ImportTemplate | null): ShownMail {
   const { id, recipient: to } = job;
   if (template !== null) {
-    const own = { recipient: to, unsubscribe_url: null, view_url: null };
-    const rendered = renderTemplate(template.compiled, job.mergeData, own);
+    const rendered = renderTemplate(template.compiled, job.mergeData, ownValuesOf(job, NO_OWN_LINKS));
     if (rendered.ok) {
       const { from, subject, html, text } = rendered.mail;
       const address = `${from.mailbox.local}@${from.mailbox.domain}`;

@@ -1,5 +1,5 @@
-import { rm, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { rm, rmdir, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import {
   type Checkpoint,
   type ImportCounts,
@@ -68,7 +68,8 @@ export class ImportState {
       const known = restart ? null : await readCheckpoint(path);
       if (known) checkSame(known.settings, settings, directory);
       else if (restart) await rm(errorsPath, { force: true });
-      else await checkEmpty(errorsPath);
+      // In its own directory, what an import before has left is over.
+      else if (options.errorsPath !== null) await checkEmpty(errorsPath);
       const checkpoint = known ?? {
         settings,
         decided: await options.decide(),
@@ -82,7 +83,7 @@ export class ImportState {
       const errors = await ErrorFile.open(errorsPath, checkpoint.errorBytes);
       return new ImportState({ errors, errorsPath, path, release, now, checkpoint });
     } catch (error) {
-      await release();
+      await letGo(release, directory);
       throw error;
     }
   }
@@ -103,10 +104,23 @@ export class ImportState {
     await writeCheckpoint(this.path, this.checkpoint);
   }
 
+  /** Forgets the place of an import that is done. Errors stay, where there are any. */
+  async forget(): Promise<void> {
+    await rm(this.path, { force: true });
+    if (this.checkpoint.errorBytes === 0) await rm(this.errorsPath, { force: true });
+  }
+
+  /** Lets go of the directory, and of an empty one altogether. */
   async close(): Promise<void> {
     await this.errors.close();
-    await this.release();
+    await letGo(this.release, dirname(this.path));
   }
+}
+
+/** A directory in which nothing is left goes with its claim. */
+async function letGo(release: () => Promise<void>, directory: string): Promise<void> {
+  await release();
+  await rmdir(directory).catch(() => undefined);
 }
 
 function checkSame(known: Checkpoint['settings'], settings: Checkpoint['settings'], state: string): void {

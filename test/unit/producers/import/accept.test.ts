@@ -20,14 +20,21 @@ function mapped(columns: readonly string[], fields: readonly string[], rules: Pa
   return compiled.ok ? compiled.map(fields) : compiled;
 }
 
-const accepted = (columns: readonly string[], fields: readonly string[], rules: Partial<MappingRules> = {}, mailing = MAILING) => {
+const accepted = (
+  columns: readonly string[],
+  fields: readonly string[],
+  rules: Partial<MappingRules> = {},
+  mailing = MAILING,
+) => {
   const result = mapped(columns, fields, rules);
   return result.ok ? acceptRow(result.row, 7, mailing, NOW, JOB_RULES_DEFAULT) : result;
 };
 
 describe('a row', () => {
   it('becomes a job whose id follows from the import and its line', () => {
-    expect(accepted(['Email', 'First Name', 'secret'], ['ada@x.example', 'Ada', 's'], { variables: ['first_name'] })).toMatchObject({
+    expect(
+      accepted(['Email', 'First Name', 'secret'], ['ada@x.example', 'Ada', 's'], { variables: ['first_name'] }),
+    ).toMatchObject({
       ok: true,
       record: { topic: { name: 'email.ingest.marketing' }, key: 'spring:7' },
       job: {
@@ -45,8 +52,14 @@ describe('a row', () => {
 
   it('takes its key from a column that was named', () => {
     const rules = { keyColumn: 'customer' };
-    expect(accepted(['email', 'customer'], ['a@x.example', ' 4711 '], rules)).toMatchObject({ job: { id: 'spring:4711' } });
-    expect(accepted(['email', 'customer'], ['a@x.example', ''], rules)).toEqual({ ok: false, problem: 'key-missing', detail: '' });
+    expect(accepted(['email', 'customer'], ['a@x.example', ' 4711 '], rules)).toMatchObject({
+      job: { id: 'spring:4711' },
+    });
+    expect(accepted(['email', 'customer'], ['a@x.example', ''], rules)).toEqual({
+      ok: false,
+      problem: 'key-missing',
+      detail: '',
+    });
   });
 
   it.each<[string, string, string]>([
@@ -81,18 +94,25 @@ describe('a row', () => {
       { name: 'city', value: 'Oslo' },
     ]);
     expect(merge({ variables: ['City'] })).toEqual([]); // two are alike
-    expect(merge({ variables: ['name'], mappings: [{ target: 'name', column: 'city' }] })).toEqual([{ name: 'name', value: 'Oslo' }]);
+    expect(merge({ variables: ['name'], mappings: [{ target: 'name', column: 'city' }] })).toEqual([
+      { name: 'name', value: 'Oslo' },
+    ]);
     expect(merge({ variables: ['subject'], mappings: [{ target: 'merge.subject', column: 'city' }] })).toEqual([
       { name: 'subject', value: 'Oslo' },
     ]);
   });
 
   it('leaves an empty field to the template', () => {
-    expect(mapped(['email', 'name'], ['a@x.example', ''], { variables: ['name'] })).toMatchObject({ row: { mergeData: [] } });
+    expect(mapped(['email', 'name'], ['a@x.example', ''], { variables: ['name'] })).toMatchObject({
+      row: { mergeData: [] },
+    });
   });
 
   it('brings its own mail where no template makes it', () => {
-    const mailing: Mailing = { ...MAILING, content: { kind: 'payload', payload: { from: 'Shop <s@shop.example>', text: 'Hi.' } } };
+    const mailing: Mailing = {
+      ...MAILING,
+      content: { kind: 'payload', payload: { from: 'Shop <s@shop.example>', text: 'Hi.' } },
+    };
     const mappings = [{ target: 'subject', column: 'title' }];
     expect(accepted(['email', 'title'], ['a@x.example', 'News'], { mappings }, mailing)).toMatchObject({
       ok: true,
@@ -103,8 +123,23 @@ describe('a row', () => {
   it.each<[string, readonly string[], Partial<MappingRules>, object]>([
     ['no address', ['nobody'], {}, { problem: 'recipient-invalid' }],
     ['a line break in it', ['a@x.example\nBcc: b@x.example'], {}, { problem: 'recipient-invalid' }],
-    ['no column', [''], { mappings: [{ target: 'name', column: 'none' }] }, { problem: 'column-missing', detail: 'none' }],
-    ['a time without a zone', ['2030-01-02T00:00'], { mappings: [{ target: 'recipient', column: 'email' }, { target: 'sendAt', column: 'email' }] }, { problem: 'time-invalid' }],
+    [
+      'no column',
+      [''],
+      { mappings: [{ target: 'name', column: 'none' }] },
+      { problem: 'column-missing', detail: 'none' },
+    ],
+    [
+      'a time without a zone',
+      ['2030-01-02T00:00'],
+      {
+        mappings: [
+          { target: 'recipient', column: 'email' },
+          { target: 'sendAt', column: 'email' },
+        ],
+      },
+      { problem: 'time-invalid' },
+    ],
   ])('is refused with %s', (_, fields, rules, expected) => {
     expect(accepted(['email'], fields, rules)).toMatchObject({ ok: false, ...expected });
   });
@@ -112,11 +147,16 @@ describe('a row', () => {
   it('is refused for a time too far ahead, and for a key that makes no id', () => {
     const late = { ...MAILING, sendAt: NOW + 31 * DAY_MS };
     expect(accepted(['email'], ['a@x.example'], {}, late)).toMatchObject({ ok: false, problem: 'send-at-invalid' });
-    expect(accepted(['email', 'k'], ['a@x.example', 'x'.repeat(300)], { keyColumn: 'k' })).toMatchObject({ problem: 'id-invalid' });
+    expect(accepted(['email', 'k'], ['a@x.example', 'x'.repeat(300)], { keyColumn: 'k' })).toMatchObject({
+      problem: 'id-invalid',
+    });
   });
 
   it('has no targets that mean nothing', () => {
-    const mappings = ['recipient', 'metadata.x', 'merge.name', 'nmae', 'merge.x', 'metadata.'].map((target) => ({ target, column: 'c' }));
+    const mappings = ['recipient', 'metadata.x', 'merge.name', 'nmae', 'merge.x', 'metadata.'].map((target) => ({
+      target,
+      column: 'c',
+    }));
     expect(unknownTargets({ mappings, variables: ['name'] })).toEqual(['nmae', 'merge.x', 'metadata.']);
   });
 });

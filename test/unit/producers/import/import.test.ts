@@ -101,7 +101,11 @@ describe('an import', () => {
     await runOnce(join(directory, 'calm'), bytes, calm);
     const calmBad = await badLines(join(directory, 'calm'));
     const calmContent = new Map(calm.map(({ key, value }) => [key, String(value)]));
-    const kill = fc.record({ appends: fc.nat(6), landed: fc.boolean(), where: fc.constantFrom('append', 'write', 'save') });
+    const kill = fc.record({
+      appends: fc.nat(6),
+      landed: fc.boolean(),
+      where: fc.constantFrom('append', 'write', 'save'),
+    });
     let run = 0;
     await fc.assert(
       fc.asyncProperty(fc.array(kill, { maxLength: 4 }), fc.integer({ min: 200, max: 20_000 }), async (kills, size) => {
@@ -122,7 +126,9 @@ describe('an import', () => {
             },
             ...(where === 'append' ? {} : { onProgress: crash }),
           });
-          await expect(opened.catch((error) => (error instanceof Crash ? undefined : Promise.reject(error)))).resolves.toBe(undefined);
+          await expect(
+            opened.catch((error) => (error instanceof Crash ? undefined : Promise.reject(error))),
+          ).resolves.toBe(undefined);
         }
         await runOnce(state, bytes, log, { pieceSize: size });
         expect(new Map(log.map(({ key, value }) => [key, String(value)]))).toEqual(calmContent);
@@ -144,7 +150,10 @@ describe('an import', () => {
     });
     await expect(crashed).rejects.toThrow(Crash);
     expect((await badLines(state)).length).toBeGreaterThan(0);
-    expect(JSON.parse(await readFile(join(state, 'checkpoint.json'), 'utf8'))).toMatchObject({ place: BEGINNING, errorBytes: 0 });
+    expect(JSON.parse(await readFile(join(state, 'checkpoint.json'), 'utf8'))).toMatchObject({
+      place: BEGINNING,
+      errorBytes: 0,
+    });
     await runOnce(state, bytes, log);
     const bad = await badLines(state);
     expect(new Set(bad).size).toBe(bad.length);
