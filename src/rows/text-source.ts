@@ -14,7 +14,7 @@ export interface TextSourceOptions {
   readonly encoding: string | null;
 }
 
-const PIECE_BYTES = 256 * 1_024;
+const PIECE_BYTES = 64 * 1_024;
 /** So much of the beginning is looked at. */
 const HEAD_BYTES = 64 * 1_024;
 const GZIP_MAGIC = Buffer.from([0x1f, 0x8b]);

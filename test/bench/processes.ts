@@ -25,6 +25,16 @@ export function anonymousBytesOf(pid: number): number {
   return Number(found[1]) * KIBIBYTE;
 }
 
+/** All memory that the process has resident, in bytes, at most so far; null where it is gone. */
+export function residentBytesOf(pid: number): number | null {
+  try {
+    const found = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1'));
+    return found ? Number(found[1]) * KIBIBYTE : null;
+  } catch {
+    return null;
+  }
+}
+
 export type CpuTimes = Readonly<Record<string, number>>;
 
 /** CPU time of every process by name, in ms. */
