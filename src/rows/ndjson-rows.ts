@@ -6,7 +6,8 @@ const ROWS_AT_ONCE = 500;
 
 /**
  * Reads rows of NDJSON: on each line one object, whose members are the fields. Texts are taken as they are, numbers and truth
- * values as JSON writes them, null as empty, and lists and objects as JSON.
+ * values as JSON writes them, null as empty, lists as JSON. The members of an object within are fields of their own, with its name and a
+ * dot before theirs.
  */
 export async function* readNdjsonRows(
   chunks: AsyncIterable<Uint8Array>,
@@ -33,15 +34,24 @@ function rowOf(line: NdjsonLine): Row {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     return { ok: false, line: number, end, problem: 'not-a-row', detail: 'an object is expected', text };
   }
-  const entries = Object.entries(value);
-  return {
-    ok: true,
-    line: number,
-    end,
-    columns: entries.map(([name]) => name),
-    fields: entries.map(([, field]) => fieldOf(field)),
-    text,
-  };
+  const columns: string[] = [];
+  const fields: string[] = [];
+  addFields(value, '', DEPTH_MAX, columns, fields);
+  return { ok: true, line: number, end, columns, fields, text };
+}
+
+/** What lies deeper is one field, as JSON. */
+const DEPTH_MAX = 8;
+
+function addFields(value: object, prefix: string, depth: number, columns: string[], fields: string[]): void {
+  for (const [name, member] of Object.entries(value)) {
+    if (typeof member === 'object' && member !== null && !Array.isArray(member) && depth > 1) {
+      addFields(member, `${prefix}${name}.`, depth - 1, columns, fields);
+      continue;
+    }
+    columns.push(prefix + name);
+    fields.push(fieldOf(member));
+  }
 }
 
 function fieldOf(value: unknown): string {

@@ -1,7 +1,7 @@
 import { stderr } from 'node:process';
 import type { ImportCounts } from '../../../producers/import/checkpoint.ts';
 import { SECOND_MS } from '../../domain/time.ts';
-import { ProgressLine } from '../progress-line.ts';
+import { ProgressLine, type ProgressStream } from '../progress-line.ts';
 
 const count = (number: number): string => Math.round(number).toLocaleString('en');
 /** Rates are told over about this long. */
@@ -20,12 +20,24 @@ export class ImportProgress {
   private readonly line: ProgressLine;
   private readonly tell: (line: string) => void;
   private readonly share: () => number | null;
+  private readonly stream: ProgressStream;
+  private readonly now: () => number;
   private counts: ImportCounts;
   private marks: readonly Mark[];
-  private toldAt = performance.now();
+  private toldAt: number;
 
-  constructor(counts: ImportCounts, share: () => number | null, tell: (line: string) => void) {
-    this.line = new ProgressLine(stderr, () => this.text());
+  /** `now` is in milliseconds of any steady clock. */
+  constructor(
+    counts: ImportCounts,
+    share: () => number | null,
+    tell: (line: string) => void,
+    stream: ProgressStream = stderr,
+    now: () => number = () => performance.now(),
+  ) {
+    this.line = new ProgressLine(stream, () => this.text(), now);
+    this.stream = stream;
+    this.now = now;
+    this.toldAt = now();
     this.tell = tell;
     this.share = share;
     this.counts = counts;
@@ -34,14 +46,14 @@ export class ImportProgress {
 
   update(counts: ImportCounts): void {
     this.counts = counts;
-    const now = performance.now();
+    const now = this.now();
     const newest = this.marks.at(-1);
     if (newest === undefined || now - newest.at >= SECOND_MS) {
       const recent = this.marks.filter(({ at }) => now - at <= WINDOW_MS);
       this.marks = [...recent, { at: now, rows: counts.rows, share: this.share() }];
     }
     this.line.tick();
-    if (stderr.isTTY || now - this.toldAt < TOLD_EVERY_MS) return;
+    if (this.stream.isTTY || now - this.toldAt < TOLD_EVERY_MS) return;
     this.toldAt = now;
     this.tell(this.text());
   }
@@ -55,7 +67,7 @@ export class ImportProgress {
     const { rows, refused } = this.counts;
     const share = this.share();
     const [oldest] = this.marks;
-    const elapsedMs = oldest === undefined ? 0 : performance.now() - oldest.at;
+    const elapsedMs = oldest === undefined ? 0 : this.now() - oldest.at;
     const perSecond = oldest === undefined || elapsedMs === 0 ? 0 : ((rows - oldest.rows) / elapsedMs) * SECOND_MS;
     const parts = [
       share === null ? `${count(rows)} rows` : `${count(rows)} rows (${Math.floor(share * 100)} %)`,

@@ -79,6 +79,10 @@ export async function runImport(parts: RunParts, context: CliContext): Promise<R
     const isDone = !context.interrupted.aborted;
     if (isDone) await state.finish();
     return { counts, resumedRows: before.rows, isDone, durationMs: Math.round(performance.now() - startedAt) };
+  } catch (error) {
+    progress.clear();
+    context.tell(`stopped behind line ${state.reached.place.lines} or later: the same command goes on`);
+    throw error;
   } finally {
     progress.clear();
     context.interrupted.removeEventListener('abort', interrupt);

@@ -51,30 +51,38 @@ describe('a file of rows', () => {
   });
 
   it('is NDJSON by its name or its beginning', async () => {
-    const text = '{"email":"a@x.example","age":7,"list":[1],"none":null}\n[]\nno json\n';
+    const text = '{"email":"a@x.example","age":7,"list":[1],"order":{"to":{"city":"Oslo"}},"none":null}\n[]\nno json\n';
     for (const name of ['list.ndjson', 'list.data']) {
       const file = await open(name, text);
       expect(file.format).toBe('ndjson');
       expect(await rowsOf(file)).toMatchObject([
-        { ok: true, line: 1, columns: ['email', 'age', 'list', 'none'], fields: ['a@x.example', '7', '[1]', ''] },
+        {
+          ok: true,
+          line: 1,
+          columns: ['email', 'age', 'list', 'order.to.city', 'none'],
+          fields: ['a@x.example', '7', '[1]', 'Oslo', ''],
+        },
         { ok: false, line: 2, problem: 'not-a-row' },
         { ok: false, line: 3, problem: 'not-json' },
       ]);
     }
   });
 
-  it.each(['csv', 'ndjson'] as const)('goes on behind any row of %s, over the pieces of a large file', async (format) => {
-    const row = (n: number) => (format === 'csv' ? `a${n}@x.example,ä${n}` : `{"email":"a${n}@x.example"}`);
-    const lines = Array.from({ length: 20_000 }, (_, n) => row(n)).join('\n');
-    const content = `${format === 'csv' ? 'email,name\n' : ''}${lines}`;
-    const whole = await rowsOf(await open('large.data', content, { format }));
-    expect(whole).toHaveLength(20_000);
-    for (const n of [0, 1, 9_999, 19_998]) {
-      const after = await rowsOf(await open('large.data', content, { format }), whole[n]?.end);
-      expect(after).toHaveLength(20_000 - n - 1);
-      expect(after[0]).toMatchObject({ line: whole[n + 1]?.line, end: whole[n + 1]?.end });
-    }
-  });
+  it.each(['csv', 'ndjson'] as const)(
+    'goes on behind any row of %s, over the pieces of a large file',
+    async (format) => {
+      const row = (n: number) => (format === 'csv' ? `a${n}@x.example,ä${n}` : `{"email":"a${n}@x.example"}`);
+      const lines = Array.from({ length: 20_000 }, (_, n) => row(n)).join('\n');
+      const content = `${format === 'csv' ? 'email,name\n' : ''}${lines}`;
+      const whole = await rowsOf(await open('large.data', content, { format }));
+      expect(whole).toHaveLength(20_000);
+      for (const n of [0, 1, 9_999, 19_998]) {
+        const after = await rowsOf(await open('large.data', content, { format }), whole[n]?.end);
+        expect(after).toHaveLength(20_000 - n - 1);
+        expect(after[0]).toMatchObject({ line: whole[n + 1]?.line, end: whole[n + 1]?.end });
+      }
+    },
+  );
 
   it.each<[string, string, Partial<RowFileOptions>, string]>([
     ['', 'has no names', {}, 'the first line of the file must name the columns'],
