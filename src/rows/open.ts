@@ -2,7 +2,7 @@ import { PostlaneError } from '../domain/error.ts';
 import { csvFields, readCsv } from './csv.ts';
 import { readNdjsonRows } from './ndjson-rows.ts';
 import { BEGINNING, type Place, type Row } from './row.ts';
-import { TextSource } from './text-source.ts';
+import { HEAD_BYTES, TextSource } from './text-source.ts';
 
 export type RowFormat = 'csv' | 'ndjson';
 
@@ -52,8 +52,13 @@ export class RowFile {
     }
     const fields = (csvFields(header.text, this.delimiter) ?? []).map((name) => name.trim());
     const isHeader = options.isHeader?.(fields) ?? true;
-    this.columns = isHeader ? checkedNames(fields) : fields.map((_, n) => String(n + 1));
-    if (isHeader) this.first = header.end;
+    // A ragged file is read by whoever knows what to look for; a name that is there twice is then the first.
+    this.columns = !isHeader ? fields.map((_, n) => String(n + 1)) : this.isRagged ? fields : checkedNames(fields);
+    if (!isHeader) return;
+    if (header.isCut && !this.isRagged) {
+      throw new PostlaneError('CONFIG_INVALID', { what: 'the first line of the file is too long to name columns' });
+    }
+    this.first = header.end;
   }
 
   /** Throws CONFIG_INVALID for a file that cannot be read or that names no columns. */
@@ -94,14 +99,22 @@ function formatOf(source: RowFileOptions['path'], head: Buffer): RowFormat {
   return /^\s*\{/.test(head.toString('utf8', 0, 1_024)) ? 'ndjson' : 'csv';
 }
 
-/** The first line that is not blank, and where the next one begins. */
-function headerIn(head: Buffer): { readonly text: string; readonly end: Place } {
+interface Header {
+  readonly text: string;
+  /** Where the next line begins. */
+  readonly end: Place;
+  /** True where the line goes on behind what was looked at. */
+  readonly isCut: boolean;
+}
+
+/** The first line that is not blank. */
+function headerIn(head: Buffer): Header {
   const lines = /^(?:[^\S\n]*\n)*/.exec(head.toString('latin1'))?.[0] ?? '';
   const start = lines.length;
   const found = head.indexOf('\n', start);
   const end = found < 0 ? head.length : found + 1;
   const text = head.toString('utf8', start, end).replace(/\r?\n$/, '');
-  return { text, end: { bytes: end, lines: lines.split('\n').length } };
+  return { text, end: { bytes: end, lines: lines.split('\n').length }, isCut: found < 0 && head.length >= HEAD_BYTES };
 }
 
 /** Counted outside of quotes; a comma where none is there at all. A bar may stand in an address, the others may not. */

@@ -15,8 +15,8 @@ export interface TextSourceOptions {
 }
 
 const PIECE_BYTES = 64 * 1_024;
-/** So much of the beginning is looked at. */
-const HEAD_BYTES = 64 * 1_024;
+/** So much of the beginning is looked at, if there is so much. */
+export const HEAD_BYTES = 64 * 1_024;
 const GZIP_MAGIC = Buffer.from([0x1f, 0x8b]);
 const CR = 0x0d;
 const LF = 0x0a;
@@ -51,7 +51,7 @@ export class TextSource {
     const size = isFile && path !== '-' ? await sizeOf(path) : null;
     const raw = !isFile ? null : path === '-' ? stdin : createReadStream(path, { highWaterMark: PIECE_BYTES });
     const name = isFile ? path : null;
-    const packed = await peeked(raw ?? (path as AsyncIterable<Uint8Array>), name, GZIP_MAGIC.length);
+    const packed = await peeked(gathered(raw ?? (path as AsyncIterable<Uint8Array>)), name, GZIP_MAGIC.length);
     // A stranger's bytes are not unpacked: a few of them may hold any number.
     const isPacked = isFile && packed.head.subarray(0, GZIP_MAGIC.length).equals(GZIP_MAGIC);
     const bytes = await peeked(isPacked ? gunzipped(packed) : joined(packed, 0), name, HEAD_BYTES);
@@ -91,6 +91,21 @@ export async function fingerprintOf(path: string): Promise<string> {
   const hash = createHash('sha256');
   for await (const chunk of createReadStream(path, { highWaterMark: PIECE_BYTES })) hash.update(chunk as Buffer);
   return hash.digest('hex');
+}
+
+/** Small pieces, as a stranger may send them, together: each is looked at with what is unfinished before it. */
+async function* gathered(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  let parts: Uint8Array[] = [];
+  let length = 0;
+  for await (const part of source) {
+    parts.push(part);
+    length += part.length;
+    if (length < PIECE_BYTES) continue;
+    yield parts.length === 1 ? part : Buffer.concat(parts);
+    parts = [];
+    length = 0;
+  }
+  if (length > 0) yield Buffer.concat(parts);
 }
 
 interface Peeked {

@@ -208,7 +208,8 @@ function acceptorOf(
   const unknown = unknownTargets(mapping);
   if (unknown.length > 0) {
     const { variables } = mapping;
-    throw new PostlaneError('CONFIG_INVALID', { what: 'columns are mapped to what there is not', unknown, variables });
+    const what = 'columns are mapped to what there is not';
+    throw new PostlaneError('CONFIG_INVALID', { what, unknown, variables, remedy: 'write target=column' });
   }
   const compiled = file.columns === null ? null : compileMapping(file.columns, mapping);
   if (compiled?.ok === false) {

@@ -9,6 +9,7 @@ import type { GoodRow } from '../../rows/row.ts';
 import type { CliContext } from '../context.ts';
 import { visible } from '../visible.ts';
 import { ImportProgress } from './progress.ts';
+import { keepHeapSmall } from './small-heap.ts';
 import type { ImportState } from './state.ts';
 
 export interface RunParts {
@@ -36,6 +37,7 @@ const REQUEST_MS_MAX = 30_000;
 /** Imports from where the state is to the end, or to an interruption. */
 export async function runImport(parts: RunParts, context: CliContext): Promise<RunOutcome> {
   const { file, state, kafka, accept, rowsPerSecond } = parts;
+  keepHeapSmall();
   const publisher = new Publisher({ kafka, deliveryTimeoutMs: REQUEST_MS_MAX });
   const { place, counts: before } = state.reached;
   const progress = new ImportProgress(before, () => file.share, context.tell);

@@ -79,6 +79,12 @@ describe('a list of suppressions', () => {
     expect(entries).toMatchObject([{ tenant: null, type: null, until: null }]);
   });
 
+  it('is read whatever stands in its first line', async () => {
+    expect((await read('email,email', 'a@x.example,b@x.example')).entries).toMatchObject([{ address: 'a@x.example' }]);
+    expect((await read('')).entries).toEqual([]);
+    expect((await read('"email', 'a@x.example')).entries).toMatchObject([{ address: 'a@x.example' }]);
+  });
+
   it('tells the lines that are wrong', async () => {
     const ours = 'address,severity,since,until,tenant,type';
     expect((await read('email,reason', 'nobody,x', '', 'a@x.example,')).refused).toEqual([[2, 'address-invalid']]);

@@ -87,8 +87,14 @@ describe('a file of rows', () => {
   it.each<[string, string, Partial<RowFileOptions>, string]>([
     ['', 'has no names', {}, 'the first line of the file must name the columns'],
     ['a,a\n', 'names a column twice', {}, 'the first line of the file names a column twice'],
+    [
+      `${'a'.repeat(100_000)}\n`,
+      'has a first line without end',
+      {},
+      'the first line of the file is too long to name columns',
+    ],
     ['a\n', 'is in an encoding that nobody knows', { encoding: 'klingon' }, 'nobody knows this encoding'],
-  ])('that %#%s is refused', async (content, _, options, what) => {
+  ])('of these kinds is refused: %#', async (content, _, options, what) => {
     await expect(open('bad.csv', content, options)).rejects.toMatchObject({ code: 'CONFIG_INVALID', facts: { what } });
   });
 
