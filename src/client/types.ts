@@ -16,7 +16,8 @@ export interface Attachment {
 export interface Email {
   readonly type: EmailType;
   readonly recipient: string;
-  readonly payload: {
+  /** The mail itself; left out where a template makes it. */
+  readonly payload?: {
     readonly from: string;
     readonly subject: string;
     readonly html?: string;
@@ -27,6 +28,12 @@ export interface Email {
     readonly headers?: Readonly<Record<string, string>>;
     readonly attachments?: readonly Attachment[];
   };
+  /** Template that makes the mail, in place of a payload. */
+  readonly templateId?: string;
+  /** Left out: the newest, at acceptance. */
+  readonly templateVersion?: number;
+  /** Values for the template's placeholders. */
+  readonly mergeData?: Readonly<Record<string, string>>;
   readonly priority?: 'low' | 'normal' | 'high';
   readonly metadata?: Readonly<Record<string, string>>;
   readonly tags?: readonly string[];

@@ -32,7 +32,7 @@ export type MergeProblem =
   | 'unsubscribe-link-invalid'
   | 'too-long'
   | 'too-many'
-  | 'too-slow';
+  | 'too-complex';
 
 /** Where a template is not as it must be. */
 export interface TemplateFault {
@@ -68,8 +68,8 @@ export const TEXT_LENGTH_MAX = 64 * 1_024;
 /** Characters of every other field. */
 export const FIELD_LENGTH_MAX = 2_000;
 export const TEMPLATE_HEADERS_MAX = 50;
-/** Placeholders and tags of one field. */
-export const PLACEHOLDERS_MAX = 2_000;
+/** Placeholders, tags and filters of all fields together: what a rendering can cost is a multiple of it. */
+export const OPERATIONS_MAX = 1_000;
 /** How deep branches may lie in each other. */
 export const BRANCH_DEPTH_MAX = 16;
 /** Characters that one part may have once its placeholders are filled in. */

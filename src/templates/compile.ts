@@ -9,6 +9,7 @@ import { HEADER_NAMES_DEFAULT, isHeaderAllowed } from '../domain/job.ts';
 import {
   FIELD_LENGTH_MAX,
   HTML_LENGTH_MAX,
+  OPERATIONS_MAX,
   TEMPLATE_HEADERS_MAX,
   TEXT_LENGTH_MAX,
   type TemplateContent,
@@ -90,6 +91,11 @@ function compiled(content: TemplateContent, headerNames: ReadonlySet<string>): C
     parts.html,
     parts.text,
   ].filter((part) => part !== null);
+  const operations = all.reduce((sum, part) => sum + part.operations, 0);
+  if (operations > OPERATIONS_MAX) {
+    const detail = `has ${operations} placeholders, tags and filters; ${OPERATIONS_MAX} are allowed`;
+    throw new Refused('too-complex', 'html', detail);
+  }
   return {
     ...parts,
     oneClick: content.oneClick,

@@ -22,8 +22,10 @@ const FILTERS = [
   'url_encode',
 ] as const;
 
-/** Work that a rendering may do before it is broken off; only a template that is made for it comes near. */
-const RENDER_MS_MAX = 250;
+/**
+ * What the engine may put together in a rendering, by its own count of characters and entries; only a template that is made
+ * for it comes near. There is no limit by the clock: a mail must not fail because the machine was busy.
+ */
 const MEMORY_MAX = 4 * 1_024 * 1_024;
 const PARSE_LENGTH_MAX = 1_024 * 1_024;
 
@@ -60,7 +62,6 @@ function engine(writing: Writing): Liquid {
     ownPropertyOnly: true,
     outputEscape: writing === 'html' ? escapeHtml : asText,
     parseLimit: PARSE_LENGTH_MAX,
-    renderLimit: RENDER_MS_MAX,
     memoryLimit: MEMORY_MAX,
     cache: false,
     // Nothing is ever looked for on a disk.

@@ -3,7 +3,7 @@ import {
   BRANCH_DEPTH_MAX,
   type MergeFault,
   type MergeScope,
-  PLACEHOLDERS_MAX,
+  OPERATIONS_MAX,
   RENDERED_LENGTH_MAX,
   type TemplateFault,
 } from '../domain/template.ts';
@@ -136,6 +136,8 @@ export interface Part {
   /** Its values reach a header: they must not break a line. */
   readonly oneLine: boolean;
   readonly templates: Template[];
+  /** Placeholders, tags and filters in it. */
+  readonly operations: number;
 }
 
 class Refusal extends Error {
@@ -154,8 +156,10 @@ export type PartResult =
 export function compilePart(field: string, source: string, writing: Writing, oneLine: boolean): PartResult {
   try {
     const templates = parse(source.replace(/\r\n?/g, '\n').toWellFormed(), writing);
-    new Walk(writing).through(templates, HTML_START, 0);
-    return { ok: true, part: { field, writing, oneLine, templates } };
+    const walk = new Walk(writing);
+    walk.through(templates, HTML_START, 0);
+    const operations = walk.count + filtersIn(source);
+    return { ok: true, part: { field, writing, oneLine, templates, operations } };
   } catch (error) {
     if (error instanceof Refusal) return { ok: false, fault: { problem: error.problem, field, detail: error.message } };
     if (error instanceof RangeError) {
@@ -163,6 +167,13 @@ export function compilePart(field: string, source: string, writing: Writing, one
     }
     return { ok: false, fault: { problem: 'syntax', field, detail: complaint(error) } };
   }
+}
+
+/** At most so many: a bar in a text in quotes counts, too. */
+function filtersIn(source: string): number {
+  let count = 0;
+  for (const [markup] of source.matchAll(/\{[{%][^{}%]*[%}]\}/g)) count += markup.split('|').length - 1;
+  return count;
 }
 
 interface Branching {
@@ -173,7 +184,7 @@ interface Branching {
 /** Puts our own nodes in the place of literals and placeholders, and judges where they stand. */
 class Walk {
   private readonly writing: Writing;
-  private count = 0;
+  count = 0;
 
   constructor(writing: Writing) {
     this.writing = writing;
@@ -199,8 +210,8 @@ class Walk {
   }
 
   private tally(): void {
-    if (++this.count > PLACEHOLDERS_MAX)
-      throw new Refusal('too-complex', `has more than ${PLACEHOLDERS_MAX} placeholders and tags`);
+    if (++this.count > OPERATIONS_MAX)
+      throw new Refusal('too-complex', `has more than ${OPERATIONS_MAX} placeholders, tags and filters`);
   }
 
   private placeholder(output: Output, state: HtmlState): PlaceholderNode {
@@ -257,7 +268,7 @@ export function fill({ field, writing, oneLine, templates }: Part, scope: MergeS
         fault: { problem: 'variable-missing', field: `mergeData.${missing}`, detail: `${field} needs it` },
       };
     }
-    const problem = isOverLimit(error) ? 'too-slow' : 'name-invalid';
+    const problem = isOverLimit(error) ? 'too-complex' : 'name-invalid';
     return { ok: false, fault: { problem, field, detail: complaint(error) } };
   }
 }
