@@ -20,7 +20,6 @@ import { ViewFollower } from '../../src/kafka/view-follower.ts';
 import { encodeOutputs } from '../../src/runtime/encode.ts';
 import type { Stoppable } from '../../src/runtime/ports.ts';
 import type { Output } from '../../src/runtime/processor.ts';
-import { resolveSecret } from '../../src/secrets/resolve.ts';
 import { mailboxRow, nextProbesAt, placedOutput, probeOutputs } from './accept.ts';
 
 const TICK_MS = SECOND_MS;
@@ -144,9 +143,10 @@ class PlacementWatcher {
   }
 
   private async open(seed: SeedMailbox, ids: ReadonlySet<string>): Promise<Look> {
-    const { clock } = this.host;
+    const { clock, secrets } = this.host;
+    const textOf = async (reference: string) => (await secrets.resolve(reference)).text();
     try {
-      const [user, password] = await Promise.all([resolveSecret(seed.user), resolveSecret(seed.password)]);
+      const [user, password] = await Promise.all([textOf(seed.user), textOf(seed.password)]);
       return await lookInto({ seed, user, password, ids, now: clock.now() });
     } catch (error) {
       return { kind: 'failed', problem: 'unreachable', detail: error instanceof Error ? error.message : String(error) };

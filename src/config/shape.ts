@@ -3,8 +3,8 @@ import { parseSecretReference } from '../domain/secret-reference.ts';
 import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from '../domain/time.ts';
 import { dnsShape } from './dns.ts';
 import * as field from './fields.ts';
-import { PRESET_NAMES } from './presets.ts';
 import { placementShape } from './placement.ts';
+import { PRESET_NAMES } from './presets.ts';
 import { LOG_LEVELS, OVERFLOWS, PRIORITIES, REPUTATION_ACTIONS } from './types.ts';
 
 /**

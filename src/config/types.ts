@@ -1,6 +1,6 @@
 import type { TopicOverride } from '../contracts/catalog.ts';
-import type { PresetName } from './presets.ts';
 import type { EmailType, Pool, ProviderRule, QueuePolicy, Sender, Source } from '../domain/policy.ts';
+import type { PresetName } from './presets.ts';
 
 /**
  * Everything the operator decides, read once and checked whole: plain frozen values. Spans are milliseconds, sizes are
