@@ -33,7 +33,9 @@ export async function readKey(
   config: Config,
   wanted: { readonly selector: string; readonly algorithm: DkimKey['algorithm']; readonly reference: string },
 ): Promise<MadeKey> {
-  const pem = await withSecrets(config, systemClock, async (secrets) => (await secrets.resolve(wanted.reference)).bytes());
+  const pem = await withSecrets(config, systemClock, async (secrets) =>
+    (await secrets.resolve(wanted.reference)).bytes(),
+  );
   const { key } = signingKey(wanted.selector, wanted.algorithm, pem);
   return { privateKey: wanted.reference, record: dkimRecord(key) };
 }
