@@ -51,7 +51,8 @@ export function readHtml(state: HtmlState, literal: string): HtmlState {
           break;
         }
         const [name] = NAME.exec(rest.slice(1)) ?? [];
-        if (name === undefined && !rest.startsWith('<!') && rest.length > 1) {
+        // At the end of a literal a value may follow, and be the name.
+        if (name === undefined && rest.length > 1 && !/^<[/!?]/.test(rest)) {
           at = open + 1;
           break;
         }

@@ -155,6 +155,8 @@ export type PartResult =
 /** Reads one field. HTML is followed through its tags, so that every placeholder knows where it stands. */
 export function compilePart(field: string, source: string, writing: Writing, oneLine: boolean): PartResult {
   try {
+    // Looked at first: the engine's own reading goes as deep as tags lie in each other.
+    if (source.split('{%').length - 1 > OPERATIONS_MAX) throw new Refusal('too-complex', TOO_MANY);
     const templates = parse(source.replace(/\r\n?/g, '\n').toWellFormed(), writing);
     const walk = new Walk(writing);
     walk.through(templates, HTML_START, 0);
@@ -168,6 +170,8 @@ export function compilePart(field: string, source: string, writing: Writing, one
     return { ok: false, fault: { problem: 'syntax', field, detail: complaint(error) } };
   }
 }
+
+const TOO_MANY = `has more than ${OPERATIONS_MAX} placeholders, tags and filters`;
 
 /** At most so many: a bar in a text in quotes counts, too. */
 function filtersIn(source: string): number {
@@ -211,7 +215,7 @@ class Walk {
 
   private tally(): void {
     if (++this.count > OPERATIONS_MAX)
-      throw new Refusal('too-complex', `has more than ${OPERATIONS_MAX} placeholders, tags and filters`);
+      throw new Refusal('too-complex', TOO_MANY);
   }
 
   private placeholder(output: Output, state: HtmlState): PlaceholderNode {

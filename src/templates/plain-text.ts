@@ -4,6 +4,8 @@ import { htmlText } from '../domain/feedback/html-text.ts';
 const OPEN = '\ue000';
 const CLOSE = '\ue001';
 const MARKED = /\ue000(\d+)\ue001/g;
+/** A line of nothing but markup: where it is tags, it says nothing, and must leave no empty line. */
+const TAGS_ALONE = /^((?:\ue000\d+\ue001)+)\n+/gm;
 const MARKUP = /\{\{[\s\S]*?\}\}|\{%[\s\S]*?%\}/g;
 const LINE_BREAK = '\ue002';
 
@@ -18,7 +20,10 @@ export function plainTextSource(html: string): string {
     return `${OPEN}${markup.length - 1}${CLOSE}`;
   });
   const text = tidied(htmlText(withoutComments(withTargets(marked.replace(/[ \t\r\n]+/g, ' ')))));
-  return text.replace(MARKED, (_, index: string) => plainMarkup(markup[Number(index)] as string));
+  const joined = text.replace(TAGS_ALONE, (whole, tags: string) =>
+    [...tags.matchAll(MARKED)].every(([, index]) => markup[Number(index)]?.startsWith('{%')) ? tags : whole,
+  );
+  return joined.replace(MARKED, (_, index: string) => plainMarkup(markup[Number(index)] as string));
 }
 
 /** What a template puts out as HTML is, in a text, what that HTML says. */
@@ -60,6 +65,13 @@ function withTargets(html: string): string {
         return attributeOf(attributes, 'alt') ?? '';
       case 'li':
         return `${LINE_BREAK}- `;
+      // The next item, or what comes behind the list, begins a line by itself.
+      case '/li':
+        return '';
+      case 'ul':
+      case '/ul':
+      case 'ol':
+      case '/ol':
       case 'p':
       case '/p':
       case 'h1':

@@ -16,7 +16,7 @@ import { median, rounded, spread } from './statistics.ts';
 import type { Workshop } from './workshop.ts';
 
 const ARMS = ['templated', 'unique'] as const;
-const WARM_UP_MAILS = 500;
+const WARM_UP_MAILS = 1_000;
 /** What must be shown: so much of the bytes at most, and so many times the throughput at least. */
 const BYTES_SHARE_MAX = 1 / 4;
 const THROUGHPUT_RATIO_MIN = 1.4;
