@@ -1,7 +1,7 @@
 import { deadLettered, skip, TEMPLATE_WAIT_MS, type TemplateState, type Views } from '../../../processors/worker/plan.ts';
 import type { Unit } from '../../../processors/worker/unit.ts';
 import type { DeadLetter, DeliveryResult } from '../../../src/contracts/generated.ts';
-import { newEnvelope } from '../../../src/domain/envelope.ts';
+import { readEnvelope } from '../../../src/domain/envelope.ts';
 import { parseJob } from '../../../src/domain/job.ts';
 import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from '../../../src/domain/time.ts';
 import { jobOf } from '../smtp/support.ts';
@@ -13,7 +13,7 @@ function unitOf(sendAt: number | null = null): Unit {
   if (!parsed.ok) throw new Error(parsed.problem);
   return {
     job: parsed.job,
-    envelope: newEnvelope(ACCEPTED_AT),
+    envelope: readEnvelope({}, ACCEPTED_AT),
     lane: { queue: 'marketing', provider: 'google' },
     site: 'google',
     bytes: Buffer.from('as it came'),
