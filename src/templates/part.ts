@@ -214,8 +214,7 @@ class Walk {
   }
 
   private tally(): void {
-    if (++this.count > OPERATIONS_MAX)
-      throw new Refusal('too-complex', TOO_MANY);
+    if (++this.count > OPERATIONS_MAX) throw new Refusal('too-complex', TOO_MANY);
   }
 
   private placeholder(output: Output, state: HtmlState): PlaceholderNode {

@@ -1,4 +1,10 @@
-import { deadLettered, skip, TEMPLATE_WAIT_MS, type TemplateState, type Views } from '../../../processors/worker/plan.ts';
+import {
+  deadLettered,
+  skip,
+  TEMPLATE_WAIT_MS,
+  type TemplateState,
+  type Views,
+} from '../../../processors/worker/plan.ts';
 import type { Unit } from '../../../processors/worker/unit.ts';
 import type { DeadLetter, DeliveryResult } from '../../../src/contracts/generated.ts';
 import { readEnvelope } from '../../../src/domain/envelope.ts';
@@ -47,7 +53,11 @@ describe('a mail whose template the worker does not know', () => {
   it('is a dead letter once the table is known not to have had it in time', () => {
     const now = ACCEPTED_AT + TEMPLATE_WAIT_MS;
     const [end, letter] = skip(unitOf(), unknownAsOf(now), now) ?? [];
-    expect(end?.value as DeliveryResult).toMatchObject({ ending: 'dead_lettered', class: 'template-unknown', attempt: 0 });
+    expect(end?.value as DeliveryResult).toMatchObject({
+      ending: 'dead_lettered',
+      class: 'template-unknown',
+      attempt: 0,
+    });
     expect(letter?.value as DeadLetter).toMatchObject({
       topic: 'email.send.marketing.google',
       partition: 1,

@@ -23,7 +23,11 @@ const fault = (over: Partial<Template>) => {
   const result = compileTemplate(content(over));
   return result.ok ? null : result.fault.problem;
 };
-const render = (over: Partial<Template>, data: Readonly<Record<string, string>> = {}, own: Partial<typeof OWN> | object = {}) => {
+const render = (
+  over: Partial<Template>,
+  data: Readonly<Record<string, string>> = {},
+  own: Partial<typeof OWN> | object = {},
+) => {
   const mergeData = Object.entries(data).map(([name, value]) => ({ name, value }));
   const result = renderTemplate(compiled(over), mergeData, { ...OWN, ...own });
   if (!result.ok) return result.fault;
@@ -97,14 +101,16 @@ describe('what a template may hold', () => {
 
   it('names what it looks up', () => {
     expect(
-      compiled({ subject: '{{ name }}', html: '{% if city %}{{ order.id }}{% endif %}{{ unsubscribe_url }}' }).variables,
+      compiled({ subject: '{{ name }}', html: '{% if city %}{{ order.id }}{% endif %}{{ unsubscribe_url }}' })
+        .variables,
     ).toEqual(['city', 'name', 'order.id', 'unsubscribe_url']);
   });
 });
 
 describe('a rendering', () => {
   it('takes branches, defaults and names inside of names', () => {
-    const html = '{% if vip == "yes" %}A{% elsif city %}B{{ city }}{% else %}C{% endif %}{{ none | default: "D" }}{{ a.b.c }}';
+    const html =
+      '{% if vip == "yes" %}A{% elsif city %}B{{ city }}{% else %}C{% endif %}{{ none | default: "D" }}{{ a.b.c }}';
     expect(render({ html }, { 'a.b.c': 'E' })).toMatchObject({ html: 'CDE' });
     expect(render({ html }, { 'a.b.c': 'E', city: '' })).toMatchObject({ html: 'BDE' });
     expect(render({ html }, { 'a.b.c': 'E', vip: 'yes' })).toMatchObject({ html: 'ADE' });
@@ -112,7 +118,10 @@ describe('a rendering', () => {
 
   it('misses what is not there, by its whole name', () => {
     expect(render({ subject: '{{ name }}' })).toMatchObject({ problem: 'variable-missing', field: 'mergeData.name' });
-    expect(render({ subject: '{{ order.id }}' })).toMatchObject({ problem: 'variable-missing', field: 'mergeData.order.id' });
+    expect(render({ subject: '{{ order.id }}' })).toMatchObject({
+      problem: 'variable-missing',
+      field: 'mergeData.order.id',
+    });
     expect(render({ subject: '{{ name }}' }, { name: '' })).toMatchObject({ subject: '' });
   });
 
@@ -147,7 +156,9 @@ describe('a rendering', () => {
       expect(mail).toMatchObject({ unsubscribeLink: links[n], html: `<a href="${links[n]}">x</a>` });
     });
     expect(render({ html })).toMatchObject({ problem: 'variable-missing', field: 'mergeData.unsubscribe_url' });
-    expect(render({ html }, { unsubscribe_url: 'javascript:1' })).toMatchObject({ problem: 'unsubscribe-link-invalid' });
+    expect(render({ html }, { unsubscribe_url: 'javascript:1' })).toMatchObject({
+      problem: 'unsubscribe-link-invalid',
+    });
   });
 
   it('lets no value reach the address of the sender', () => {
