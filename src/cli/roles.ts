@@ -72,6 +72,10 @@ export const roles: Readonly<Record<string, RoleDefinition>> = {
     summary: 'checks what the DNS says of senders, and lets new keys sign',
     start: async ({ host }) => (await import('../../producers/dns/main.ts')).startDns(host),
   },
+  notifier: {
+    summary: 'results → the customers’ endpoints: signed webhooks, tried again for a day',
+    start: async ({ host }) => (await import('../../processors/notifier/main.ts')).startNotifier(host),
+  },
   reputation: {
     summary: 'signals → suppressions',
     start: async ({ host }) => (await import('../../processors/reputation/main.ts')).startReputation(host),

@@ -37,7 +37,7 @@ const RUN = [
   { name: 'worker-bulk', roles: ['worker'], options: ['--queues', 'marketing,marketing-throttled', ...GIVES_WAY] },
   {
     name: 'background',
-    roles: ['delay', 'inbound', 'webhooks', 'split', 'feedback', 'reputation', 'dns'],
+    roles: ['delay', 'inbound', 'webhooks', 'split', 'feedback', 'reputation', 'dns', 'notifier'],
     options: [],
   },
   { name: 'api', roles: ['api'], options: [] },

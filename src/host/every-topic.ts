@@ -14,6 +14,8 @@ export const everyTopic = (): readonly Topic<unknown>[] => [
   topics.apiKeys,
   topics.dkimKeys,
   topics.senderChecks,
+  topics.webhookEndpoints,
+  topics.webhookProgress,
   topics.cancellations,
   topics.feedback,
   topics.feedbackEvents,

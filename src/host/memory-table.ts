@@ -24,6 +24,10 @@ export class MemoryTable<V> implements ViewStore {
     return this.rows.get(key)?.value;
   }
 
+  *values(): Generator<V> {
+    for (const { value } of this.rows.values()) yield value;
+  }
+
   checkpoint(partition: number): number {
     return this.offsets.get(partition) ?? 0;
   }

@@ -21,6 +21,8 @@ const named = [
   topics.apiKeys,
   topics.dkimKeys,
   topics.senderChecks,
+  topics.webhookEndpoints,
+  topics.webhookProgress,
   topics.cancellations,
   topics.feedback,
   topics.feedbackEvents,
@@ -73,6 +75,7 @@ describe('topics.yaml', () => {
           : topic.name;
       expect({ way, listed: names.has(name) }).toEqual({ way, listed: true });
     }
+    expect(Object.keys(topics)).toHaveLength(24);
   });
 
   it('stamps every topic with the append time', () => {
