@@ -1,0 +1,15 @@
+import { PostlaneError } from '../domain/error.ts';
+import type { Host } from './host.ts';
+
+/**
+ * The key that seals the secrets of endpoints, as it is now. Answering throws SECRET_UNAVAILABLE where the configuration names
+ * none, or it cannot be read.
+ */
+export function webhookKeyOf({ config, secrets }: Host): () => Promise<string> {
+  const { key } = config.notifier;
+  return async () => {
+    if (key === null)
+      throw new PostlaneError('SECRET_UNAVAILABLE', { reason: 'the configuration has no notifier.key' });
+    return (await secrets.resolve(key)).text();
+  };
+}
