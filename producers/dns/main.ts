@@ -2,6 +2,7 @@ import type { SenderCheck } from '../../src/contracts/generated.ts';
 import { topics } from '../../src/contracts/topic.ts';
 import { checkSenders } from '../../src/dns/check.ts';
 import { outgoingOf, senderOf } from '../../src/dns/expectations.ts';
+import { type LookUps, untilAborted } from '../../src/dns/look-ups.ts';
 import { openLookUps } from '../../src/dns/open.ts';
 import type { StandingKey } from '../../src/domain/dkim-keys.ts';
 import { type DkimExpectation, dkimName } from '../../src/domain/dns/check-dkim.ts';
@@ -31,8 +32,8 @@ export interface RunningDns extends Stoppable {
 /** Starts it. Its rows tell workers which new keys may sign, and whom strict senders refuse. */
 export async function startDns(host: Host): Promise<RunningDns> {
   const states = await openSenderStates(host);
-  const checker = new DnsChecker(host, states);
   const stopping = new AbortController();
+  const checker = new DnsChecker(host, states, stopping.signal);
   const { promise: checked, resolve: firstDone } = Promise.withResolvers<void>();
   const running = (async () => {
     while (!stopping.signal.aborted) {
@@ -60,7 +61,8 @@ class DnsChecker {
   private readonly host: Host;
   private readonly states: SenderStates;
   private readonly publisher: Publisher;
-  private readonly lookUps: ReturnType<typeof openLookUps>;
+  private readonly lookUps: LookUps;
+  private readonly stopping: AbortSignal;
   /** Rows as this process wrote them last: its own view may lag behind. */
   private readonly rows = new Map<string, SenderCheck>();
   private dueAt: Millis = 0;
@@ -68,11 +70,12 @@ class DnsChecker {
   /** Domain → the keys that were looked at. */
   private readonly seen = new Map<string, string>();
 
-  constructor(host: Host, states: SenderStates) {
+  constructor(host: Host, states: SenderStates, stopping: AbortSignal) {
     this.host = host;
     this.states = states;
     this.publisher = new Publisher({ kafka: host.kafka, deliveryTimeoutMs: APPEND_MS_MAX });
-    this.lookUps = openLookUps(host.config.dns);
+    this.lookUps = untilAborted(openLookUps(host.config.dns), stopping);
+    this.stopping = stopping;
   }
 
   /** True when everything was checked. */
@@ -115,6 +118,7 @@ class DnsChecker {
     const { clock, codec, telemetry } = this.host;
     const keys = subject === OUTGOING ? [] : this.madeKeys(subject);
     const looked = await Promise.all(keys.map((key) => this.look(subject, key)));
+    if (this.stopping.aborted) return; // what was found out in a hurry is nothing
     const before = this.rows.get(subject) ?? this.states.checkOf(subject);
     const row = rowAfter(before, checked, looked, subject, clock.now());
     await this.publisher.append(encodeOutputs(codec, [emit(topics.senderChecks, subject, row)]));

@@ -33,8 +33,8 @@ export async function startPlacement(host: Host): Promise<Stoppable> {
   const table = new MemoryTable(topics.placements, codec, telemetry);
   const follower = new ViewFollower({ kafka, topic: topics.placements.name, store: table, clock, telemetry });
   await follower.start();
-  const watcher = new PlacementWatcher(host, table);
   const stopping = new AbortController();
+  const watcher = new PlacementWatcher(host, table, stopping.signal);
   const running = (async () => {
     while (!stopping.signal.aborted) {
       try {
@@ -58,6 +58,7 @@ export async function startPlacement(host: Host): Promise<Stoppable> {
 class PlacementWatcher {
   private readonly host: Host;
   private readonly table: MemoryTable<Placement>;
+  private readonly stopping: AbortSignal;
   private readonly publisher: Publisher;
   private readonly providerOf: (domain: string) => Provider;
   /** Rows as this process wrote them last: its own view may lag behind. */
@@ -65,7 +66,8 @@ class PlacementWatcher {
   private readonly lookedAt = new Map<string, Millis>();
   private alarmed = new Set<string>();
 
-  constructor(host: Host, table: MemoryTable<Placement>) {
+  constructor(host: Host, table: MemoryTable<Placement>, stopping: AbortSignal) {
+    this.stopping = stopping;
     this.host = host;
     this.table = table;
     this.publisher = new Publisher({ kafka: host.kafka, deliveryTimeoutMs: APPEND_MS_MAX });
@@ -115,6 +117,7 @@ class PlacementWatcher {
     const { clock, config, telemetry } = this.host;
     this.lookedAt.set(seed.name, clock.now());
     const found = await this.open(seed, new Set(sought.map(({ id }) => id)));
+    if (this.stopping.aborted) return; // an ended look says nothing
     const now = clock.now();
     const changed = rowsAfter(sought, found, now, config.placement.deadlineMs);
     const mailbox = mailboxRow(seed, found, now);
@@ -147,7 +150,7 @@ class PlacementWatcher {
     const textOf = async (reference: string) => (await secrets.resolve(reference)).text();
     try {
       const [user, password] = await Promise.all([textOf(seed.user), textOf(seed.password)]);
-      return await lookInto({ seed, user, password, ids, now: clock.now() });
+      return await lookInto({ seed, user, password, ids, now: clock.now(), signal: this.stopping });
     } catch (error) {
       return { kind: 'failed', problem: 'unreachable', detail: error instanceof Error ? error.message : String(error) };
     }

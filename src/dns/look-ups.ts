@@ -21,6 +21,19 @@ const WAITING_MAX = 100_000;
 /** Characters of one value that are looked at. */
 const VALUE_LENGTH_MAX = 16_384;
 
+/** The same look-ups until the signal: from then on each fails at once, so that nobody who stops waits for a silent server. */
+export function untilAborted(lookUps: LookUps, signal: AbortSignal): LookUps {
+  const stopped: Answer = { kind: 'failed', fault: 'deadline' };
+  const aborted = new Promise<Answer>((resolve) => {
+    signal.addEventListener('abort', () => resolve(stopped), { once: true });
+  });
+  return {
+    async lookUp(lookup) {
+      return signal.aborted ? stopped : Promise.race([lookUps.lookUp(lookup), aborted]);
+    },
+  };
+}
+
 /** Look-ups over the resolver port. */
 export class ResolverLookUps implements LookUps {
   private readonly options: LookUpsOptions;

@@ -11,6 +11,8 @@ export interface LookOptions {
   /** Probes that are looked for. */
   readonly ids: ReadonlySet<string>;
   readonly now: Millis;
+  /** Ends the look: whoever stops waits for no mailbox. */
+  readonly signal: AbortSignal;
 }
 
 const CONNECT_MS_MAX = 15_000;
@@ -40,16 +42,17 @@ export async function lookInto(options: LookOptions): Promise<Look> {
     socketTimeout: CONNECT_MS_MAX,
   });
   client.on('error', () => undefined); // what it says comes with the call that fails
-  let timer: NodeJS.Timeout | undefined;
+  const ends = AbortSignal.any([options.signal, AbortSignal.timeout(LOOK_MS_MAX)]);
   const late = new Promise<Look>((resolve) => {
-    timer = setTimeout(() => resolve(failed('unreachable', 'it took too long')), LOOK_MS_MAX);
+    const end = (): void => resolve(failed('unreachable', 'it took too long'));
+    if (ends.aborted) end();
+    ends.addEventListener('abort', end, { once: true });
   });
   try {
     return await Promise.race([look(client, options), late]);
   } catch (error) {
     return problemOf(error);
   } finally {
-    clearTimeout(timer);
     client.close();
   }
 }
