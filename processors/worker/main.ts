@@ -59,7 +59,9 @@ export async function startWorkers(host: Host, queues: readonly Queue[] = QUEUES
     retryMs: config.secrets.retryMs,
   });
   const exchangers =
-    config.sources.some(({ mode }) => mode === 'direct') || learns(config) ? openMailExchangers(host) : null;
+    config.sources.some(({ mode }) => mode === 'direct') || learns(config)
+      ? openMailExchangers(config, clock.now, (outcome) => telemetry.count('postlane_mx_lookups_total', { outcome }))
+      : null;
   const courier = createCourier({
     credentials: (source) => logIns.of(source),
     logIns,

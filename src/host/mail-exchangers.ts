@@ -1,8 +1,8 @@
 import type { Config } from '../config/types.ts';
-import { MailExchangers } from '../dns/mail-exchangers.ts';
+import { MailExchangers, type MailExchangersOptions } from '../dns/mail-exchangers.ts';
 import { createResolver } from '../dns/resolver.ts';
+import type { Millis } from '../domain/time.ts';
 import type { Directory } from '../smtp/direct.ts';
-import type { Host } from './host.ts';
 
 /** True where a pool sends direct, at least in part. */
 const isDirect = ({ pools, sources }: Config, pool: string): boolean =>
@@ -19,15 +19,19 @@ export function learnsFor(config: Config, pool: string): boolean {
 /** Whether any pool's mails teach who is behind which domain. */
 export const learns = (config: Config): boolean => config.pools.some(({ name }) => learnsFor(config, name));
 
-/** Look-ups over the configured name servers. */
-export const openMailExchangers = ({ config, clock, telemetry }: Pick<Host, 'config' | 'clock' | 'telemetry'>) =>
+/** Look-ups over the configured name servers. `looked` is told how they end. */
+export const openMailExchangers = (
+  { dns, sites, mailExchangers }: Config,
+  now: () => Millis,
+  looked?: MailExchangersOptions['looked'],
+): MailExchangers =>
   new MailExchangers({
-    resolver: createResolver(config.dns.resolver),
-    rules: config.sites,
-    allowPrivateAddresses: config.mailExchangers.allowPrivateAddresses,
-    now: clock.now,
+    resolver: createResolver(dns.resolver),
+    rules: sites,
+    allowPrivateAddresses: mailExchangers.allowPrivateAddresses,
+    now,
     chance: Math.random,
-    looked: (outcome) => telemetry.count('postlane_mx_lookups_total', { outcome }),
+    ...(looked && { looked }),
   });
 
 /** The same, as direct delivery asks for it. */
