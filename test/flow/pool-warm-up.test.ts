@@ -14,7 +14,9 @@ import { ShareLimits } from '../../src/limits/share-limits.ts';
 import { aJob } from '../../src/testing/builders.ts';
 
 const DAYS = 30;
-const INITIAL = 20;
+const INITIAL = 10;
+/** More mails than both new sources may send at one moment. */
+const BACKLOG = 3;
 const PROVIDERS: readonly Provider[] = ['google', 'yahoo'];
 const SOURCES = ['new-1', 'new-2', 'warm-1'];
 const NEW = ['new-1', 'new-2'];
@@ -94,20 +96,22 @@ async function live(queue: Queue, provider: Provider, overflow: 'warm' | 'hold')
     },
   });
   let waiting = 0;
-  const add = (now: Millis) => {
+  let now = START;
+  const lastAt = new Map<string, Millis>();
+  const add = (at: Millis) => {
     const unit: Unit = {
       job,
-      envelope: readEnvelope({}, now),
+      envelope: readEnvelope({}, at),
       lane: { queue, provider },
       site: provider,
       bytes: Buffer.alloc(0),
-      expiresAt: now + 90 * DAY_MS,
+      expiresAt: at + 90 * DAY_MS,
       place: 't/0/0',
       source: null,
       learned: null,
       state: 'queued',
     };
-    dispatcher.add(unit, now);
+    dispatcher.add(unit, at);
     waiting++;
   };
   const days: Day[] = [];
@@ -116,20 +120,27 @@ async function live(queue: Queue, provider: Provider, overflow: 'warm' | 'hold')
     for (const standing of standings.values()) standing.tickUntil(begin + rules.identity.score.latenessMs);
     const allowed = Object.fromEntries([...standings].map(([name, { allowance }]) => [name, allowance]));
     const sent: Record<string, number> = Object.fromEntries(SOURCES.map((name) => [name, 0]));
-    const stepMs = DAY_MS / (4 * Math.max(...Object.values(allowed)));
+    const intervalOf = (name: string) => DAY_MS / (allowed[name] as number);
     for (let hour = 0; hour < 24; hour++) {
       const before = { ...sent };
       const until = begin + (hour + 1) * HOUR_MS;
-      for (let now = begin + hour * HOUR_MS; now < until; now += stepMs) {
-        // Twice what both may send at the least, so that there is always something to overflow; held mail piles up bounded.
-        if (waiting < 100) add(now);
+      while (now < until) {
+        // Always more than the new ones may send; what is held piles up within bounds.
+        while (waiting < BACKLOG) add(now);
         const { attempts } = await dispatcher.choose(1_000, now);
         for (const unit of attempts) {
           const name = unit.source?.name as string;
           sent[name] = (sent[name] as number) + 1;
+          lastAt.set(name, now);
           waiting--;
           dispatcher.release(unit);
         }
+        // To the moment at which the next of them has a mail to give, which in production the stream of mails is never far from.
+        const next = NEW.map((name) => {
+          const due = Math.ceil((lastAt.get(name) ?? 0) + intervalOf(name)) + 1;
+          return due > now ? due : now + intervalOf(name) / 20;
+        });
+        now = Math.min(...next);
       }
       for (const [name, standing] of standings) {
         const count = (sent[name] as number) - (before[name] as number);
@@ -170,7 +181,7 @@ describe('a pool of two new sources and a warm one over thirty days', () => {
         expect(sent['warm-1']).toBeGreaterThan(0);
       }
       const volumes = (name: string) => days.map(({ allowed }) => allowed[name]);
-      expect(volumes('new-1').slice(0, 6)).toEqual([20, 24, 28, 33, 39, 46]);
+      expect(volumes('new-1').slice(0, 6)).toEqual([10, 12, 14, 16, 19, 22]);
       // Each source and provider stands for itself: the breach halves one of four.
       if (provider === BREACH.provider) {
         const [before, after] = volumes('new-2').slice(BREACH.day - 1, BREACH.day + 1) as [number, number];

@@ -1,3 +1,4 @@
+import { runProgram } from '../../src/cli/program.ts';
 import { EMAIL_TYPES } from '../../src/domain/policy.ts';
 import { freePort } from '../../src/infra/ports.ts';
 import { type Simulator, type SimulatorOptions, startSimulator } from '../../src/testing/simulator/index.ts';
@@ -213,6 +214,34 @@ describe('direct delivery to sites that each have their habits', () => {
       60_000,
     );
   }, 90_000);
+
+  it('postlane providers says who is behind a domain, asking the same name server', async () => {
+    const explain = async (domain: string) => {
+      const printed: string[] = [];
+      const status = await runProgram(['providers', 'explain', '--json', '--config', await pipeline.configuration(), domain], {
+        environment: {},
+        workingDirectory: process.cwd(),
+        self: [],
+        print: (text) => printed.push(text),
+        tell: (line) => printed.push(line),
+        roles: {},
+        interrupted: new AbortController().signal,
+      });
+      expect(status).toBe(0);
+      return JSON.parse(printed.join(''));
+    };
+    expect(await explain('workspace.example')).toMatchObject({ site: 'google', provider: 'google', tls: 'required' });
+    expect(await explain('alpha.example')).toMatchObject({
+      site: 'hoster',
+      limits: { connectionsMax: 2, messagesPerConnectionMax: 10 },
+      exchangers: [
+        { host: 'mx1.hoster.example', preference: 10, addresses: HOSTER },
+        { host: 'mx2.hoster.example', preference: 20, addresses: HOSTER },
+      ],
+    });
+    expect(await explain('vanity.example')).toMatchObject({ rule: null, provider: 'other' });
+    expect(await explain('nothanks.example')).toMatchObject({ found: 'null-mx' });
+  });
 
   it('a domain that takes no mail, or does not exist, bounces with the code that says so', async () => {
     await send('never', { 'nothanks.example': 1, 'no-such-domain.example': 1 });
