@@ -168,16 +168,19 @@ class PooledCourier implements Courier {
     const way = exchange === null ? source.name : `${siteKey(source, site)} ${exchange.group}`;
     const reused = this.takeIdle(pool, way, source);
     if (reused !== null) {
-      const outcome = await reused.deliver(mail, abortable, this.options.failpoint);
+      const outcome = this.exchanges.judged(await reused.deliver(mail, abortable, this.options.failpoint), reused);
       this.release(pool, way, reused, route, slot);
       if (!wasDead(outcome)) return outcome;
     }
     await pool.makeRoom(site, isDirect ? limits.connectionsMax : null);
     const connection = await this.connect(route, exchange, abortable);
     if (!(connection instanceof SmtpConnection)) return connection;
-    const outcome = await connection.deliver(mail, abortable, this.options.failpoint);
+    const outcome = this.exchanges.judged(
+      await connection.deliver(mail, abortable, this.options.failpoint),
+      connection,
+    );
     this.release(pool, way, connection, route, slot);
-    return exchange === null ? outcome : this.exchanges.judged(outcome, connection);
+    return outcome;
   }
 
   private async connect(

@@ -102,6 +102,7 @@ export class Exchanges {
     const address = this.inClear.get(connection);
     if (address === undefined || outcome.kind !== 'refused' || outcome.reply.code !== TLS_REQUIRED) return outcome;
     this.broken.set(address, true, 0);
+    void connection.quit();
     return failed('tls', 'tls', 'it wants TLS, and its TLS does not work');
   }
 

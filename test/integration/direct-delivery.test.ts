@@ -221,7 +221,7 @@ describe('direct delivery to sites that each have their habits', () => {
       const status = await runProgram(['providers', 'explain', '--json', '--config', await pipeline.configuration(), domain], {
         environment: {},
         workingDirectory: process.cwd(),
-        self: [],
+        self: ['node', 'main.ts'],
         print: (text) => printed.push(text),
         tell: (line) => printed.push(line),
         roles: {},
