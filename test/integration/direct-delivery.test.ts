@@ -218,15 +218,18 @@ describe('direct delivery to sites that each have their habits', () => {
   it('postlane providers says who is behind a domain, asking the same name server', async () => {
     const explain = async (domain: string) => {
       const printed: string[] = [];
-      const status = await runProgram(['providers', 'explain', '--json', '--config', await pipeline.configuration(), domain], {
-        environment: {},
-        workingDirectory: process.cwd(),
-        self: ['node', 'main.ts'],
-        print: (text) => printed.push(text),
-        tell: (line) => printed.push(line),
-        roles: {},
-        interrupted: new AbortController().signal,
-      });
+      const status = await runProgram(
+        ['providers', 'explain', '--json', '--config', await pipeline.configuration(), domain],
+        {
+          environment: {},
+          workingDirectory: process.cwd(),
+          self: ['node', 'main.ts'],
+          print: (text) => printed.push(text),
+          tell: (line) => printed.push(line),
+          roles: {},
+          interrupted: new AbortController().signal,
+        },
+      );
       expect(status).toBe(0);
       return JSON.parse(printed.join(''));
     };
