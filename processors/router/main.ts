@@ -3,9 +3,11 @@ import { join } from 'node:path';
 import { topics } from '../../src/contracts/topic.ts';
 import { EMAIL_TYPES, type EmailType, type Queue } from '../../src/domain/policy.ts';
 import { providerIndex } from '../../src/domain/provider.ts';
+import { openDomains } from '../../src/host/domains-view.ts';
 import type { Host, Hosted } from '../../src/host/host.ts';
 import { claimInstanceDirectory } from '../../src/host/instance-directory.ts';
 import { jobRulesOf } from '../../src/host/job-rules.ts';
+import { learns } from '../../src/host/mail-exchangers.ts';
 import { hostStream } from '../../src/host/stream-host.ts';
 import { openViews } from '../../src/host/views.ts';
 import { restoreSeen, SEEN_HASH_BYTES } from '../../src/runtime/seen-port.ts';
@@ -20,6 +22,8 @@ export async function startRouter(host: Host, types: readonly EmailType[] = EMAI
   const directory = await claimInstanceDirectory(config.stateDir, 'router');
   const seen = await openSeenStores(join(directory.path, 'seen'));
   const views = await openViews(host, directory.path);
+  const domains = learns(config) ? await openDomains(host, directory.path) : null;
+  const byDomain = providerIndex(config.providers);
   const partitions = new Map<string, number>();
   for (const type of EMAIL_TYPES)
     partitions.set(topics.ingest(type).name, await host.partitionsOf(topics.ingest(type).name));
@@ -33,7 +37,7 @@ export async function startRouter(host: Host, types: readonly EmailType[] = EMAI
   const dependencies: RouterDependencies = {
     rules: {
       job: jobRulesOf(config),
-      providerOf: providerIndex(config.providers),
+      providerOf: domains?.over(byDomain) ?? byDomain,
       sourcesOf: (queue) => sources.get(queueOf(queue)?.pool ?? queue) ?? [],
       ageMaxMsOf: (queue) => queueOf(queue)?.ageMaxMs ?? config.router.ageMaxMs,
       throttleScore: config.router.throttleScore,
@@ -69,6 +73,7 @@ export async function startRouter(host: Host, types: readonly EmailType[] = EMAI
     async stop() {
       await Promise.all(hosted.map((one) => one.stop()));
       await views.stop();
+      await domains?.stop();
       await seen.close();
       await directory.release();
     },

@@ -4,12 +4,22 @@ import type { RateLimits } from '../../src/runtime/limits-port.ts';
 import type { Output } from '../../src/runtime/processor.ts';
 import type { Unit } from './unit.ts';
 
+/** What the mail exchangers of a recipient's domain say about where its mail belongs. */
+export type Located =
+  | { readonly kind: 'here'; readonly site: string }
+  /** Into the lane of another provider: these outputs take it there. */
+  | { readonly kind: 'elsewhere'; readonly outputs: readonly Output[] }
+  /** The name service has been asked. */
+  | { readonly kind: 'looking' };
+
 /** What the dispatcher asks of its surroundings. */
 export interface DispatcherPorts {
   readonly limits: RateLimits;
   /** Sources of the queue's pool, in order of preference. */
   readonly sources: readonly Source[];
-  limitsOf(unit: Unit): SiteLimits;
+  limitsOf(unit: Unit, source: Source): SiteLimits;
+  /** Where a mail of a lane of many sites goes. Absent: to the site that it came with. */
+  readonly locate?: (unit: Unit, now: Millis) => Located;
   /** Lanes that draw on the limit of (source, provider), over all workers. */
   sharedBy(source: Source, unit: Unit): readonly string[];
   /** Until when nothing goes over this source at all, and until when nothing of it goes to this site; null: it may. */

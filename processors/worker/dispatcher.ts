@@ -19,6 +19,8 @@ export const WAIT_MS_MAX = 30 * SECOND_MS;
 const HELD_PER_CONNECTION = 12;
 /** A site whose oldest attempt is older than this is slow: it gets no more units than it has connections. */
 const SLOW_MS = SECOND_MS;
+/** How soon a look-up of mail exchangers is looked after. */
+const LOOKING_MS = 20;
 /** How often what waits is looked through for expired mails while nothing can go. */
 const SWEEP_MS = SECOND_MS;
 
@@ -34,6 +36,8 @@ type Way =
 export class Dispatcher {
   private readonly sites = new Map<string, SiteQueue>();
   private readonly timed = new Timed();
+  /** Mails whose site is being looked up, by recipient domain. */
+  private readonly looking = new Map<string, Unit[]>();
   private readonly heldBySource = new Map<string, number>();
   /** Until when a new source has nothing left for a provider: its allowance is spread over the day. */
   private readonly spentUntil = new Map<string, Millis>();
@@ -58,7 +62,8 @@ export class Dispatcher {
   /** How long a unit of this site that came now would wait, by the limits alone. */
   private expectedWaitMs(unit: Unit, now: Millis): number {
     const site = this.sites.get(unit.site);
-    const { ratePerMinute } = this.ports.limitsOf(unit);
+    const [first] = this.ports.sources;
+    const ratePerMinute = first === undefined ? null : this.ports.limitsOf(unit, first).ratePerMinute;
     const paced =
       ratePerMinute === null ? 0 : ((site?.length ?? 0) * 60_000) / (ratePerMinute * this.ports.sources.length);
     return Math.max(paced, (site?.blockedUntil ?? 0) - now);
@@ -75,9 +80,9 @@ export class Dispatcher {
 
   /** The next free slot of the unit's site, behind what waits here already: what is postponed comes back paced. */
   nextSlot(unit: Unit, now: Millis): Millis {
-    const { ratePerMinute } = this.ports.limitsOf(unit);
     const after = now + Math.max(WAIT_MS_MAX, this.expectedWaitMs(unit, now));
     const [source] = this.ports.sources;
+    const ratePerMinute = source === undefined ? null : this.ports.limitsOf(unit, source).ratePerMinute;
     if (ratePerMinute === null || !source) return after;
     const limit = { ratePerMinute, sharedBy: this.ports.sharedBy(source, unit) };
     return this.ports.limits.reserve(`${source.name}|${unit.site}`, limit, after);
@@ -88,15 +93,51 @@ export class Dispatcher {
     if (notBefore !== null && notBefore > now) {
       unit.state = 'timed';
       this.timed.push(notBefore, unit);
-    } else this.siteOf(unit).push(unit);
+    } else this.enter(unit);
+  }
+
+  /** Into the queue of its site, which in a lane of many sites may have to be found first. */
+  private enter(unit: Unit): void {
+    if (!this.ports.locate || unit.lane.provider !== 'other') {
+      this.siteOf(unit).push(unit);
+      return;
+    }
+    unit.state = 'timed';
+    const { domain } = unit.job.recipient;
+    const others = this.looking.get(domain);
+    if (others) others.push(unit);
+    else this.looking.set(domain, [unit]);
+  }
+
+  /** Mails whose site is known by now go into its queue, into the lane of their provider, or to the ladder. */
+  private found(settled: { unit: Unit; outputs: readonly Output[] }[], now: Millis): void {
+    for (const [domain, units] of this.looking) {
+      for (const unit of units) {
+        if (unit.state !== 'timed') continue;
+        const located = this.ports.locate?.(unit, now) ?? { kind: 'here', site: unit.site };
+        if (located.kind === 'looking') break;
+        let outputs = located.kind === 'elsewhere' ? located.outputs : null;
+        if (located.kind === 'here') {
+          unit.site = located.site;
+          if (this.mustPostpone(unit, now)) outputs = this.ports.postpone(unit, this.nextSlot(unit, now), now);
+        }
+        if (outputs === null) this.siteOf(unit).push(unit);
+        else {
+          unit.state = 'gone';
+          settled.push({ unit, outputs });
+        }
+      }
+      if (!units.some(({ state }) => state === 'timed')) this.looking.delete(domain);
+    }
   }
 
   async choose(room: number, now: Millis): Promise<Choice<Unit>> {
     const attempts: Unit[] = [];
     const settled: { unit: Unit; outputs: readonly Output[] }[] = [];
     for (let unit = this.timed.takeDue(now); unit; unit = this.timed.takeDue(now)) {
-      if (unit.state === 'timed') this.siteOf(unit).push(unit);
+      if (unit.state === 'timed') this.enter(unit);
     }
+    this.found(settled, now);
     if (now - this.sweptAt >= SWEEP_MS) this.sweep(settled, now);
     let left = room;
     const sites = [...this.sites.values()];
@@ -165,8 +206,8 @@ export class Dispatcher {
           this.spentUntil.set(spentKey(way.source, unit), now + refusedForMs);
           continue;
         }
-        this.block(site, unit, now + refusedForMs, false, settled, now);
-        break;
+        site.limitedUntil.set(way.source.name, now + refusedForMs);
+        continue;
       }
       // The wait for the limits may have cost us the unit.
       if (unit.state !== 'queued') continue;
@@ -182,48 +223,61 @@ export class Dispatcher {
   }
 
   /**
-   * The source to send over: the last one first (a greylisted retry must come from it), then in order of preference. A
-   * site that answers quickly and has enough under way is `full` until a whole chunk fits, unless one was `begun`.
+   * The source to send over: the first in order of preference that has room. A retry keeps to the source of its last attempt
+   * while that may send at all: a site that greylists knows the mail by it. A source that sends quickly and has enough under
+   * way is `full` until a whole chunk fits, unless one was `begun`.
    */
   private way(site: SiteQueue, unit: Unit, begun: boolean, now: Millis): Way {
     const { sources } = this.ports;
     const last = unit.envelope.lastSource;
     const ordered =
       last === null ? sources : [...sources].sort((a, b) => Number(b.name === last) - Number(a.name === last));
-    const { connectionsMax } = this.ports.limitsOf(unit);
-    const [oldest] = site.startedAt.values();
-    const perConnection = oldest !== undefined && now - oldest > SLOW_MS ? 1 : HELD_PER_CONNECTION;
     let until: Millis | null = null;
     let everySource = true;
+    let isFull = false;
+    const wait = (moment: Millis) => {
+      until = until === null ? moment : Math.min(until, moment);
+    };
     for (const source of ordered) {
       const circuits = this.ports.circuits(source, site.site);
       const closedAt = circuits.source ?? circuits.site;
       if (closedAt !== null && closedAt > now) {
-        until = until === null ? closedAt : Math.min(until, closedAt);
+        wait(closedAt);
         if (circuits.source === null) everySource = false;
         continue;
       }
-      const spentUntil = this.spentUntil.get(spentKey(source, unit)) ?? 0;
-      if (spentUntil > now && this.ports.allowance(source, unit) !== null) {
+      const isNew = this.ports.allowance(source, unit) !== null;
+      const spentUntil = isNew ? (this.spentUntil.get(spentKey(source, unit)) ?? 0) : 0;
+      if (spentUntil > now) {
         // Looked at again soon: the lane waits as a whole, and none of its mails is sent round the ladder for it.
-        const again = Math.min(spentUntil, now + WAIT_MS_MAX);
-        until = until === null ? again : Math.min(until, again);
+        wait(Math.min(spentUntil, now + WAIT_MS_MAX));
         if (this.ports.overflow === 'hold') break;
         continue;
       }
-      // One mail tries whether it works again; the others wait for what it says.
-      if (circuits.trial && site.heldOf(source.name) > 0) return { full: true };
-      const heldMax = Math.min(connectionsMax, source.connectionsMax) * perConnection;
-      const sourceRoom = source.connectionsMax * HELD_PER_CONNECTION - (this.heldBySource.get(source.name) ?? 0);
-      const room = Math.min(heldMax - site.heldOf(source.name), sourceRoom);
-      const least = begun || perConnection === 1 ? 1 : Math.min(CHUNK, Math.ceil(heldMax / 2));
-      return room >= least ? { source } : { full: true };
+      everySource = false;
+      const limitedUntil = site.limitedUntil.get(source.name) ?? 0;
+      if (limitedUntil > now) wait(limitedUntil);
+      else if (this.hasRoom(source, site, unit, circuits.trial, begun, now)) return { source };
+      else isFull = true;
+      if (source.name === last || (isNew && this.ports.overflow === 'hold')) break;
     }
-    return until === null ? { full: true } : { until, wholeSource: everySource };
+    return isFull || until === null ? { full: true } : { until, wholeSource: everySource };
+  }
+
+  private hasRoom(source: Source, site: SiteQueue, unit: Unit, trial: boolean, begun: boolean, now: Millis): boolean {
+    // One mail tries whether it works again; the others wait for what it says.
+    if (trial && site.heldOf(source.name) > 0) return false;
+    const { connectionsMax } = this.ports.limitsOf(unit, source);
+    const [oldest] = site.startedAt.values();
+    const perConnection = oldest !== undefined && now - oldest > SLOW_MS ? 1 : HELD_PER_CONNECTION;
+    const heldMax = Math.min(connectionsMax, source.connectionsMax) * perConnection;
+    const sourceRoom = source.connectionsMax * HELD_PER_CONNECTION - (this.heldBySource.get(source.name) ?? 0);
+    const room = Math.min(heldMax - site.heldOf(source.name), sourceRoom);
+    return room >= (begun || perConnection === 1 ? 1 : Math.min(CHUNK, Math.ceil(heldMax / 2)));
   }
 
   private async demand(source: Source, unit: Unit, now: Millis): Promise<number> {
-    const { ratePerMinute } = this.ports.limitsOf(unit);
+    const { ratePerMinute } = this.ports.limitsOf(unit, source);
     const demands: Demand[] = [];
     if (this.ports.queueRatePerMinute !== null) {
       const limit = { ratePerMinute: this.ports.queueRatePerMinute, sharedBy: [] };
@@ -282,8 +336,12 @@ export class Dispatcher {
 
   private wakeAt(now: Millis): Millis | null {
     let soonest = this.timed.next();
+    if (this.looking.size > 0) soonest = Math.min(soonest ?? Number.POSITIVE_INFINITY, now + LOOKING_MS);
     for (const site of this.sites.values()) {
       if (site.length === 0) continue;
+      for (const until of site.limitedUntil.values()) {
+        if (until > now) soonest = soonest === null ? until : Math.min(soonest, until);
+      }
       const at = Math.min(Math.max(site.blockedUntil, now + 1), now + SWEEP_MS);
       if (site.blockedUntil > now) soonest = soonest === null ? at : Math.min(soonest, at);
     }

@@ -1,9 +1,16 @@
-import type { EmailJob } from '../../src/contracts/generated.ts';
+import type { DomainSite, EmailJob } from '../../src/contracts/generated.ts';
 import { topics } from '../../src/contracts/topic.ts';
 import { readEnvelope } from '../../src/domain/envelope.ts';
 import { expiryOf } from '../../src/domain/expiry.ts';
 import { type Job, type JobRules, parseJob } from '../../src/domain/job.ts';
-import { type Lane, PROVIDERS, type QueuePolicy, type SiteLimits, type Source } from '../../src/domain/policy.ts';
+import {
+  type Lane,
+  PROVIDERS,
+  type Provider,
+  type QueuePolicy,
+  type SiteLimits,
+  type Source,
+} from '../../src/domain/policy.ts';
 import { ending, signal } from '../../src/domain/results.ts';
 import type { Millis } from '../../src/domain/time.ts';
 import type { Admission, EffectDefinition } from '../../src/runtime/effects.ts';
@@ -12,7 +19,8 @@ import type { RateLimits } from '../../src/runtime/limits-port.ts';
 import type { Task } from '../../src/runtime/ports.ts';
 import { emit, type Input, type Output } from '../../src/runtime/processor.ts';
 import { Dispatcher } from './dispatcher.ts';
-import { deadLettered, postponed, skip, uncertainOutputs, type Views, WORKER_NAME, WORKER_VERSION } from './plan.ts';
+import type { Located } from './dispatcher-ports.ts';
+import { deadLettered, moveTo, postponed, skip, uncertainOutputs, type Views, WORKER_NAME, WORKER_VERSION } from './plan.ts';
 import { type Attempt, identitiesOf, settle } from './settle.ts';
 import type { Unit } from './unit.ts';
 
@@ -26,6 +34,19 @@ export type SendResult =
   /** Between its declaration and its attempt something came to speak against it (a suppression, an expiry). */
   | { readonly kind: 'skipped'; readonly outputs: readonly Output[] };
 
+/** Knows who is behind mail exchangers. */
+export interface SiteFinder {
+  /** Undefined: it is being looked up. */
+  find(
+    domain: string,
+  ):
+    | { readonly kind: 'found'; readonly provider: Provider; readonly site: string }
+    | { readonly kind: string }
+    | undefined;
+  /** The row to tell of a domain; null where it has been told lately. */
+  news(domain: string, now: Millis): DomainSite | null;
+}
+
 /** What the worker needs of the world. */
 export interface WorkerPorts {
   readonly policy: QueuePolicy;
@@ -36,7 +57,9 @@ export interface WorkerPorts {
   /** Mails per day that a source which is being warmed up may send to the unit's provider; null for a warm source. */
   allowance(source: Source, unit: Unit): number | null;
   readonly overflow: 'warm' | 'hold';
-  limitsOf(unit: Unit): SiteLimits;
+  limitsOf(unit: Unit, source: Source): SiteLimits;
+  /** Who is behind the mail exchangers of recipients' domains; absent where nobody looks them up. */
+  readonly sites?: SiteFinder;
   sharedBy(source: Source, unit: Unit): readonly string[];
   circuits(
     source: Source,
@@ -70,6 +93,7 @@ export function workerDefinition(ports: WorkerPorts): WorkerDefinition {
     ...ports,
     queueRatePerMinute: policy.ratePerMinutePerWorker,
     queueName: policy.queue,
+    ...(ports.sites && { locate: (unit: Unit, now: Millis) => locate(unit, ports.sites as SiteFinder, now) }),
     skip: (unit, now) => {
       const outputs = skip(unit, views, now);
       if (outputs) ports.tell(unit, 'skipped');
@@ -98,7 +122,7 @@ export function workerDefinition(ports: WorkerPorts): WorkerDefinition {
     settle(unit, result, now) {
       const outputs = settled(ports, unit, result, now);
       dispatcher.release(unit);
-      return outputs;
+      return unit.learned === null ? outputs : [...outputs, learnedOutput(unit.learned)];
     },
     forget: (unit) => dispatcher.release(unit),
     waiting: () => dispatcher.waiting(),
@@ -135,6 +159,7 @@ function admit(
     envelope,
     lane,
     site: siteOf(lane, job),
+    learned: null,
     bytes: record.value as Buffer,
     expiresAt: expiryOf(job, envelope.acceptedAt, ports.policy.ageMaxMs),
     place: `${task.topic}/${task.partition}/${record.offset}`,
@@ -146,12 +171,31 @@ function admit(
     return { kind: 'settled', outputs: uncertainOutputs(unit, ports.policy.onUncertain, now) };
   }
   // In a lane of many sites a slow one must not fill the worker: its mails take the site's next free slots on the ladder.
-  if (lane.provider === 'other' && dispatcher.mustPostpone(unit, now)) {
+  if (lane.provider === 'other' && !ports.sites && dispatcher.mustPostpone(unit, now)) {
     ports.tell(unit, 'postponed');
     return { kind: 'settled', outputs: [postponed(unit, dispatcher.nextSlot(unit, now), {}, now)] };
   }
   dispatcher.add(unit, now);
   return { kind: 'queued', unit, bytes: unit.bytes.length };
+}
+
+const learnedOutput = (row: DomainSite): Output => emit(topics.domains, row.domain, row);
+
+/** What its mail exchangers say about where a mail of a lane of many sites belongs. */
+function locate(unit: Unit, sites: SiteFinder, now: Millis): Located {
+  const { domain } = unit.job.recipient;
+  const found = sites.find(domain);
+  if (found === undefined) return { kind: 'looking' };
+  // Nobody takes its mail, or nobody can say: the attempt will find out which.
+  if (!('site' in found)) return { kind: 'here', site: domain };
+  const row = sites.news(domain, now);
+  if (found.provider === 'other') {
+    unit.learned = row;
+    return { kind: 'here', site: found.site };
+  }
+  const lane = { queue: unit.lane.queue, provider: found.provider };
+  const moved = moveTo(unit, lane);
+  return { kind: 'elsewhere', outputs: row === null ? [moved] : [moved, learnedOutput(row)] };
 }
 
 function settled(ports: WorkerPorts, unit: Unit, result: SendResult, now: Millis): readonly Output[] {

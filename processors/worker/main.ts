@@ -1,13 +1,15 @@
 import type { EmailJob } from '../../src/contracts/generated.ts';
+import type { MailExchangers } from '../../src/dns/mail-exchangers.ts';
 import { assert } from '../../src/domain/error.ts';
 import { identitySubject } from '../../src/domain/identity.ts';
-import { type ProviderRule, QUEUES, type Queue, type SiteLimits, type Source } from '../../src/domain/policy.ts';
+import { QUEUES, type Queue, type SiteLimits, type Source } from '../../src/domain/policy.ts';
 import type { Millis } from '../../src/domain/time.ts';
 import { hostEffects } from '../../src/host/effect-host.ts';
 import { failpoint } from '../../src/host/failpoints.ts';
 import type { Host, Hosted } from '../../src/host/host.ts';
 import { claimInstanceDirectory } from '../../src/host/instance-directory.ts';
 import { jobRulesOf } from '../../src/host/job-rules.ts';
+import { directoryOver, learns, learnsFor, openMailExchangers } from '../../src/host/mail-exchangers.ts';
 import { sample } from '../../src/host/sampler.ts';
 import { openSenderStates, type SenderStates } from '../../src/host/sender-states.ts';
 import { type TemplateReader, Templates } from '../../src/host/templates.ts';
@@ -22,7 +24,9 @@ import type { Courier } from '../../src/smtp/mail.ts';
 import { createMailMaker, type KnownSenders, type MailMaker } from '../../src/smtp/mail-maker.ts';
 import { SenderSigners } from '../../src/smtp/sender-signers.ts';
 import { NO_OWN_LINKS } from '../../src/templates/index.ts';
-import { lanesOf, workerDefinition } from './index.ts';
+import { Conditions } from './conditions.ts';
+import { ConnectionShares } from './connection-shares.ts';
+import { lanesOf, type SiteFinder, workerDefinition } from './index.ts';
 import type { TemplateState } from './plan.ts';
 import { ReadAhead } from './read-ahead.ts';
 import { sender } from './send.ts';
@@ -54,6 +58,10 @@ export async function startWorkers(host: Host, queues: readonly Queue[] = QUEUES
     now: clock.now,
     retryMs: config.secrets.retryMs,
   });
+  const exchangers =
+    config.sources.some(({ mode }) => mode === 'direct') || learns(config)
+      ? openMailExchangers(config, clock.now, (outcome) => telemetry.count('postlane_mx_lookups_total', { outcome }))
+      : null;
   const courier = createCourier({
     credentials: (source) => logIns.of(source),
     logIns,
@@ -62,7 +70,10 @@ export async function startWorkers(host: Host, queues: readonly Queue[] = QUEUES
     idleMs: CONNECTION_IDLE_MS,
     now: clock.now,
     failpoint,
+    ...(exchangers && { directory: directoryOver(exchangers) }),
+    brokenTls: ({ name }) => telemetry.count('postlane_broken_tls_total', { source: name }),
   });
+  const shaping = { conditions: new Conditions(), shares: new ConnectionShares() };
   const inFlight = new InFlight(config.worker.inFlightMax);
   const bulk = {
     inFlight: new InFlight(Math.ceil(inFlight.max * BULK_SHARE), inFlight),
@@ -71,7 +82,20 @@ export async function startWorkers(host: Host, queues: readonly Queue[] = QUEUES
   const readAhead = new ReadAhead(config.worker);
   const hosted = await Promise.all(
     queues.map((queue) =>
-      startQueue({ host, queue, limits, views, templates, mails, courier, inFlight, bulk, readAhead }),
+      startQueue({
+        host,
+        queue,
+        limits,
+        views,
+        templates,
+        mails,
+        courier,
+        exchangers,
+        shaping,
+        inFlight,
+        bulk,
+        readAhead,
+      }),
     ),
   );
   return {
@@ -99,6 +123,10 @@ interface QueueParts {
   readonly templates: TemplateReader;
   readonly mails: MailMaker;
   readonly courier: Courier;
+  /** Null where nobody's mail exchangers are looked up. */
+  readonly exchangers: MailExchangers | null;
+  /** What the queues of a process know of sites together. */
+  readonly shaping: { readonly conditions: Conditions; readonly shares: ConnectionShares };
   readonly inFlight: InFlight;
   /** What queues of lower priority share. */
   readonly bulk: { readonly inFlight: InFlight; readonly making: Turns };
@@ -112,8 +140,7 @@ async function startQueue(parts: QueueParts): Promise<Hosted> {
   assert(policy !== undefined, 'the configuration has every queue', { queue });
   const isUrgent = policy.priority === 'high';
   const sources = sourcesOf(host, queue);
-  const rules = new Map(config.providers.map((rule) => [rule.provider, rule]));
-  const limitsOf = (unit: Unit): SiteLimits => (rules.get(unit.lane.provider) as ProviderRule).limits;
+  const { limitsOf, circuits, answered } = shapingOf(parts);
   const partitions = await partitionCounts(host, queue);
   const definition = workerDefinition({
     policy,
@@ -129,9 +156,17 @@ async function startQueue(parts: QueueParts): Promise<Hosted> {
     allowance: allowanceIn(host, views),
     // Somebody waits for it: it is never held while another source of its pool is warm.
     overflow: queue === 'transactional' ? 'warm' : config.reputation.warmUp.overflow,
-    sharedBy: (source, unit) => lanesSharing(host, source).map((shared) => `${shared}.${unit.lane.provider}`),
-    circuits: (source, site) => courier.circuits(source, site),
-    send: sender({ mails: parts.mails, courier, limitsOf, telemetry, making: isUrgent ? null : parts.bulk.making }),
+    sharedBy: (source, unit) => lanesOn(host, source, unit),
+    circuits,
+    ...(parts.exchangers && learnsFor(config, policy.pool) && { sites: finderOver(parts.exchangers) }),
+    send: sender({
+      mails: parts.mails,
+      courier,
+      limitsOf,
+      answered,
+      telemetry,
+      making: isUrgent ? null : parts.bulk.making,
+    }),
     now: clock.now,
     chance: Math.random,
     tell: (unit, what) => telemetry.count('postlane_units_total', { queue, provider: unit.lane.provider, what }),
@@ -144,7 +179,9 @@ async function startQueue(parts: QueueParts): Promise<Hosted> {
       parts.readAhead.owns(queue, tasks.length);
       for (const { provider } of lanesOf(policy)) {
         const owned = tasks.filter(({ topic }) => topic.endsWith(`.${queue}.${provider}`)).length;
-        limits.setShare(`${queue}.${provider}`, owned / (partitions.get(provider) ?? 1));
+        const share = owned / (partitions.get(provider) ?? 1);
+        limits.setShare(`${queue}.${provider}`, share);
+        parts.shaping.shares.set(queue, provider, share);
       }
     },
   });
@@ -180,6 +217,52 @@ function sourcesOf({ config }: Host, queue: Queue): readonly Source[] {
 /** Queues whose pool holds the source: all of them draw on its limits. */
 const lanesSharing = (host: Host, source: Source): readonly Queue[] =>
   QUEUES.filter((queue) => sourcesOf(host, queue).some(({ name }) => name === source.name));
+
+/** Lanes of that provider that draw on the limits of the source. */
+const lanesOn = (host: Host, source: Source, { lane }: Unit): readonly string[] =>
+  lanesSharing(host, source).map((queue) => `${queue}.${lane.provider}`);
+
+/** What sites take: by rule, by what they have said lately, and this process's part of it. */
+function shapingOf({ host, courier, shaping }: QueueParts): {
+  limitsOf(unit: Unit, source: Source): SiteLimits;
+  circuits: Courier['circuits'];
+  answered: NonNullable<Parameters<typeof sender>[0]['answered']>;
+} {
+  const { config, clock, telemetry } = host;
+  const { conditions, shares } = shaping;
+  const providers = new Map(config.providers.map((rule) => [rule.provider, rule.limits]));
+  const sites = new Map(config.sites.map((rule) => [rule.id, rule.limits]));
+  return {
+    limitsOf(unit, source) {
+      const limits = sites.get(unit.site) ?? (providers.get(unit.lane.provider) as SiteLimits);
+      // Behind a relay connections are the relay's, and so are the replies.
+      if (source.mode === 'relay') return limits;
+      return conditions.limited(source, unit.site, shares.of(limits, lanesOn(host, source, unit)), clock.now());
+    },
+    circuits(source, site) {
+      const state = courier.circuits(source, site);
+      const until = conditions.suspendedUntil(source, site, clock.now());
+      return until === null ? state : { ...state, site: Math.max(until, state.site ?? 0) };
+    },
+    answered(unit, source, outcome) {
+      if (source.mode === 'relay') return;
+      const rule = conditions.heed(source, unit.site, outcome, clock.now());
+      if (rule === null) return;
+      const { provider } = unit.lane;
+      telemetry.count('postlane_site_conditions_total', { source: source.name, provider, rule: rule.id });
+      telemetry.log('warn', 'a site asks for less', { source: source.name, provider, rule: rule.id, why: rule.why });
+    },
+  };
+}
+
+/** Look-ups of mail exchangers, as the lanes of many sites ask for them. */
+const finderOver = (exchangers: MailExchangers): SiteFinder => ({
+  find: (domain) => exchangers.known(domain),
+  news(domain, now) {
+    const learned = exchangers.news(domain);
+    return learned === null ? null : { ...learned, at: now };
+  },
+});
 
 /** What the warm-up table says; a source that is declared new and has no row yet begins with the initial volume. */
 function allowanceIn({ config }: Host, views: Views): (source: Source, unit: Unit) => number | null {

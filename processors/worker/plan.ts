@@ -2,7 +2,7 @@ import type { Cancellation, EmailJob, Suppression } from '../../src/contracts/ge
 import { type DelayTier, topics } from '../../src/contracts/topic.ts';
 import { type Envelope, writeEnvelope } from '../../src/domain/envelope.ts';
 import { nextTier, toleranceOf } from '../../src/domain/ladder.ts';
-import type { OnUncertain } from '../../src/domain/policy.ts';
+import type { Lane, OnUncertain } from '../../src/domain/policy.ts';
 import { attempted, ending } from '../../src/domain/results.ts';
 import { explainSuppression, groundFor, subjectsOf, suppresses } from '../../src/domain/suppression.ts';
 import { MINUTE_MS, type Millis, SECOND_MS } from '../../src/domain/time.ts';
@@ -129,9 +129,14 @@ export function postponed(unit: Unit, until: Millis, change: Partial<Envelope>, 
 }
 
 /** The unit once more on its own lane, for whoever owns the partition next. */
-export function returned(unit: Unit, change: Partial<Envelope>): Output {
+export const returned = (unit: Unit, change: Partial<Envelope>): Output => onLane(unit, unit.lane, change);
+
+/** The unit on the lane of the provider that its recipient's mail exchangers belong to. */
+export const moveTo = (unit: Unit, lane: Lane): Output => onLane(unit, lane, {});
+
+function onLane(unit: Unit, lane: Lane, change: Partial<Envelope>): Output {
   const envelope: Envelope = { ...unit.envelope, ...change, type: unit.job.type };
-  return emit(topics.send(unit.lane), unit.job.address, new Raw(unit.bytes), { headers: writeEnvelope(envelope) });
+  return emit(topics.send(lane), unit.job.address, new Raw(unit.bytes), { headers: writeEnvelope(envelope) });
 }
 
 /**

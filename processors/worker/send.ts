@@ -1,4 +1,5 @@
-import type { SiteLimits } from '../../src/domain/policy.ts';
+import type { SiteLimits, Source } from '../../src/domain/policy.ts';
+import type { DeliveryOutcome } from '../../src/domain/reply.ts';
 import type { Telemetry } from '../../src/runtime/ports.ts';
 import type { Courier } from '../../src/smtp/mail.ts';
 import type { MailMaker } from '../../src/smtp/mail-maker.ts';
@@ -9,7 +10,9 @@ import type { Unit } from './unit.ts';
 export interface SenderParts {
   readonly mails: MailMaker;
   readonly courier: Courier;
-  limitsOf(unit: Unit): SiteLimits;
+  limitsOf(unit: Unit, source: Source): SiteLimits;
+  /** Told what a server answered. */
+  answered?(unit: Unit, source: Source, outcome: DeliveryOutcome): void;
   readonly telemetry: Telemetry;
   /** The turns in which mails are made; null: at once. */
   readonly making: Turns | null;
@@ -17,7 +20,7 @@ export interface SenderParts {
 
 /** One attempt: makes the message, signs it, hands it over. */
 export const sender =
-  ({ mails, courier, limitsOf, telemetry, making }: SenderParts): WorkerPorts['send'] =>
+  ({ mails, courier, limitsOf, answered, telemetry, making }: SenderParts): WorkerPorts['send'] =>
   async (unit, signal, closing) => {
     const { job, envelope, source, lane } = unit;
     const make = () => mails.make(job.content, envelope.acceptedAt);
@@ -29,8 +32,9 @@ export const sender =
     }
     if (!made.signed) telemetry.count('postlane_unsigned_mails_total', { queue: lane.queue });
     if (source === null) throw new TypeError('a unit that was chosen has a source');
-    const route = { source, site: unit.site, limits: limitsOf(unit), signal, closing };
+    const route = { source, site: unit.site, limits: limitsOf(unit, source), signal, closing };
     const outcome = await courier.deliver(made.mail, route);
+    answered?.(unit, source, outcome);
     return { kind: 'attempted', attempt: { outcome, messageId: made.messageId, senderDomain: made.senderDomain } };
   };
 

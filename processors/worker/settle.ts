@@ -7,7 +7,9 @@ import {
   type DeliveryOutcome,
   isImpossible,
   isLogInLost,
+  isNameFault,
   isSiteFailure,
+  type Reply,
   SMTP_STAGES,
   wasNotTried,
 } from '../../src/domain/reply.ts';
@@ -46,7 +48,7 @@ export function settle(
     if (outcome.reason === 'aborted') return [returned(unit, {})];
     if (isImpossible(outcome)) return impossible(unit, attempt, now);
   }
-  const refusal = outcome.kind === 'refused' ? outcome.reply : null;
+  const refusal = outcome.kind === 'refused' ? outcome.reply : verdictOf(outcome, unit);
   const found = classify({
     smtpCode: refusal?.code ?? null,
     enhancedCode: refusal?.enhancedCode ?? null,
@@ -57,13 +59,39 @@ export function settle(
   return deferred(unit, attempt, found, policy, chance, now);
 }
 
+/** The name service has answered, and there is no way. */
+const saysNo = (outcome: DeliveryOutcome): boolean =>
+  isNameFault(outcome) && !(outcome.kind === 'failed' && outcome.reason === 'dns');
+
+/**
+ * What the name service stands for, in the codes that mean it (RFC 7505 section 4.2, RFC 3463): signals carry it, and a
+ * replay judges it by the same rules as replies. A name that does not exist is asked for once more before it counts.
+ */
+function verdictOf(outcome: DeliveryOutcome, { envelope }: Unit): Reply | null {
+  if (outcome.kind !== 'failed') return null;
+  if (outcome.reason === 'null-mx') return { code: 556, enhancedCode: '5.1.10', text: '' };
+  if (envelope.attempts === 0) return null;
+  if (outcome.reason === 'no-such-domain') return { code: 550, enhancedCode: '5.1.2', text: '' };
+  if (!saysNo(outcome)) return null;
+  return { code: 550, enhancedCode: '5.4.4', text: '' };
+}
+
+const NAME_FAULTS: Readonly<Record<string, string>> = {
+  'null-mx': 'the domain takes no mail: its MX is the null MX (RFC 7505)',
+  'no-such-domain': 'the domain does not exist',
+  'no-address': 'its mail exchangers have no address that this source can connect to',
+  'private-address':
+    'its mail exchangers are at private addresses, which mail_exchangers.allow_private_addresses forbids',
+  dns: 'the name service does not say who takes its mail',
+};
+
 const facts = (unit: Unit, { outcome, messageId }: Attempt): AttemptFacts => {
   const reply = outcome.kind === 'failed' ? null : outcome.reply;
   return {
     source: unit.source?.name ?? null,
     site: unit.site,
     smtpCode: reply?.code ?? null,
-    enhancedCode: reply?.enhancedCode ?? null,
+    enhancedCode: (reply ?? verdictOf(outcome, unit))?.enhancedCode ?? null,
     reply: reply?.text ?? null,
     messageId,
     uncertain: unit.envelope.uncertainCount > 0,
@@ -78,9 +106,14 @@ function accepted(unit: Unit, attempt: Attempt, now: Millis): readonly Output[] 
 
 function bounced(unit: Unit, attempt: Attempt, found: Classification, now: Millis): readonly Output[] {
   const { job, envelope } = unit;
-  const known = { ...facts(unit, attempt), class: found.class, reason: `${found.ruleId}: ${found.why}` };
+  const known = { ...facts(unit, attempt), class: found.class, reason: reasonOf(attempt, found) };
   const end = ending(job.content, 'bounced', envelope.attempts + 1, now, known);
   return [emit(topics.results(job.type), job.id, end), ...signals(unit, attempt, found, 'bounced', now)];
+}
+
+function reasonOf({ outcome }: Attempt, found: Classification): string {
+  if (outcome.kind !== 'failed') return `${found.ruleId}: ${found.why}`;
+  return NAME_FAULTS[outcome.reason] ?? `${outcome.stage}: ${outcome.reason}`;
 }
 
 /** One signal per subject, with the reply: a replay with other rules has to judge it again. */
@@ -92,7 +125,8 @@ function signals(
   now: Millis,
 ): readonly Output[] {
   const { job, source, lane } = unit;
-  const reply = attempt.outcome.kind === 'failed' ? null : attempt.outcome.reply;
+  const { outcome } = attempt;
+  const reply = outcome.kind === 'refused' ? outcome.reply : verdictOf(outcome, unit);
   const about = (subject: string) =>
     emit(
       topics.reputation,
@@ -179,12 +213,12 @@ function deferred(
   const { job, envelope } = unit;
   const { outcome } = attempt;
   const counts =
-    reachedMail(outcome) &&
+    (reachedMail(outcome) || saysNo(outcome)) &&
     !lostLogIn(unit, outcome) &&
     found.class !== 'rate-limited' &&
     !(outcome.kind === 'refused' && outcome.reply.code === 421);
   const attempts = envelope.attempts + (counts ? 1 : 0);
-  const text = outcome.kind === 'failed' ? `${outcome.stage}: ${outcome.reason}` : `${found.ruleId}: ${found.why}`;
+  const text = reasonOf(attempt, found);
   const known = { ...facts(unit, attempt), class: found.class, reason: text };
   const results = topics.results(job.type);
   // Waiting without an attempt backs off by how often it has come back, within the same schedule.

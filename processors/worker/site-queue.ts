@@ -95,6 +95,8 @@ export class SiteQueue {
   private readonly waiting = PRIORITIES.map(() => new Runs());
   /** Not before this moment: a limit, or a circuit. */
   blockedUntil: Millis = 0;
+  /** Until when the limit of a source has nothing left here. */
+  readonly limitedUntil = new Map<string, Millis>();
   length = 0;
   bytes = 0;
   /** Units given out and not yet settled, per source. */

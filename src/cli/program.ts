@@ -28,6 +28,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Register>>> = {
   templates: async () => (await import('./commands/templates.ts')).register,
   feedback: async () => (await import('./commands/feedback.ts')).register,
   rules: async () => (await import('./commands/rules.ts')).register,
+  providers: async () => (await import('./commands/providers.ts')).register,
   reputation: async () => (await import('./commands/reputation.ts')).register,
   warmup: async () => (await import('./commands/reputation.ts')).registerWarmUp,
   replay: async () => (await import('./commands/replay.ts')).register,

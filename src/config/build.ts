@@ -9,6 +9,7 @@ import {
   type Sender,
   type Source,
 } from '../domain/policy.ts';
+import { SITE_RULES, type SiteRule } from '../domain/site-rules.ts';
 import { EXPONENTIAL_DELAY_MS_MAX, PROVIDER_DEFAULTS, QUEUE_DEFAULTS, TICK_MS, TYPE_OF_QUEUE } from './defaults.ts';
 import { dnsOf } from './dns.ts';
 import { placementOf } from './placement.ts';
@@ -70,6 +71,11 @@ export function build(read: Read): Config {
     pools,
     sources: sourcesOf(read, pools),
     providers: PROVIDERS.map((provider) => providerOf(PROVIDER_DEFAULTS[provider], read)),
+    sites: [...writtenSites(read), ...SITE_RULES.filter(({ id }) => !read.sites.has(id))],
+    mailExchangers: {
+      learn: read.mail_exchangers.learn,
+      allowPrivateAddresses: read.mail_exchangers.allow_private_addresses,
+    },
     senders: sendersOf(read),
     feedbackId: { senderId: read.feedback_id.sender_id },
     unsubscribe: { baseUrl: read.unsubscribe.base_url },
@@ -314,6 +320,22 @@ function providerOf(defaults: ProviderRule, read: Read): ProviderRule {
     why: written.why ?? defaults.why,
   };
 }
+
+/** The operator's own sites: in the lanes of `other`, since the lanes of providers are theirs. */
+const writtenSites = ({ sites }: Read): readonly SiteRule[] =>
+  [...sites].map(([id, site]) => ({
+    id,
+    provider: 'other',
+    mx: site.mx,
+    limits: {
+      connectionsMax: site.max_connections,
+      messagesPerConnectionMax: site.max_messages_per_connection,
+      ratePerMinute: site.rate_limit === null || site.rate_limit === 'none' ? null : site.rate_limit,
+    },
+    tls: site.tls,
+    why: site.why,
+    samples: site.mx.map((entry) => (entry.startsWith('.') ? `mx${entry}` : entry)),
+  }));
 
 /** Domains of the `dns` block are senders too; without a key their mail goes unsigned. */
 function sendersOf({ senders, dns }: Read): SendersConfig {

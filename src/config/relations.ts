@@ -1,4 +1,6 @@
+import { isIP } from 'node:net';
 import { parseNetwork } from '../domain/ip-address.ts';
+import { PROVIDERS } from '../domain/policy.ts';
 import { DAY_MS, HOUR_MS } from '../domain/time.ts';
 import { CARRYING_RETENTION_MS, SEEN_RETENTION_MS, TYPE_OF_QUEUE } from './defaults.ts';
 import { checkDns } from './dns.ts';
@@ -25,6 +27,7 @@ export function checkRelations(config: Config, read: Read, tell: Tell): void {
   checkSources(config, read, tell);
   checkSenders(config, tell);
   checkProviders(config, tell);
+  checkSites(read, tell);
   checkWarmUp(config, tell);
   checkFeedback(config, read, tell);
   checkDns(config, tell);
@@ -141,6 +144,12 @@ function checkSources(config: Config, read: Read, tell: Tell): void {
     if (source.mode === 'direct') {
       if (source.host !== '') tell(`${path}.host`, 'is for relays; a direct source finds its host in the MX records');
       if (source.localAddress === null) tell(path, 'is direct and needs a local_address');
+      else if (isIP(source.localAddress) === 0) tell(`${path}.local_address`, 'must be an address of this machine');
+      if (source.tls === 'implicit') tell(`${path}.tls`, 'is implicit: mail exchangers speak STARTTLS');
+      if (source.user !== null) tell(`${path}.user`, 'is for relays: nobody logs in at a mail exchanger');
+      if (!/[a-z0-9]\.[a-z]/i.test(source.helo)) {
+        tell(`${path}.helo`, 'must be a full host name: mail exchangers look it up');
+      }
     }
     if ((source.user === null) !== (source.password === null)) tell(path, 'needs both user and password, or neither');
     const open = source.tls === 'none' || source.tls === 'opportunistic';
@@ -203,6 +212,14 @@ function checkFeedback({ webhooks, sources }: Config, read: Read, tell: Tell): v
   }
   const { tls_key: key, tls_certificate: certificate } = read.inbound;
   if ((key === null) !== (certificate === null)) tell('inbound', 'needs both tls_key and tls_certificate, or neither');
+}
+
+function checkSites({ sites }: Read, tell: Tell): void {
+  const providers: readonly string[] = PROVIDERS;
+  for (const [name, { mx }] of sites) {
+    if (mx.length === 0) tell(`sites.${name}.mx`, 'is missing: a site is known by its mail exchangers');
+    if (providers.includes(name)) tell(`sites.${name}`, 'is a provider: its limits belong into providers');
+  }
 }
 
 function checkProviders({ providers }: Config, tell: Tell): void {

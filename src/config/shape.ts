@@ -5,7 +5,7 @@ import { dnsShape } from './dns.ts';
 import * as field from './fields.ts';
 import { placementShape } from './placement.ts';
 import { PRESET_NAMES } from './presets.ts';
-import { LOG_LEVELS, OVERFLOWS, PRIORITIES, REPUTATION_ACTIONS } from './types.ts';
+import { LEARNING, LOG_LEVELS, OVERFLOWS, PRIORITIES, REPUTATION_ACTIONS } from './types.ts';
 
 /**
  * What may stand in postlane.yaml: the one schema. Names follow the article's (`ip_pool`, `rate_limit`, `max_retries`).
@@ -46,6 +46,7 @@ const domain = text({
 });
 const rate = optional(wordOr(['none'], decimal({ min: 0.1, max: 10_000_000 })));
 const connections = integer({ min: 1, max: 1_000, default: 20 });
+const connections10 = integer({ min: 1, max: 1_000, default: 10 });
 const messagesPerConnection = integer({ min: 1, max: 100_000, default: 100 });
 const ratio = (fallback: number) => decimal({ min: 0, max: 1, default: fallback });
 
@@ -295,6 +296,21 @@ export const postlaneYaml = record({
     }),
     { max: PROVIDERS.length, known: PROVIDERS },
   ),
+  sites: named(
+    record({
+      mx: list(domain, { max: 100 }),
+      max_connections: connections10,
+      max_messages_per_connection: messagesPerConnection,
+      rate_limit: rate,
+      tls: oneOf(['opportunistic', 'required'], { default: 'opportunistic' }),
+      why: text(),
+    }),
+    { max: 1_000 },
+  ),
+  mail_exchangers: record({
+    learn: oneOf(LEARNING, { default: 'direct' }),
+    allow_private_addresses: flag({ default: false }),
+  }),
   senders: wordOr(
     sendersMode,
     record({ mode: oneOf(sendersMode, { default: 'lenient' }), domains: list(sender, { max: 100_000 }) }),

@@ -1,5 +1,6 @@
 import type { TopicOverride } from '../contracts/catalog.ts';
 import type { EmailType, Pool, ProviderRule, QueuePolicy, Sender, Source } from '../domain/policy.ts';
+import type { SiteRule } from '../domain/site-rules.ts';
 import type { PresetName } from './presets.ts';
 
 /**
@@ -30,6 +31,9 @@ export interface Config {
   readonly sources: readonly Source[];
   /** One per provider of the domain, always all of them. */
   readonly providers: readonly ProviderRule[];
+  /** Who is behind which mail exchangers: the operator's rules first, then the table that comes along. */
+  readonly sites: readonly SiteRule[];
+  readonly mailExchangers: MailExchangersConfig;
   readonly senders: SendersConfig;
   readonly feedbackId: { readonly senderId: string };
   /** Links that begin with it are ours, so one click is honoured. `null`: no links of ours. */
@@ -318,6 +322,15 @@ export interface DnsConfig {
   /** Addresses of sources as the Internet sees them, where `local_address` does not say it. */
   readonly addresses: readonly { readonly source: string; readonly address: string }[];
   readonly domains: readonly DnsDomain[];
+}
+
+export const LEARNING = ['direct', 'always', 'never'] as const;
+
+export interface MailExchangersConfig {
+  /** Whose recipients' domains are looked up: those of pools with a direct source, of every pool, or of none. */
+  readonly learn: (typeof LEARNING)[number];
+  /** Direct sources talk to exchangers at private addresses too. */
+  readonly allowPrivateAddresses: boolean;
 }
 
 /** What a domain's DNS is expected to say. */

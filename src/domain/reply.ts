@@ -31,6 +31,11 @@ export interface Reply {
 export type FailureReason =
   | 'refused-connection' // nobody listens there
   | 'unreachable' // no route, or the host's name does not resolve
+  | 'null-mx' // the domain says that it takes no mail (RFC 7505)
+  | 'no-such-domain' // it does not exist
+  | 'no-address' // its exchangers have no address that this source can connect to
+  | 'private-address' // all of their addresses are private, and those are not talked to
+  | 'dns' // the name service does not say
   | 'timeout'
   | 'reset' // the other side ended or reset the connection
   | 'tls' // no TLS where it is required, or its handshake or certificate failed
@@ -76,6 +81,12 @@ export const isLogInLost = (outcome: DeliveryOutcome): boolean =>
   outcome.kind === 'refused' &&
   (LOG_IN_CODES.has(outcome.reply.code) || (outcome.stage === 'auth' && outcome.reply.code >= 500));
 
+const NAME_FAULTS: readonly FailureReason[] = ['null-mx', 'no-such-domain', 'no-address', 'private-address', 'dns'];
+
+/** True where it is the name service that stands in the way: no server was asked. */
+export const isNameFault = (outcome: DeliveryOutcome): boolean =>
+  outcome.kind === 'failed' && NAME_FAULTS.includes(outcome.reason);
+
 /**
  * True where the outcome speaks against the server or the way to it, not about a mail or a recipient: connection errors,
  * time-outs, 421 and 530 at any stage, and refusals before there was a mail.
@@ -89,6 +100,7 @@ export function isSiteFailure(outcome: DeliveryOutcome): boolean {
       SMTP_STAGES.indexOf(outcome.stage) < SMTP_STAGES.indexOf('mail')
     );
   }
+  if (isNameFault(outcome)) return false;
   return !wasNotTried(outcome) && !isImpossible(outcome) && outcome.reason !== 'aborted';
 }
 

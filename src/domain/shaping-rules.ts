@@ -118,7 +118,7 @@ export const SHAPING_RULES: readonly ShapingRule[] = [
     id: 'too-many-connections',
     sites: null,
     code: /^4/,
-    text: /too many (?:concurrent |simultaneous |smtp )?(?:connections|sessions)|connection limit|max(?:imum)? (?:concurrent )?connections/i,
+    text: /too many (?:concurrent |simultaneous |smtp )*(?:connections|sessions)|connection limit|max(?:imum)? (?:concurrent )?connections/i,
     action: slow(10 * MINUTE_MS, 600, 1),
     why: 'the server counts connections and has a lower limit than we thought: one at a time is within any',
     samples: ['421 4.7.0 Too many connections to this site', '421 Too many concurrent SMTP connections'],

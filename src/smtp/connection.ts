@@ -77,10 +77,19 @@ export class SmtpConnection {
     return outcome;
   }
 
-  /** Says QUIT and closes. What the server answers changes nothing. */
-  quit(): void {
+  /** Says QUIT and closes. What the server answers changes nothing. Settles when the connection is gone. */
+  quit(): Promise<void> {
     this.closing = true;
-    this.channel.end('QUIT\r\n', this.patience.quit);
+    if (this.channel.failure !== null) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.channel.onBroken = resolve;
+      this.channel.end('QUIT\r\n', this.patience.quit);
+    });
+  }
+
+  /** True where nobody on the way can read what goes over it. */
+  get secure(): boolean {
+    return this.channel.secure;
   }
 
   private impossible(mail: OutgoingMail): Failed | null {

@@ -4,6 +4,7 @@ import type { Millis } from '../domain/time.ts';
 import { Abortable } from './abortable.ts';
 import { Circuits } from './circuits.ts';
 import { SmtpConnection } from './connection.ts';
+import { type Directory, type Exchange, Exchanges } from './direct.ts';
 import type { Endpoint } from './handshake.ts';
 import type { LogIns } from './log-ins.ts';
 import type { CircuitState, Courier, Credentials, OutgoingMail, Route } from './mail.ts';
@@ -16,8 +17,10 @@ export interface CourierOptions {
   credentials(source: Source): Promise<Credentials | null>;
   /** Told what became of log-ins, and asked for others. Without it a refused log-in is a failure of the relay. */
   readonly logIns?: Pick<LogIns, 'refused' | 'accepted' | 'isCurrent'>;
-  /** The mail exchangers of a site, best first. Asked for direct sources only. */
-  exchangers?(source: Source, site: string): Promise<readonly string[]>;
+  /** Where the mail of domains goes. Asked for direct sources only, which cannot be used without. */
+  readonly directory?: Directory;
+  /** Told of a host whose TLS turned out to be broken. */
+  readonly brokenTls?: (source: Source) => void;
   readonly circuit: { readonly failures: number; readonly resetMs: number };
   /** Multiplies every time-out. 1 in production. */
   readonly patienceFactor: number;
@@ -44,6 +47,7 @@ class PooledCourier implements Courier {
   /** Per source and site: every other failure. */
   private readonly sites: Circuits;
   private readonly pools = new Map<string, SourcePool>();
+  private readonly exchanges: Exchanges;
   private readonly attempts = new Map<Abortable, number>();
   private readonly sweeper: NodeJS.Timeout;
   private closed = false;
@@ -52,6 +56,7 @@ class PooledCourier implements Courier {
   constructor(options: CourierOptions) {
     this.options = options;
     this.patience = patienceOf(options.patienceFactor);
+    this.exchanges = new Exchanges({ ...options, patience: this.patience });
     this.relays = new Circuits({ ...options.circuit, now: options.now, isFailure: isServerFailure });
     this.sites = new Circuits({ ...options.circuit, now: options.now, isFailure: isSiteFailure });
     const sweepMs = Math.min(options.idleMs / SWEEPS_PER_IDLE, this.patience.attempt, SWEEP_MS_MAX);
@@ -70,11 +75,14 @@ class PooledCourier implements Courier {
     if (route.signal?.aborted) abort();
     try {
       if (!(await this.entered(pool, route, abortable))) return failed('connect', this.closed ? 'stopped' : 'aborted');
+      const slot: Slot = { closing: null };
       try {
         if (route.closing?.aborted) return failed('connect', 'aborted');
-        return await this.guarded(route, () => this.attempt(pool, mail, route, abortable));
+        return await this.guarded(route, () => this.attempt(pool, mail, route, abortable, slot));
       } finally {
-        pool.leave(route.site);
+        // A site counts a connection until it is gone.
+        if (slot.closing === null) pool.leave(route.site);
+        else void slot.closing.then(() => pool.leave(route.site));
       }
     } finally {
       route.signal?.removeEventListener('abort', abort);
@@ -151,54 +159,47 @@ class PooledCourier implements Courier {
     mail: OutgoingMail,
     route: Route,
     abortable: Abortable,
+    slot: Slot,
   ): Promise<DeliveryOutcome> {
-    const way = wayOf(route.source, route.site);
-    const reused = this.takeIdle(pool, way, route.source);
+    const { source, site, limits } = route;
+    const isDirect = source.mode === 'direct';
+    const exchange = isDirect ? await this.exchanges.of(mail.to.domain) : null;
+    if (exchange !== null && 'kind' in exchange) return exchange;
+    const way = exchange === null ? source.name : `${siteKey(source, site)} ${exchange.group}`;
+    const reused = this.takeIdle(pool, way, source);
     if (reused !== null) {
-      const outcome = await reused.deliver(mail, abortable, this.options.failpoint);
-      this.release(pool, way, reused, route);
+      const outcome = this.exchanges.judged(await reused.deliver(mail, abortable, this.options.failpoint), reused);
+      this.release(pool, way, reused, route, slot);
       if (!wasDead(outcome)) return outcome;
     }
-    pool.makeRoom();
-    const connection = await this.connect(route, abortable);
+    await pool.makeRoom(site, isDirect ? limits.connectionsMax : null);
+    const connection = await this.connect(route, exchange, abortable);
     if (!(connection instanceof SmtpConnection)) return connection;
-    const outcome = await connection.deliver(mail, abortable, this.options.failpoint);
-    this.release(pool, way, connection, route);
+    const outcome = this.exchanges.judged(
+      await connection.deliver(mail, abortable, this.options.failpoint),
+      connection,
+    );
+    this.release(pool, way, connection, route, slot);
     return outcome;
   }
 
-  private async connect(route: Route, abortable: Abortable): Promise<SmtpConnection | DeliveryOutcome> {
-    const { source, site } = route;
+  private async connect(
+    { source }: Route,
+    exchange: Exchange | null,
+    abortable: Abortable,
+  ): Promise<SmtpConnection | DeliveryOutcome> {
     let credentials: Credentials | null;
-    let hosts: readonly string[];
     try {
       credentials = await this.options.credentials(source);
     } catch {
       return failed('auth', 'auth', 'credentials are not available');
     }
-    try {
-      hosts = source.mode === 'relay' ? [source.host] : ((await this.options.exchangers?.(source, site)) ?? []);
-    } catch {
-      return failed('connect', 'unreachable', 'mail exchangers are not known');
-    }
-    const open = (as: Credentials | null) => this.openAny(source, hosts, as, abortable);
+    const open = (as: Credentials | null): Promise<SmtpConnection | DeliveryOutcome> => {
+      if (exchange !== null) return this.exchanges.connect(exchange, source, as, abortable);
+      if (abortable.isAborted) return Promise.resolve(failed('connect', 'aborted'));
+      return SmtpConnection.open(endpointOf(source), as, this.patience, abortable);
+    };
     return credentials === null ? open(null) : this.logIn(source, credentials, open);
-  }
-
-  /** The first of the hosts that lets us in. One that knows us not is as good as any other: no further one is asked. */
-  private async openAny(
-    source: Source,
-    hosts: readonly string[],
-    credentials: Credentials | null,
-    abortable: Abortable,
-  ): Promise<SmtpConnection | DeliveryOutcome> {
-    let opened: SmtpConnection | DeliveryOutcome = failed('connect', 'unreachable', 'no mail exchanger');
-    for (const host of hosts) {
-      if (abortable.isAborted) return failed('connect', 'aborted');
-      opened = await SmtpConnection.open(endpointOf(source, host), credentials, this.patience, abortable);
-      if (opened instanceof SmtpConnection || isLogInLost(opened)) return opened;
-    }
-    return opened;
   }
 
   /** A refused log-in is looked up anew and tried again before it counts against the relay: it may have been rotated. */
@@ -226,7 +227,7 @@ class PooledCourier implements Courier {
   private takeIdle(pool: SourcePool, way: string, source: Source): SmtpConnection | null {
     for (let idle = pool.takeIdle(way); idle !== null; idle = pool.takeIdle(way)) {
       if (this.isCurrent(idle, source)) return idle;
-      idle.quit();
+      void idle.quit();
     }
     return null;
   }
@@ -235,11 +236,15 @@ class PooledCourier implements Courier {
     return credentials === null || (this.options.logIns?.isCurrent(source, credentials) ?? true);
   }
 
-  private release(pool: SourcePool, way: string, connection: SmtpConnection, route: Route): void {
+  private release(pool: SourcePool, way: string, connection: SmtpConnection, route: Route, slot: Slot): void {
     if (!connection.usable) return;
     const isSpent = connection.mails >= mailsMax(route) || !this.isCurrent(connection, route.source);
-    if (this.closed || isSpent) connection.quit();
-    else pool.putIdle(way, connection, performance.now());
+    if (!this.closed && !isSpent) {
+      pool.putIdle(way, route.site, connection, performance.now());
+      return;
+    }
+    const gone = connection.quit();
+    if (route.source.mode === 'direct') slot.closing = gone;
   }
 
   private sweep(): void {
@@ -265,16 +270,18 @@ const CLOSED = { until: null, trial: false };
 
 const siteKey = (source: Source, site: string): string => `${source.name} ${site}`;
 
-/** Connections to a relay serve every site. */
-const wayOf = (source: Source, site: string): string => (source.mode === 'relay' ? source.name : siteKey(source, site));
+/** What an attempt leaves behind: settles when its last connection is gone; null where there is nothing to wait for. */
+interface Slot {
+  closing: Promise<void> | null;
+}
 
 const mailsMax = ({ source, limits }: Route): number =>
   source.mode === 'relay'
     ? source.messagesPerConnectionMax
     : Math.min(source.messagesPerConnectionMax, limits.messagesPerConnectionMax);
 
-const endpointOf = (source: Source, host: string): Endpoint => ({
-  host,
+const endpointOf = (source: Source): Endpoint => ({
+  host: source.host,
   port: source.port,
   tls: source.tls,
   tlsVerify: source.tlsVerify,

@@ -11,6 +11,8 @@ import type { RawReply } from './reply-reader.ts';
 /** Where to connect, and how to behave there. */
 export interface Endpoint {
   readonly host: string;
+  /** Where the host is, if that is known already; its certificate is still that of the host. */
+  readonly address?: string;
   readonly port: number;
   readonly tls: TlsPolicy;
   readonly tlsVerify: boolean;
@@ -68,8 +70,8 @@ export async function openSession(
   patience: Patience,
   abortable?: Abortable,
 ): Promise<Session | Stopped> {
-  const { host, port, localAddress } = endpoint;
-  const channel = Channel.to({ host, port, localAddress: localAddress ?? undefined });
+  const { host, address, port, localAddress } = endpoint;
+  const channel = Channel.to({ host: address ?? host, port, localAddress: localAddress ?? undefined });
   abortable?.during(() => channel.fail('aborted'));
   const broken = await channel.connected(patience.connect);
   if (broken) return failed('connect', broken.reason, broken.detail);

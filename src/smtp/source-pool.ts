@@ -13,6 +13,7 @@ interface Waiter {
 interface Idle {
   readonly connection: SmtpConnection;
   readonly way: string;
+  readonly site: string;
   readonly since: number;
 }
 
@@ -81,27 +82,39 @@ export class SourcePool {
     return null;
   }
 
-  /** Makes room for a new connection: closes the oldest idle one where the source has as many as it may. */
-  makeRoom(): void {
+  /**
+   * Makes room for a new connection: closes the oldest idle ones where the source has as many as it may, or, where the
+   * site counts them, the site has; and then waits until the site's are gone.
+   */
+  async makeRoom(site: string, siteConnectionsMax: number | null): Promise<void> {
     while (this.idle.length > 0 && this.active + this.idle.length > this.source.connectionsMax) {
-      this.idle.shift()?.connection.quit();
+      void this.idle.shift()?.connection.quit();
     }
+    if (siteConnectionsMax === null) return;
+    const going: Promise<void>[] = [];
+    const ofSite = this.idle.filter((idle) => idle.site === site);
+    const tooMany = (this.activeBySite.get(site) ?? 0) + ofSite.length - siteConnectionsMax;
+    for (const idle of ofSite.slice(0, Math.max(0, tooMany))) {
+      this.idle.splice(this.idle.indexOf(idle), 1);
+      going.push(idle.connection.quit());
+    }
+    if (going.length > 0) await Promise.all(going);
   }
 
-  putIdle(way: string, connection: SmtpConnection, now: number): void {
+  putIdle(way: string, site: string, connection: SmtpConnection, now: number): void {
     connection.onLost = () => {
       this.idle = this.idle.filter((idle) => idle.connection !== connection);
     };
-    this.idle.push({ connection, way, since: now });
+    this.idle.push({ connection, way, site, since: now });
     // The attempt that put it here still holds its slot.
-    if (this.active + this.idle.length > this.source.connectionsMax + 1) this.idle.shift()?.connection.quit();
+    if (this.active + this.idle.length > this.source.connectionsMax + 1) void this.idle.shift()?.connection.quit();
   }
 
   /** Closes what has been idle since before `since`. */
   closeIdle(since: number): void {
     const old = this.idle.filter((idle) => idle.since <= since);
     this.idle = this.idle.filter((idle) => idle.since > since);
-    for (const { connection } of old) connection.quit();
+    for (const { connection } of old) void connection.quit();
   }
 
   private startWaiting(): void {

@@ -141,6 +141,21 @@ const WORKER = [
     'Sites that are left alone after repeated failures. Worry when a provider stays open for many resets.',
   ),
   counter(
+    'postlane_mx_lookups_total',
+    ['outcome'],
+    'Look-ups of mail exchangers, by how they ended: found, null-mx, no-such-domain, unknown. Worry when unknown grows: the name servers do not answer.',
+  ),
+  counter(
+    'postlane_broken_tls_total',
+    ['source'],
+    'Mail exchangers whose STARTTLS failed and that are talked to in clear for three days. Worry when it grows by many at once: somebody may be stripping it.',
+  ),
+  counter(
+    'postlane_site_conditions_total',
+    ['source', 'provider', 'rule'],
+    'Times that a site asked a source for less, by the shaping rule that its reply fired. Worry when a source has many at one provider: its name is going bad there.',
+  ),
+  counter(
     'postlane_uncertain_units_total',
     ['processor'],
     'Mails of a crashed predecessor of which a copy may have gone out; each is named in the results. Worry when it grows without a crash.',

@@ -78,6 +78,7 @@ it(
         expiresAt: START + 30 * DAY_MS,
         place: 't/0/0',
         source: null,
+        learned: null,
         state: 'queued',
       };
       if (!dispatcher.mustPostpone(unit, now)) {

@@ -48,6 +48,7 @@ async function day(
     expiresAt: START + 30 * DAY_MS,
     place: 't/0/0',
     source: null,
+    learned: null,
     state: 'queued',
   });
   let waiting = over.units ?? 500;

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { type SendResult, workerDefinition } from '../../processors/worker/index.ts';
+import { type SendResult, type SiteFinder, workerDefinition } from '../../processors/worker/index.ts';
 import type { DeliveryResult, EmailJob } from '../../src/contracts/generated.ts';
 import { DELAY_TIERS, topics } from '../../src/contracts/topic.ts';
 import { writeEnvelope } from '../../src/domain/envelope.ts';
@@ -51,6 +51,9 @@ const BEHAVIOURS = [
   'cut-dot',
   'refused',
   'unknown-to-it',
+  'no-mail',
+  'nowhere',
+  'no-dns',
 ] as const;
 type Behaviour = (typeof BEHAVIOURS)[number];
 
@@ -71,6 +74,12 @@ function outcomeOf(behaviour: Behaviour): DeliveryOutcome {
       return { kind: 'failed', stage: 'dot', reason: 'reset', afterDot: true, detail: null };
     case 'unknown-to-it':
       return { kind: 'refused', stage: 'mail', reply: reply(530, '5.7.0', 'Authentication required') };
+    case 'no-mail':
+      return { kind: 'failed', stage: 'connect', reason: 'null-mx', afterDot: false, detail: null };
+    case 'nowhere':
+      return { kind: 'failed', stage: 'connect', reason: 'no-such-domain', afterDot: false, detail: null };
+    case 'no-dns':
+      return { kind: 'failed', stage: 'connect', reason: 'dns', afterDot: false, detail: null };
     case 'refused':
       return { kind: 'failed', stage: 'connect', reason: 'refused-connection', afterDot: false, detail: null };
   }
@@ -85,8 +94,23 @@ interface Story {
   readonly attempts: number;
 }
 
+/** d1.example is run by Google, the others by one hoster; the answer about d3.example takes its time. */
+const sitesAt = (clock: VirtualClock): SiteFinder => {
+  const begin = clock.now();
+  return {
+    find: (domain) =>
+      domain === 'd3.example' && clock.now() < begin + 30 ? undefined : { kind: 'found', ...SITES(domain) },
+    news: (domain, at) => ({ domain, ...SITES(domain), at }),
+  };
+};
+const SITES = (domain: string) =>
+  domain === 'd1.example'
+    ? ({ provider: 'google', site: 'google' } as const)
+    : ({ provider: 'other', site: 'hoster' } as const);
+
 async function tell(story: Story) {
   const clock = new VirtualClock();
+  const sites = sitesAt(clock);
   const codec = new MemoryCodec();
   const cluster = new MemoryCluster({ partitions: 2, now: clock.now() });
   const copies = new Map<string, number>();
@@ -153,6 +177,7 @@ async function tell(story: Story) {
         circuits: () => ({ source: null, site: null, trial: false }),
         allowance: () => null,
         overflow: 'warm',
+        sites,
         async send(unit) {
           const behaviour = unit.job.recipient.local.split('.')[0] as Behaviour;
           await clock.sleep(behaviour === 'slow' ? 40 : 3);
@@ -229,6 +254,10 @@ describe('the worker', () => {
     ['refused', 2, 'waits', 'unreachable'],
     ['unknown-to-it', 2, 'waits', 'auth-failure'],
     ['cut-dot', 0, 'waits', 'uncertain'],
+    ['no-mail', 0, 'bounced', 'invalid-domain'],
+    ['nowhere', 0, 'waits', 'unreachable'],
+    ['nowhere', 1, 'bounced', 'invalid-domain'],
+    ['no-dns', 2, 'waits', 'unreachable'],
   ])('after %s with %i attempts used up: %s, %s', async (behaviour, attempts, expected, found) => {
     const told = await tell({ ...calm, behaviours: [behaviour], attempts });
     const end = told.results.find(({ kind }) => kind === 'ending');

@@ -8,6 +8,8 @@ export interface PipelineSettings {
   readonly ratePerMinute?: number;
   /** Retries after the first attempt; each comes a second later. Default 8. */
   readonly retriesMax?: number;
+  /** Further entries of `providers`, as YAML that is indented by two. */
+  readonly providers?: string;
   /** `senders`. Default lenient. */
   readonly senders?: string;
   /** The sink keeps what it was given whole. Default false. */
@@ -52,6 +54,7 @@ providers:
     rate_limit: ${settings.ratePerMinute ?? 'none'}
     max_connections: 10
     why: a test's sink
+${settings.providers ?? ''}
 router:
   queues:
 ${Object.entries(ON_UNCERTAIN)

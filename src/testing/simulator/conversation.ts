@@ -34,6 +34,8 @@ export class Conversation implements Reader {
   private source = '';
   private isGreeted = false;
   private offered: ReadonlySet<Extension> = NOTHING_YET;
+  /** Among the connections of its client: from the greeting on. */
+  private isCounted = false;
   private isSecure: boolean;
   private isLoggedIn = false;
   /** The greeting was a refusal: only QUIT is left. */
@@ -55,9 +57,14 @@ export class Conversation implements Reader {
   }
 
   greet(): void {
-    if (this.setting.totals.connectionsOpen > this.setting.connectionsMax) {
+    const client = this.setting.clients.at(this.connection.ip);
+    client.connectionsOpen++;
+    this.isCounted = true;
+    client.connectionsPeak = Math.max(client.connectionsPeak, client.connectionsOpen);
+    const isTooMany = client.connectionsOpen > this.setting.clientConnectionsMax;
+    if (isTooMany || this.setting.totals.connectionsOpen > this.setting.connectionsMax) {
       this.wire.say('421 4.3.2 Too many connections\r\n');
-      this.wire.end();
+      this.bye();
       return;
     }
     this.isRefused = !this.answer('greeting', `220 ${this.setting.hostName} ESMTP mailbox simulator\r\n`);
@@ -66,11 +73,23 @@ export class Conversation implements Reader {
   closed(): void {
     this.connection.leave();
     this.setting.totals.connectionsOpen--;
+    this.part();
+  }
+
+  /** Ends it from this side: it is none of its client's any more, whenever the system notices that it is closed. */
+  private bye(): void {
+    this.part();
+    this.wire.end();
+  }
+
+  private part(): void {
+    if (this.isCounted) this.setting.clients.at(this.connection.ip).connectionsOpen--;
+    this.isCounted = false;
   }
 
   idle(): void {
     this.wire.say('421 4.4.2 Nothing came for too long\r\n');
-    this.wire.end();
+    this.bye();
   }
 
   read(bytes: Buffer, start: number): number {
@@ -116,7 +135,7 @@ export class Conversation implements Reader {
       case 'VRFY':
         return this.wire.say('252 2.5.2 Try it and see\r\n');
       case 'QUIT':
-        if (this.answer('quit', '221 2.0.0 Bye\r\n')) this.wire.end();
+        if (this.answer('quit', '221 2.0.0 Bye\r\n')) this.bye();
         return;
       default:
         return this.refuse('500 5.5.2 Unknown command\r\n');
@@ -217,7 +236,7 @@ export class Conversation implements Reader {
       return;
     }
     this.wire.say(writeReply(admission.reply));
-    if (admission.reply.code === 421) this.wire.end();
+    if (admission.reply.code === 421) this.bye();
   }
 
   private data(rest: string, hasMore: boolean): void {
@@ -271,14 +290,14 @@ export class Conversation implements Reader {
     this.wire.say(text);
     if (++this.errors < ERRORS_MAX) return;
     this.wire.say('421 4.7.0 Too many errors\r\n');
-    this.wire.end();
+    this.bye();
   }
 
   /** What cannot be gone on from. */
   private breakOff(text: string): void {
     this.setting.totals.protocolErrors++;
     this.wire.say(text);
-    this.wire.end();
+    this.bye();
   }
 
   private answer(stage: Stage, friendly: string): boolean {

@@ -1,6 +1,6 @@
 import { MINUTE_MS } from '../../domain/time.ts';
 import type { Journal, JournalEntry, JournalPosition } from './journal.ts';
-import type { Totals } from './setting.ts';
+import type { Clients, Totals } from './setting.ts';
 import type { Sites } from './sites.ts';
 
 /** Job ids that are listed at most. */
@@ -13,6 +13,12 @@ export interface SimulatorStats {
   readonly messages: number;
   readonly bytes: number;
   readonly protocolErrors: number;
+  /** By address. */
+  readonly clients: readonly {
+    readonly ip: string;
+    readonly connectionsOpen: number;
+    readonly connectionsPeak: number;
+  }[];
   readonly sites: readonly SiteStats[];
   readonly pairs: readonly PairStats[];
   readonly journal: JournalPosition;
@@ -41,7 +47,7 @@ export interface PairStats {
   readonly messagesPerMinuteMax: number;
 }
 
-export function statsOf(totals: Totals, sites: Sites, journal: Journal): SimulatorStats {
+export function statsOf(totals: Totals, clients: Clients, sites: Sites, journal: Journal): SimulatorStats {
   const siteStats: SiteStats[] = [];
   const pairStats: PairStats[] = [];
   for (const site of sites.all()) {
@@ -66,6 +72,7 @@ export function statsOf(totals: Totals, sites: Sites, journal: Journal): Simulat
     messages,
     bytes,
     protocolErrors,
+    clients: [...clients.all()].map(([ip, client]) => ({ ip, ...client })),
     sites: siteStats,
     pairs: pairStats,
     journal: journal.position(),

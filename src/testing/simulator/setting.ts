@@ -23,11 +23,15 @@ export interface Setting {
   /** Octets of a message. */
   readonly sizeMax: number;
   readonly connectionsMax: number;
+  /** From one address. */
+  readonly clientConnectionsMax: number;
   readonly idleMs: Millis;
   readonly sites: Sites;
   readonly journal: Journal;
   readonly deferrals: Deferrals;
+  readonly greylist: Greylist;
   readonly totals: Totals;
+  readonly clients: Clients;
   readonly now: () => Millis;
 }
 
@@ -43,6 +47,31 @@ export interface Totals {
   protocolErrors: number;
 }
 
+/** Client addresses that are counted one by one. */
+const CLIENTS_MAX = 10_000;
+
+export interface Client {
+  connectionsOpen: number;
+  connectionsPeak: number;
+}
+
+/** Who is connected from where. */
+export class Clients {
+  private readonly clients = new Map<string, Client>();
+
+  at(ip: string): Client {
+    const found = this.clients.get(ip);
+    if (found !== undefined) return found;
+    const client = { connectionsOpen: 0, connectionsPeak: 0 };
+    if (this.clients.size < CLIENTS_MAX) this.clients.set(ip, client);
+    return client;
+  }
+
+  all(): Iterable<[ip: string, client: Client]> {
+    return this.clients;
+  }
+}
+
 /** Addresses whose deferrals are remembered; the oldest is forgotten, and begins again. */
 const DEFERRED_ADDRESSES_MAX = 200_000;
 
@@ -56,6 +85,20 @@ export class Deferrals {
     if (count >= times) return false;
     this.counts.set(address, count + 1);
     if (this.counts.size > DEFERRED_ADDRESSES_MAX) this.counts.delete(this.counts.keys().next().value as string);
+    return true;
+  }
+}
+
+/** Who has named which address, and when first. */
+export class Greylist {
+  private readonly first = new Map<string, Millis>();
+
+  /** True until `delayMs` after the first time. */
+  holdsBack(triplet: string, delayMs: Millis, now: Millis): boolean {
+    const first = this.first.get(triplet);
+    if (first !== undefined) return now < first + delayMs;
+    this.first.set(triplet, now);
+    if (this.first.size > DEFERRED_ADDRESSES_MAX) this.first.delete(this.first.keys().next().value as string);
     return true;
   }
 }

@@ -7,7 +7,7 @@ import { Journal, type JournalEntry } from './journal.ts';
 import { Listener } from './listener.ts';
 import { type JournalSummary, type SimulatorStats, statsOf, summarise } from './report.ts';
 import type { SimulatorCredentials } from './sasl.ts';
-import { Deferrals, type Setting, type Totals } from './setting.ts';
+import { Clients, Deferrals, Greylist, type Setting, type Totals } from './setting.ts';
 import { type Extension, readSiteBehaviour, type SiteBehaviour, type SiteRule } from './site-behaviour.ts';
 import { EVERY_SITE, Sites } from './sites.ts';
 
@@ -42,6 +42,8 @@ export interface SimulatorOptions {
   readonly sizeMax?: number;
   /** Open connections. Default 2,000. */
   readonly connectionsMax?: number;
+  /** Of them from one address; one more is greeted with 421. Default: no limit. */
+  readonly clientConnectionsMax?: number;
   /** How long a client may say nothing. Default 15 minutes. */
   readonly idleMs?: Millis;
   /** Journal entries that are kept. Default 1,000,000. */
@@ -118,6 +120,7 @@ class RunningSimulator implements Simulator {
     bytes: 0,
     protocolErrors: 0,
   };
+  private readonly clients = new Clients();
   private readonly known: Sites;
   private readonly shown: Setting;
   private readonly shared: Listener;
@@ -178,7 +181,7 @@ class RunningSimulator implements Simulator {
   }
 
   stats(): SimulatorStats {
-    return statsOf(this.totals, this.known, this.journalOfAll);
+    return statsOf(this.totals, this.clients, this.known, this.journalOfAll);
   }
 
   sites(): Readonly<Record<string, SiteBehaviour>> {
@@ -255,11 +258,14 @@ class RunningSimulator implements Simulator {
       without: new Set(options.without ?? []),
       sizeMax: options.sizeMax ?? SIZE_MAX,
       connectionsMax: options.connectionsMax ?? CONNECTIONS_MAX,
+      clientConnectionsMax: options.clientConnectionsMax ?? Number.POSITIVE_INFINITY,
       idleMs: options.idleMs ?? IDLE_MS,
       sites: this.known,
       journal: this.journalOfAll,
       deferrals: new Deferrals(),
+      greylist: new Greylist(),
       totals: this.totals,
+      clients: this.clients,
       now: Date.now,
     };
   }

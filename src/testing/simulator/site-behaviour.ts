@@ -23,6 +23,13 @@ export interface SiteBehaviour {
   readonly messagesPerConnectionMax?: number;
   /** Recipients that are taken in any sliding minute, from each source. */
   readonly ratePerMinute?: number;
+  /** Recipients that are taken within any second, from each source. */
+  readonly burstMax?: number;
+  /**
+   * Greylisting: an address is refused with `451 4.7.1` to each client address and envelope sender until so many
+   * milliseconds after it was first named by them.
+   */
+  readonly greylistMs?: number;
   /** EHLO keywords that the listener does not offer meanwhile. */
   readonly without?: readonly Extension[];
   /** Only for the client that gives this name in EHLO. */
@@ -37,6 +44,9 @@ export interface SiteRule {
   readonly connectionsMax: number;
   readonly messagesPerConnectionMax: number;
   readonly ratePerMinute: number;
+  readonly burstMax: number;
+  /** 0: none. */
+  readonly greylistMs: Millis;
   readonly without: ReadonlySet<Extension>;
   readonly source: string | null;
   readonly until: Millis;
@@ -44,8 +54,8 @@ export interface SiteRule {
   readonly given: SiteBehaviour;
 }
 
-const NUMBERS = ['connectionsMax', 'messagesPerConnectionMax', 'ratePerMinute'] as const;
-const KEYS: ReadonlySet<string> = new Set(['mode', ...NUMBERS, 'without', 'source', 'until']);
+const NUMBERS = ['connectionsMax', 'messagesPerConnectionMax', 'ratePerMinute', 'burstMax'] as const;
+const KEYS: ReadonlySet<string> = new Set(['mode', ...NUMBERS, 'greylistMs', 'without', 'source', 'until']);
 
 /** Reads a behaviour that came from outside. Throws CONFIG_INVALID with every problem. */
 export function readSiteBehaviour(given: unknown): SiteRule {
@@ -55,13 +65,15 @@ export function readSiteBehaviour(given: unknown): SiteRule {
     .filter((key) => !KEYS.has(key))
     .map((key) => `unknown key ${JSON.stringify(key)}; there are ${[...KEYS].join(', ')}`);
   const behaviour = modeOf(fields.mode, problems);
-  const [connectionsMax, messagesPerConnectionMax, ratePerMinute] = NUMBERS.map((key) => {
+  const [connectionsMax, messagesPerConnectionMax, ratePerMinute, burstMax] = NUMBERS.map((key) => {
     const value = fields[key] ?? Number.POSITIVE_INFINITY;
     if (typeof value === 'number' && value >= 0 && (Number.isInteger(value) || value === Number.POSITIVE_INFINITY))
       return value;
     problems.push(`${key} is a whole number, 0 or more`);
     return 0;
-  }) as [number, number, number];
+  }) as [number, number, number, number];
+  const greylistMs = fields.greylistMs ?? 0;
+  if (typeof greylistMs !== 'number' || !(greylistMs >= 0)) problems.push('greylistMs is a time in milliseconds');
   const without = withoutOf(fields.without, problems);
   const source = fields.source ?? null;
   if (source !== null && typeof source !== 'string') problems.push('source is the name that the client gives in EHLO');
@@ -75,6 +87,8 @@ export function readSiteBehaviour(given: unknown): SiteRule {
     connectionsMax,
     messagesPerConnectionMax,
     ratePerMinute,
+    burstMax,
+    greylistMs: greylistMs as Millis,
     without,
     source: source === null ? null : String(source).toLowerCase(),
     until,

@@ -18,6 +18,8 @@ export interface Pair {
   readonly messages: SlidingMinute;
   /** Recipients that were taken: what `ratePerMinute` counts. */
   readonly granted: SlidingMinute;
+  /** When the last ones were taken, as far as `burstMax` needs it. */
+  readonly lately: Millis[];
   attemptsTotal: number;
   messagesTotal: number;
 }
@@ -74,6 +76,7 @@ export class Sites {
       attempts: new SlidingMinute(),
       messages: new SlidingMinute(),
       granted: new SlidingMinute(),
+      lately: [],
       attemptsTotal: 0,
       messagesTotal: 0,
     };

@@ -1,3 +1,4 @@
+import { SECOND_MS } from '../../domain/time.ts';
 import { type Behaviour, behaviourOfLocalPart, type ReplyText, type Stage } from './behaviour.ts';
 import type { RecipientAddress } from './commands.ts';
 import { readNames } from './header-fields.ts';
@@ -24,7 +25,14 @@ export type Admission =
 const reply = (code: number, enhancedCode: string, text: string): ReplyText => ({ code, enhancedCode, lines: [text] });
 const TOO_MANY_CONNECTIONS = reply(421, '4.7.0', 'Too many connections to this site');
 const TOO_MANY_MESSAGES = reply(421, '4.7.0', 'Too many messages in this connection');
+const GREYLISTED = reply(451, '4.7.1', 'Greylisted, please try again later');
 const TOO_FAST = reply(421, '4.7.28', 'Too many messages from this source, slow down');
+
+/** True where so many have been taken within the last second. */
+function isBurst({ lately }: Pair, burstMax: number, now: number): boolean {
+  while (lately.length > 0 && (lately[0] as number) <= now - SECOND_MS) lately.shift();
+  return lately.length >= burstMax;
+}
 
 /** One mail between MAIL and the reply to its final dot. */
 export class Transaction {
@@ -63,13 +71,16 @@ export class Transaction {
         ? null
         : connection.messagesTo(site) >= rule.messagesPerConnectionMax
           ? TOO_MANY_MESSAGES
-          : pair.granted.count(now) >= rule.ratePerMinute
+          : pair.granted.count(now) >= rule.ratePerMinute || isBurst(pair, rule.burstMax, now)
             ? TOO_FAST
-            : null;
+            : this.isGreylisted(rule.greylistMs, address, now)
+              ? GREYLISTED
+              : null;
     if (refusal !== null) return this.refuse(site, refusal);
     const behaviour = rule?.behaviour ?? behaviourOfLocalPart(localPart);
     const join = () => {
       if (rule !== null) pair.granted.add(now);
+      if (rule !== null && rule.burstMax < Number.POSITIVE_INFINITY) pair.lately.push(now);
       this.recipients.push({ address, domain, site, pair, behaviour });
     };
     if (behaviour?.stage === 'rcpt' && this.isActive(behaviour, address)) {
@@ -114,6 +125,11 @@ export class Transaction {
       );
     }
     return number;
+  }
+
+  private isGreylisted(delayMs: number, address: string, now: number): boolean {
+    if (delayMs === 0) return false;
+    return this.setting.greylist.holdsBack(`${this.connection.ip} ${this.from} ${address}`, delayMs, now);
   }
 
   private refuse(site: Site, refusal: ReplyText): Admission {

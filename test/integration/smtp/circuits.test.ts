@@ -1,5 +1,5 @@
 import type { Courier } from '../../../src/smtp/mail.ts';
-import { courierWith, eventually, limits, mailbox, mailOf, named, sourceAt } from './fixtures.ts';
+import { courierWith, directoryOf, eventually, limits, mailbox, mailOf, named, sourceAt } from './fixtures.ts';
 import { greet, type Peer, type RawServer, rawServer, willing } from './raw-server.ts';
 
 let server: RawServer | null = null;
@@ -130,7 +130,7 @@ describe('the circuit', () => {
 
   it('is one per site where the source sends direct', async () => {
     server = await rawServer(async (peer) => void peer.socket.end('421 not now\r\n'));
-    courier = courierWith({ ...options, exchangers: async () => ['127.0.0.1'] });
+    courier = courierWith({ ...options, directory: directoryOf('127.0.0.1') });
     const source = sourceAt(server.port, { mode: 'direct' });
     for (let index = 0; index < 3; index++) await courier.deliver(named('m'), { source, site: 'google', limits });
     expect(courier.circuits(source, 'google')).toEqual({ source: null, site: expect.any(Number), trial: false });

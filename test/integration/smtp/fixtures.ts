@@ -2,6 +2,7 @@ import { type Mailbox, parseMailbox } from '../../../src/domain/address.ts';
 import type { SiteLimits, Source } from '../../../src/domain/policy.ts';
 import { Secret } from '../../../src/secrets/secret.ts';
 import { type CourierOptions, createCourier } from '../../../src/smtp/courier.ts';
+import type { Directory } from '../../../src/smtp/direct.ts';
 import type { Credentials, OutgoingMail } from '../../../src/smtp/mail.ts';
 
 export const mailbox = (address: string): Mailbox => {
@@ -41,6 +42,12 @@ export const mailOf = (rest: Partial<OutgoingMail> & { readonly text?: string } 
 export const credentialsOf = ({ user, pass }: { readonly user: string; readonly pass: string }): Credentials => ({
   user: Secret.of(user),
   pass: Secret.of(pass),
+});
+
+/** Every domain's mail goes to these hosts. An address is where it says; a name is nowhere. */
+export const directoryOf = (...hosts: readonly string[]): Directory => ({
+  exchange: async () => ({ group: hosts.join('|'), hosts, tls: 'opportunistic' }),
+  addresses: async (host) => (/^[0-9.]+$/.test(host) ? [host] : { reason: 'no-address', detail: null }),
 });
 
 /** A mail that can be told from others. */

@@ -1,6 +1,6 @@
 import type { DeliveryOutcome } from '../../../src/domain/reply.ts';
 import type { Courier } from '../../../src/smtp/mail.ts';
-import { courierWith, eventually, limits, named, sourceAt } from './fixtures.ts';
+import { courierWith, directoryOf, eventually, limits, named, sourceAt } from './fixtures.ts';
 import { greet, type Peer, type RawServer, rawServer, takeMail, willing } from './raw-server.ts';
 
 let server: RawServer | null = null;
@@ -33,7 +33,7 @@ describe('connections', () => {
 
   it('of a relay serve every site; those of a direct source one', async () => {
     server = await rawServer(willing([]));
-    courier = courierWith({ exchangers: async () => ['127.0.0.1'] });
+    courier = courierWith({ directory: directoryOf('127.0.0.1') });
     for (const mode of ['relay', 'direct'] as const) {
       const source = sourceAt(server.port, { name: mode, mode });
       for (const site of ['google', 'yahoo', 'google']) await courier.deliver(named(site), { source, site, limits });
@@ -86,7 +86,7 @@ describe('connections', () => {
 
   it('of another site make room when a direct source has no more', async () => {
     server = await rawServer(willing([]));
-    courier = courierWith({ exchangers: async () => ['127.0.0.1'] });
+    courier = courierWith({ directory: directoryOf('127.0.0.1') });
     const source = sourceAt(server.port, { mode: 'direct', connectionsMax: 1 });
     const sites = ['google', 'yahoo', 'google'];
     for (const site of sites) {
@@ -99,7 +99,7 @@ describe('connections', () => {
     const gone = await rawServer(async () => {});
     await gone.close();
     server = await rawServer(willing([]));
-    courier = courierWith({ exchangers: async () => ['no-such-host.invalid', '127.0.0.1'] });
+    courier = courierWith({ directory: directoryOf('no-such-host.invalid', '127.0.0.1') });
     const source = sourceAt(server.port, { mode: 'direct' });
     expect(await courier.deliver(named('m'), { source, site: 'google', limits })).toMatchObject({ kind: 'accepted' });
   });

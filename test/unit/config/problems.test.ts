@@ -199,3 +199,24 @@ describe('the nearest word', () => {
     expect(nearest(word, ['kafka', 'ip_pool', 'rate_limit', 'priority'])).toBe(expected);
   });
 });
+
+it('a direct source needs what mail exchangers look at, and nothing that is a relay’s', () => {
+  const text = `
+sources:
+  good: { mode: direct, local_address: 192.0.2.1, helo: good.shop.example }
+  bad: { mode: direct, local_address: eth0, helo: localhost, tls: implicit, user: "env:U", password: "env:P", host: mx.example }
+pools: { transactional: { sources: [good] }, notification: { sources: [bad] }, marketing: { sources: [bad] } }
+sites:
+  google: { mx: [.google.com], why: a provider }
+  empty: { mx: [], why: nobody }
+`;
+  expect(messages(text).filter((each) => !each.includes('mixes'))).toEqual([
+    'sources.bad.host is for relays; a direct source finds its host in the MX records',
+    'sources.bad.local_address must be an address of this machine',
+    'sources.bad.tls is implicit: mail exchangers speak STARTTLS',
+    'sources.bad.user is for relays: nobody logs in at a mail exchanger',
+    'sources.bad.helo must be a full host name: mail exchangers look it up',
+    'sites.google is a provider: its limits belong into providers',
+    'sites.empty.mx is missing: a site is known by its mail exchangers',
+  ]);
+});

@@ -1,0 +1,82 @@
+import { Conditions } from '../../../../processors/worker/conditions.ts';
+import { ConnectionShares } from '../../../../processors/worker/connection-shares.ts';
+import type { Source } from '../../../../src/domain/policy.ts';
+import type { DeliveryOutcome } from '../../../../src/domain/reply.ts';
+import { HOUR_MS, MINUTE_MS } from '../../../../src/domain/time.ts';
+
+const source = (name: string) => ({ name, mode: 'direct' }) as Source;
+const [A, B] = [source('a'), source('b')];
+const refused = (code: number, enhancedCode: string, text: string): DeliveryOutcome => ({
+  kind: 'refused',
+  stage: 'rcpt',
+  reply: { code, enhancedCode, text },
+});
+const LIMITS = { connectionsMax: 5, messagesPerConnectionMax: 50, ratePerMinute: null };
+
+describe('what a site asks of a source', () => {
+  it('holds for that source and site, and ends', () => {
+    const conditions = new Conditions();
+    const heard = conditions.heed(A, 'yahoo', refused(421, '4.7.0', '[TSS04] temporarily deferred'), 1_000);
+    expect(heard?.id).toBe('yahoo-complaints');
+    expect(conditions.suspendedUntil(A, 'yahoo', 2_000)).toBe(1_000 + 2 * HOUR_MS);
+    expect(conditions.suspendedUntil(B, 'yahoo', 2_000)).toBeNull();
+    expect(conditions.suspendedUntil(A, 'google', 2_000)).toBeNull();
+    expect(conditions.suspendedUntil(A, 'yahoo', 1_000 + 2 * HOUR_MS)).toBeNull();
+  });
+
+  it('lowers limits and never raises them; of two the stricter holds', () => {
+    const conditions = new Conditions();
+    conditions.heed(A, 'x.example', refused(421, '4.7.0', 'rate limited due to IP reputation'), 0);
+    expect(conditions.limited(A, 'x.example', LIMITS, 1)).toEqual({ ...LIMITS, ratePerMinute: 1, connectionsMax: 1 });
+    conditions.heed(A, 'x.example', refused(421, '4.7.0', 'Too many messages, slow down'), 1);
+    expect(conditions.limited(A, 'x.example', LIMITS, 2).ratePerMinute).toBe(1);
+    expect(conditions.limited(A, 'x.example', { ...LIMITS, ratePerMinute: 0.5 }, 2).ratePerMinute).toBe(0.5);
+    expect(conditions.limited(B, 'x.example', LIMITS, 2)).toEqual(LIMITS);
+    expect(conditions.limited(A, 'x.example', LIMITS, 90 * MINUTE_MS + 2)).toEqual(LIMITS);
+  });
+
+  it('is told once while it goes on', () => {
+    const conditions = new Conditions();
+    const again = () => conditions.heed(A, 'google', refused(421, '4.7.28', 'an unusual rate of mail'), 0);
+    expect([again()?.id, again()]).toEqual(['google-rate', null]);
+  });
+
+  it('is nothing where the mail was taken, refused for good, or not offered', () => {
+    const conditions = new Conditions();
+    const accepted: DeliveryOutcome = { kind: 'accepted', reply: { code: 250, enhancedCode: null, text: 'slow down' } };
+    const failed: DeliveryOutcome = {
+      kind: 'failed',
+      stage: 'dot',
+      reason: 'timeout',
+      afterDot: true,
+      detail: 'rate limit',
+    };
+    for (const outcome of [accepted, failed, refused(550, '5.7.1', 'rate limit')]) {
+      expect(conditions.heed(A, 'google', outcome, 0)).toBeNull();
+    }
+  });
+});
+
+describe('shares of connections', () => {
+  it('add up to no more than the limit while every worker has one', () => {
+    const ten = { ...LIMITS, connectionsMax: 10 };
+    const parts = [1, 2, 3].map((owned) => {
+      const shares = new ConnectionShares();
+      shares.set('marketing', 'google', owned / 6);
+      return shares.of(ten, ['marketing.google']).connectionsMax;
+    });
+    expect(parts).toEqual([1, 3, 5]);
+  });
+
+  it('are means over the lanes that share a source, and whole for a single worker', () => {
+    const shares = new ConnectionShares();
+    shares.set('marketing', 'google', 1);
+    expect(shares.of(LIMITS, ['marketing.google', 'marketing-throttled.google']).connectionsMax).toBe(2);
+    shares.set('marketing-throttled', 'google', 1);
+    expect(shares.of(LIMITS, ['marketing.google', 'marketing-throttled.google'])).toEqual(LIMITS);
+  });
+
+  it('leave one connection to whoever has a lane', () => {
+    expect(new ConnectionShares().of(LIMITS, ['marketing.google']).connectionsMax).toBe(1);
+  });
+});
