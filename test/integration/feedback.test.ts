@@ -140,7 +140,7 @@ webhooks: { port: ${webhooksPort}, routes: { hook: { format: generic, secret: "f
     await pipeline.allEnded();
     const raw = pipeline.simulator.journal({ raw: true }).find(({ jobId }) => jobId === 'link-1')?.raw ?? '';
     expect(raw).toContain('List-Unsubscribe-Post: List-Unsubscribe=One-Click');
-    const path = /List-Unsubscribe: <https:\/\/shop\.example(\/leave\/[\w-]+)>/.exec(raw)?.[1] ?? '';
+    const path = /List-Unsubscribe:\s+<https:\/\/shop\.example(\/leave\/[\w-]+)>/.exec(raw)?.[1] ?? '';
     const url = `http://127.0.0.1:${unsubscribePort}${path}`;
     expect((await fetch(url)).status).toBe(200);
     const oneClick = { method: 'POST', body: new URLSearchParams({ 'List-Unsubscribe': 'One-Click' }) };
