@@ -89,7 +89,7 @@ export class Pipeline {
       const url = schemaRegistryUrl;
       const codec = await openRegistryCodec({
         url,
-        encodes: EMAIL_TYPES.map((type) => topics.ingest(type)),
+        encodes: [...EMAIL_TYPES.map((type) => topics.ingest(type)), topics.reputation],
         jobBytesMax: JOB_BYTES_MAX_DEFAULT,
       });
       const publisher = await createPublisher({ brokers, schemaRegistryUrl });
