@@ -102,12 +102,13 @@ export function unboundOutputs(event: FeedbackEvent, tenant: string | null): Out
 }
 
 const factsOf = (
-  { at, smtpCode, enhancedCode, reply }: FeedbackEvent,
+  { at, route, smtpCode, enhancedCode, reply }: FeedbackEvent,
   found: Classification | null,
   meaning: Meaning,
-): Pick<SignalFacts, 'kind' | 'at' | 'smtpCode' | 'enhancedCode' | 'reply' | 'class' | 'ruleVersion'> => ({
+): Pick<SignalFacts, 'kind' | 'route' | 'at' | 'smtpCode' | 'enhancedCode' | 'reply' | 'class' | 'ruleVersion'> => ({
   kind: meaning.signal,
   at,
+  route,
   smtpCode,
   enhancedCode,
   reply,

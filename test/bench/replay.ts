@@ -2,7 +2,7 @@ import { rm } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import type { ReputationSignal } from '../../src/contracts/generated.ts';
 import { topics } from '../../src/contracts/topic.ts';
-import { identitySubject } from '../../src/domain/identity.ts';
+import { subjectsBehind } from '../../src/domain/identity.ts';
 import { PROVIDERS } from '../../src/domain/policy.ts';
 import { signal } from '../../src/domain/results.ts';
 import { recipientSubject } from '../../src/domain/suppression.ts';
@@ -35,55 +35,67 @@ const EVENTS = Number(values.events);
 const ROUNDS = Number(values.rounds);
 const SEED = Number(values.seed);
 
-/** Of the signals: those about identities. A worker counts what was sent by transaction, and tells all else one by one. */
-const IDENTITY_SHARE = 0.6;
-const SOURCES = 40;
-/** Addresses that anything is ever told about. */
-const ADDRESSES = 500_000;
+/** Mails of one transaction of a worker that is busy, and what becomes of them. */
+const MAILS_PER_TRANSACTION = 73;
+const BOUNCED_SHARE = 0.018;
+const DEFERRED_SHARE = 0.03;
+const COMPLAINED_SHARE = 0.0005;
+const TENANTS = 3;
+/** Addresses that are mailed. */
+const ADDRESSES = 2_000_000;
+/** Mail goes out in the third of the day that is a working day. */
+const DAY_SHARE = 1 / 3;
 /** The log spans four weeks. */
-const SPAN_MS = 28 * 86_400_000;
+const DAYS = 28;
+/** As many as follow from the shares above. */
+const SIGNALS_PER_TRANSACTION = 19.4;
 const APPEND_AT_ONCE = 5_000;
 const QUEUED_BYTES_MAX = 32_000_000;
 const SAMPLE_MS = 250;
 const MEBIBYTE = 1_048_576;
 
-/** Signals in order of time, as production writes them; the same for the same seed. */
-function signalAt(n: number, startAt: number, random: Random): ReputationSignal {
-  const at = Math.floor(startAt + (n / EVENTS) * SPAN_MS);
-  const facts = {
-    eventId: `sent:email.send.marketing.google/3/${n}`,
-    at,
-    tenant: 'default',
-    type: 'marketing',
-  } as const;
-  if (random.next() < IDENTITY_SHARE) {
-    const name = `marketing-${random.between(1, SOURCES)}`;
-    const subject = identitySubject('source', name, PROVIDERS[random.between(0, PROVIDERS.length - 1)] ?? 'other');
-    const kind = random.pick([
-      'sent_counted',
-      'sent_counted',
-      'delivered',
-      'delivered',
-      'deferred',
-      'bounced',
-    ] as const);
-    const more = kind === 'sent_counted' ? { count: random.between(1, 80) } : repliesOf(kind);
-    return signal({ ...facts, ...more, subject, kind, jobId: `job-${n}`, source: name, provider: 'google' });
+/**
+ * Signals in order of time, as workers and the feedback processor write them: what was sent is counted once per transaction
+ * and identity, all else is told one by one, to the recipient and to each identity behind the mail.
+ */
+function* signalsFrom(startAt: number, random: Random): Generator<ReputationSignal> {
+  const transactions = EVENTS / SIGNALS_PER_TRANSACTION;
+  for (let n = 0; ; n++) {
+    const day = Math.floor((n / transactions) * DAYS);
+    const at = Math.floor(startAt + (day + ((n / transactions) * DAYS - day) * DAY_SHARE) * 86_400_000);
+    const provider = random.pick(PROVIDERS);
+    const tenant = `tenant-${random.between(1, TENANTS)}`;
+    const source = `${tenant}-out`;
+    const identities = subjectsBehind(
+      { sources: [source], senderDomain: `${tenant}.example`, tenant, campaign: `week-${Math.floor(day / 7)}` },
+      provider,
+    );
+    const place = `email.send.marketing.${provider}/${n % 6}`;
+    const facts = { at, tenant, type: 'marketing', source, provider } as const;
+    for (const subject of identities) {
+      const count = MAILS_PER_TRANSACTION;
+      yield signal({ ...facts, eventId: `sent:${place}/${n}`, subject, kind: 'sent_counted', count });
+    }
+    for (let mail = 0; mail < MAILS_PER_TRANSACTION; mail++) {
+      const chance = random.next();
+      if (chance >= BOUNCED_SHARE + DEFERRED_SHARE + COMPLAINED_SHARE) continue;
+      const kind =
+        chance < BOUNCED_SHARE ? 'bounced' : chance < BOUNCED_SHARE + DEFERRED_SHARE ? 'deferred' : 'complained';
+      const address = `user.${random.between(1, ADDRESSES)}@inbox-${n % 977}.example`;
+      const subjects = kind === 'deferred' ? identities : [recipientSubject(address), ...identities];
+      const told = {
+        ...facts,
+        ...repliesOf(kind),
+        eventId: `${kind}:${place}/${n}.${mail}`,
+        kind,
+        jobId: `job-${n}-${mail}`,
+      } as const;
+      for (const subject of subjects) yield signal({ ...told, subject });
+    }
   }
-  const subject = recipientSubject(`user.${random.between(1, ADDRESSES)}@inbox-${n % 977}.example`);
-  const kind = random.pick(['bounced', 'bounced', 'complained', 'unsubscribed'] as const);
-  return signal({
-    ...facts,
-    ...repliesOf(kind),
-    subject,
-    kind,
-    jobId: `job-${n}`,
-    source: 'marketing-1',
-    provider: 'google',
-  });
 }
 
-function repliesOf(kind: string): Partial<ReputationSignal> {
+function repliesOf(kind: string): { smtpCode?: number; enhancedCode?: string; reply?: string } {
   if (kind === 'deferred')
     return { smtpCode: 421, enhancedCode: '4.7.28', reply: 'unusual rate of mail, try again later' };
   if (kind !== 'bounced') return {};
@@ -99,13 +111,14 @@ async function fill(workshop: Workshop, brokers: readonly string[], registryUrl:
   const kafka = await createKafka({ brokers, clientId: 'postlane-bench-fill' });
   const publisher = new Publisher({ kafka, queuedBytesMax: QUEUED_BYTES_MAX });
   const random = new Random(SEED);
-  const startAt = Math.floor((Date.now() - SPAN_MS - MINUTE_MS) / MINUTE_MS) * MINUTE_MS;
+  const startAt = Math.floor((Date.now() - (DAYS + 1) * 86_400_000) / MINUTE_MS) * MINUTE_MS;
+  const signals = signalsFrom(startAt, random);
   const startedAt = performance.now();
   const underWay = new Set<Promise<unknown>>();
   for (let n = 0; n < EVENTS; ) {
     const records: LogRecord[] = [];
     for (const end = Math.min(EVENTS, n + APPEND_AT_ONCE); n < end; n++) {
-      const value = signalAt(n, startAt, random);
+      const { value } = signals.next() as IteratorYieldResult<ReputationSignal>;
       records.push({
         topic: topics.reputation.name,
         key: value.subject,
