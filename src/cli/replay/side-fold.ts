@@ -99,17 +99,22 @@ const offsetName = (partition: number): string => `offset ${partition}`;
 
 /** Replies that are judged again and again; more than any provider has. */
 const VERDICTS_MAX = 10_000;
+/** Codes that come with the same words. */
+const CODES_MAX = 20;
 
 /** The same reply gets the same verdict: rules are pure, and servers have few words. */
 function remembering(judge: Classify): Classify {
-  const verdicts = new BoundedMap<string, ReturnType<Classify>>(VERDICTS_MAX);
+  type Known = { readonly refusal: Parameters<Classify>[0]; readonly verdict: ReturnType<Classify> };
+  const byText = new BoundedMap<string, Known[]>(VERDICTS_MAX);
   return (refusal) => {
     const { smtpCode, enhancedCode, text, stage } = refusal;
-    const key = `${smtpCode} ${enhancedCode} ${stage} ${text}`;
-    const known = verdicts.get(key);
-    if (known !== undefined) return known;
+    const known = byText.get(text) ?? [];
+    for (const { refusal: other, verdict } of known) {
+      if (other.smtpCode === smtpCode && other.enhancedCode === enhancedCode && other.stage === stage) return verdict;
+    }
     const verdict = judge(refusal);
-    verdicts.set(key, verdict);
+    if (known.length === 0) byText.set(text, known);
+    if (known.length < CODES_MAX) known.push({ refusal, verdict });
     return verdict;
   };
 }
