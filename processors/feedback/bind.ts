@@ -1,6 +1,7 @@
 import type { FeedbackEvent } from '../../src/contracts/generated.ts';
 import type { FeedbackRoute } from '../../src/domain/feedback/route.ts';
 import { feedbackIdOf } from '../../src/domain/feedback-id.ts';
+import { isEmailType } from '../../src/domain/job.ts';
 import { foldedAddress, type SentMail } from '../../src/domain/sent-mail.ts';
 import type { SentMails } from '../../src/runtime/sent-mails-port.ts';
 
@@ -21,18 +22,23 @@ export type Unbound =
   | 'unsigned'; // names a campaign, which everybody knows who got a mail of it
 
 export type Binding =
-  | { readonly kind: 'bound'; readonly mail: SentMail; readonly by: 'return-path' | 'message-id' | 'feedback-id' }
+  | {
+      readonly kind: 'bound';
+      readonly mail: SentMail;
+      readonly by: 'link' | 'return-path' | 'message-id' | 'feedback-id';
+    }
   | { readonly kind: 'unbound'; readonly why: Unbound };
 
 const unbound = (why: Unbound): Binding => ({ kind: 'unbound', why });
 
 /**
- * Binds an event to the mail that it is about: by the signed token of its return path, else by Message-ID, else by
+ * Binds an event to the mail that it is about: by a link of ours, by the signed token of its return path, else by Message-ID, else by
  * Feedback-ID. A job has one recipient: whatever address a report names, it can only speak of that one.
  */
 export function bind(event: FeedbackEvent, mails: SentMails, rules: BindRules): Binding {
   const route = rules.routeOf(event.route);
   if (route === undefined) return unbound('no-route');
+  if (route.ours) return byLink(event, mails);
   const found = find(event, mails, route, rules);
   if (found.kind === 'unbound') return found;
   const { tenant, source } = found.mail;
@@ -57,6 +63,21 @@ function find(event: FeedbackEvent, mails: SentMails, route: FeedbackRoute, rule
   }
   if (feedbackId !== null && event.recipient !== null) return byCampaign(event, mails, route, rules);
   return unbound(messageId === null ? 'no-reference' : 'unknown-mail');
+}
+
+/**
+ * An unsubscribe link of ours says whom it was made for. It holds for longer than mails are known: what is known of its
+ * mail besides is told along with it, and is not needed.
+ */
+function byLink({ tenant, recipient, jobId, mailType, at }: FeedbackEvent, mails: SentMails): Binding {
+  if (tenant === null || recipient === null || mailType === null || !isEmailType(mailType)) {
+    return unbound('no-reference');
+  }
+  const known = jobId === null ? null : mails.byJob(tenant, jobId);
+  const isTheirs = known !== null && foldedAddress(known.recipient) === foldedAddress(recipient);
+  const nothing = { campaign: null, tags: [], metadata: [], source: null, messageId: null, digest: null };
+  const told = { tenant, jobId: jobId ?? '', type: mailType, recipient, at };
+  return { kind: 'bound', mail: isTheirs ? known : { ...nothing, ...told }, by: 'link' };
 }
 
 /** The newest mail of the campaign to that recipient. */

@@ -41,6 +41,8 @@ const verdictOn = ({ kind, smtpCode, enhancedCode, reply }: FeedbackEvent): Clas
  */
 export function meaningKey(event: FeedbackEvent, mail: SentMail | null): string {
   if (mail === null) return `event:${event.eventId}`;
+  // Somebody may ask for more than at first, or once more after having been let in again: what was asked for is the event.
+  if (event.mailType !== null) return `unsubscribed:${event.unwanted ?? 'type'}:${event.eventId}`;
   const kind = MEANINGS[event.kind]?.signal ?? event.kind;
   const hard = verdictOn(event)?.suppress ? ':hard' : '';
   return `${kind}${hard}:${encodeURIComponent(mail.tenant)}/${mail.jobId}`;
@@ -55,8 +57,8 @@ export function boundOutputs(event: FeedbackEvent, mail: SentMail, provider: Pro
     ...factsOf(event, found, meaning),
     eventId: meaningKey(event, mail),
     tenant: mail.tenant,
-    type: mail.type,
-    jobId: mail.jobId,
+    type: event.unwanted === 'all' ? ('unknown' as const) : mail.type,
+    jobId: mail.jobId === '' ? null : mail.jobId,
     source: mail.source,
     provider,
   };
@@ -66,7 +68,9 @@ export function boundOutputs(event: FeedbackEvent, mail: SentMail, provider: Pro
     ...(meaning.ofSenders ? behind(mail, provider) : []),
   ];
   const signals = subjects.map((subject) => emit(topics.reputation, subject, signal({ ...facts, subject })) as Output);
-  return meaning.annotation === null ? signals : [annotationOf(event, mail, meaning.annotation, found), ...signals];
+  return meaning.annotation === null || mail.jobId === ''
+    ? signals
+    : [annotationOf(event, mail, meaning.annotation, found), ...signals];
 }
 
 function annotationOf(
@@ -98,12 +102,13 @@ export function unboundOutputs(event: FeedbackEvent, tenant: string | null): Out
 }
 
 const factsOf = (
-  { at, smtpCode, enhancedCode, reply }: FeedbackEvent,
+  { at, route, smtpCode, enhancedCode, reply }: FeedbackEvent,
   found: Classification | null,
   meaning: Meaning,
-): Pick<SignalFacts, 'kind' | 'at' | 'smtpCode' | 'enhancedCode' | 'reply' | 'class' | 'ruleVersion'> => ({
+): Pick<SignalFacts, 'kind' | 'route' | 'at' | 'smtpCode' | 'enhancedCode' | 'reply' | 'class' | 'ruleVersion'> => ({
   kind: meaning.signal,
   at,
+  route,
   smtpCode,
   enhancedCode,
   reply,

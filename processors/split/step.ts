@@ -10,6 +10,7 @@ import {
   type ReportedRecipient,
 } from '../../src/domain/feedback/report.ts';
 import { tellingWords } from '../../src/domain/feedback/telling-words.ts';
+import type { WebhookEvent } from '../../src/domain/feedback/webhooks/event.ts';
 import { isWebhookFormat, readWebhookEvents } from '../../src/domain/feedback/webhooks/read-webhook.ts';
 import { boundText, REPLY_TEXT_BYTES_MAX } from '../../src/domain/reply.ts';
 import { DAY_MS, type Millis } from '../../src/domain/time.ts';
@@ -45,6 +46,7 @@ interface Found {
   readonly mail: ReportedMail;
   readonly identity: readonly (string | Uint8Array)[];
   readonly at: Millis;
+  readonly link: WebhookEvent['link'] | null;
 }
 
 export const formatOf = (feedback: Feedback): FeedbackFormat | null =>
@@ -72,13 +74,14 @@ function inMail(feedback: Feedback, mail: Mail | null, format: FeedbackFormat): 
     mail: report.mail,
     identity: [feedback.recipient ?? '', '\n', feedback.body, `\n${index}`],
     at: feedback.at,
+    link: null,
   }));
 }
 
 function inWebhook(feedback: Feedback, format: FeedbackFormat): Found[] | null {
   const events = readWebhookEvents(textOf(feedback.body), format);
   if (events === null) return null;
-  return events.map(({ recipient, mail, id, at }) => {
+  return events.map(({ recipient, mail, id, at, link }) => {
     const about = [recipient.kind, recipient.address ?? '', mail.messageId ?? ''];
     const named = id === '' ? ['', String(at ?? ''), recipient.enhancedCode ?? '', recipient.text] : [id];
     return {
@@ -86,6 +89,7 @@ function inWebhook(feedback: Feedback, format: FeedbackFormat): Found[] | null {
       mail,
       identity: [JSON.stringify([...about, ...named])],
       at: Math.max(feedback.at - AGE_MS_MAX, Math.min(at ?? feedback.at, feedback.at)),
+      link: link ?? null,
     };
   });
 }
@@ -103,7 +107,11 @@ const SYMBOLS: Readonly<Record<FeedbackKind, FeedbackKindSymbol>> = {
   unknown: 'unknown',
 };
 
-function eventFrom(feedback: Feedback, { recipient, mail, identity, at }: Found, tools: SplitTools): FeedbackEvent {
+function eventFrom(
+  feedback: Feedback,
+  { recipient, mail, identity, at, link }: Found,
+  tools: SplitTools,
+): FeedbackEvent {
   const { route, format } = feedback;
   const job = jobOf(feedback.recipient, tools) ?? jobOf(mail.returnPath, tools);
   return {
@@ -112,12 +120,14 @@ function eventFrom(feedback: Feedback, { recipient, mail, identity, at }: Found,
     kind: SYMBOLS[recipient.kind],
     route,
     format,
-    recipient: recipient.address,
-    tenant: job?.kind === 'job' ? job.tenant : null,
-    jobId: job?.kind === 'job' ? job.jobId : null,
+    recipient: link?.recipient ?? recipient.address,
+    tenant: link?.tenant ?? (job?.kind === 'job' ? job.tenant : null),
+    jobId: link?.jobId ?? (job?.kind === 'job' ? job.jobId : null),
     jobDigest: job?.kind === 'digest' ? hexOf(job.digest) : null,
     messageId: bounded(mail.messageId, IDENTIFIER_LENGTH_MAX),
     feedbackId: bounded(mail.feedbackId, IDENTIFIER_LENGTH_MAX),
+    mailType: link?.type ?? null,
+    unwanted: link?.unwanted ?? null,
     label: bounded(recipient.label, LABEL_LENGTH_MAX),
     ...wordsOf(recipient),
   };

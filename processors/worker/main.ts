@@ -13,6 +13,7 @@ import { directoryOver, learns, learnsFor, openMailExchangers } from '../../src/
 import { sample } from '../../src/host/sampler.ts';
 import { openSenderStates, type SenderStates } from '../../src/host/sender-states.ts';
 import { type TemplateReader, Templates } from '../../src/host/templates.ts';
+import { openUnsubscribeLinks, ownLinksOf } from '../../src/host/unsubscribe.ts';
 import { openVerpSigner } from '../../src/host/verp.ts';
 import { openViews, type Views } from '../../src/host/views.ts';
 import { startLimits } from '../../src/limits/start.ts';
@@ -23,7 +24,6 @@ import { RotatingLogIns } from '../../src/smtp/log-ins.ts';
 import type { Courier } from '../../src/smtp/mail.ts';
 import { createMailMaker, type KnownSenders, type MailMaker } from '../../src/smtp/mail-maker.ts';
 import { SenderSigners } from '../../src/smtp/sender-signers.ts';
-import { NO_OWN_LINKS } from '../../src/templates/index.ts';
 import { Conditions } from './conditions.ts';
 import { ConnectionShares } from './connection-shares.ts';
 import { lanesOf, type SiteFinder, workerDefinition } from './index.ts';
@@ -307,6 +307,7 @@ function knownSenders({ clock, telemetry, secrets }: Host, states: SenderStates)
 
 async function mailOptions(host: Host, templates: TemplateReader): Promise<Parameters<typeof createMailMaker>[0]> {
   const { config, secrets, telemetry } = host;
+  const links = await openUnsubscribeLinks(host);
   return {
     senders: config.senders,
     verp: await openVerpSigner(host),
@@ -314,6 +315,7 @@ async function mailOptions(host: Host, templates: TemplateReader): Promise<Param
     telemetry,
     feedbackSenderId: config.feedbackId.senderId,
     unsubscribeBaseUrl: config.unsubscribe.baseUrl,
-    templates: { find: templates.find, links: NO_OWN_LINKS },
+    templates: { find: templates.find, links: ownLinksOf(links) },
+    ...(links && { unsubscribeLinkOf: (job: EmailJob) => links.linkOf(job) }),
   };
 }

@@ -5,13 +5,14 @@ import { claimInstanceDirectory } from '../../src/host/instance-directory.ts';
 import { jobRulesOf } from '../../src/host/job-rules.ts';
 import { newIds } from '../../src/host/new-ids.ts';
 import { Templates } from '../../src/host/templates.ts';
+import { openUnsubscribeLinks, ownLinksOf } from '../../src/host/unsubscribe.ts';
 import { HttpServer } from '../../src/http/server.ts';
 import { Validation } from '../../src/http/validation.ts';
 import { Publisher } from '../../src/kafka/publisher.ts';
 import { openRequestStores } from '../../src/limits/request-stores.ts';
 import type { Stoppable } from '../../src/runtime/ports.ts';
 import type { Trails } from '../../src/runtime/trails-port.ts';
-import { judgeTemplated, NO_OWN_LINKS } from '../../src/templates/index.ts';
+import { judgeTemplated } from '../../src/templates/index.ts';
 import { callers } from './callers.ts';
 import { emailRoutes } from './emails.ts';
 import { ACCEPTED, BATCH_ANSWER, EMAIL, VERDICT } from './schemas.ts';
@@ -116,7 +117,7 @@ async function open(
     deliveryTimeoutMs: api.acceptMsMax,
   });
   await opened({ stop: () => appender.close() });
-  const links = NO_OWN_LINKS;
+  const links = ownLinksOf(await openUnsubscribeLinks(host));
   const intake = {
     appender,
     codec,

@@ -25,8 +25,9 @@ export async function makeMissingKeys(config: Config, tell: (line: string) => vo
       await make(privateKey, async () => (await generateDkimKey(algorithm)).privateKey);
     }
   }
-  if (config.verp.key !== null) await make(config.verp.key, async () => randomHex());
-  if (config.notifier.key !== null) await make(config.notifier.key, async () => randomHex());
+  for (const key of [config.verp.key, config.unsubscribe.key, config.notifier.key]) {
+    if (key !== null) await make(key, async () => randomHex());
+  }
 }
 
 const randomHex = (): string => randomBytes(KEY_BYTES).toString('hex');

@@ -60,6 +60,10 @@ export const roles: Readonly<Record<string, RoleDefinition>> = {
     summary: 'webhooks of providers: verifies, keeps, and only then answers',
     start: async ({ host }) => (await import('../../producers/webhooks/main.ts')).startWebhooks(host),
   },
+  unsubscribe: {
+    summary: 'unsubscribe links: one click for mail programs (RFC 8058), and a page for people',
+    start: async ({ host }) => (await import('../../producers/unsubscribe/main.ts')).startUnsubscribe(host),
+  },
   split: {
     summary: 'raw feedback → one record per event',
     start: async ({ host }) => (await import('../../processors/split/main.ts')).startSplit(host),

@@ -37,7 +37,18 @@ const RUN = [
   { name: 'worker-bulk', roles: ['worker'], options: ['--queues', 'marketing,marketing-throttled', ...GIVES_WAY] },
   {
     name: 'background',
-    roles: ['delay', 'inbound', 'webhooks', 'split', 'feedback', 'reputation', 'dns', 'placement', 'notifier'],
+    roles: [
+      'delay',
+      'inbound',
+      'webhooks',
+      'unsubscribe',
+      'split',
+      'feedback',
+      'reputation',
+      'dns',
+      'placement',
+      'notifier',
+    ],
     options: [],
   },
   { name: 'api', roles: ['api'], options: [] },
@@ -50,6 +61,7 @@ export const PORT_NAMES = [
   'http-api',
   'inbound',
   'webhooks',
+  'unsubscribe',
   ...RUN.map(({ name }) => name),
 ] as const;
 type PortName = (typeof PORT_NAMES)[number];
@@ -66,6 +78,8 @@ export function localTopology(port: (name: PortName) => number): LocalTopology {
     POSTLANE_INBOUND_PORT: String(port('inbound')),
     POSTLANE_WEBHOOKS_HOST: HOST,
     POSTLANE_WEBHOOKS_PORT: String(port('webhooks')),
+    POSTLANE_UNSUBSCRIBE_HOST: HOST,
+    POSTLANE_UNSUBSCRIBE_PORT: String(port('unsubscribe')),
   };
   const simulator: LocalProcess = {
     name: 'simulator',

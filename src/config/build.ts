@@ -78,7 +78,7 @@ export function build(read: Read): Config {
     },
     senders: sendersOf(read),
     feedbackId: { senderId: read.feedback_id.sender_id },
-    unsubscribe: { baseUrl: read.unsubscribe.base_url },
+    unsubscribe: unsubscribeOf(read),
     verp: { key: read.verp.key },
     inbound: inboundOf(read),
     webhooks: webhooksOf(read),
@@ -147,6 +147,11 @@ function inboundOf({ inbound }: Read): Config['inbound'] {
     connectionsMax: inbound.max_connections,
     tls: key === null || certificate === null ? null : { key, certificate },
   };
+}
+
+function unsubscribeOf({ unsubscribe }: Read): Config['unsubscribe'] {
+  const { base_url: baseUrl, key, host, port } = unsubscribe;
+  return { baseUrl, key, host, port };
 }
 
 function webhooksOf({ webhooks }: Read): Config['webhooks'] {

@@ -15,7 +15,7 @@ export function secretReferencesOf(config: Config): readonly PlacedReference[] {
 
 /** Names of values that hold a reference, as `types.ts` calls them, under the name of what holds them. */
 const HOLDERS =
-  /(?:^|\.)(?:user|password|privateKey|secret|addressKey|verp\.key|notifier\.key|tls\.key|tls\.certificate)$/;
+  /(?:^|\.)(?:user|password|privateKey|secret|addressKey|verp\.key|notifier\.key|unsubscribe\.key|tls\.key|tls\.certificate)$/;
 
 function collect(value: unknown, path: string, found: PlacedReference[]): void {
   if (typeof value === 'string') {

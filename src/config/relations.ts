@@ -34,6 +34,7 @@ export function checkRelations(config: Config, read: Read, tell: Tell): void {
   checkSecrets(config, read, tell);
   checkPlacement(config, tell);
   checkNotifier(config, tell);
+  checkUnsubscribe(config, tell);
   const { action } = read.reputation;
   const inThresholds = read.reputation.thresholds.action;
   if (action !== null && inThresholds !== null && action !== inThresholds) {
@@ -191,12 +192,35 @@ function checkSenders({ senders }: Config, tell: Tell): void {
 
 /** The route of mails to return paths: no webhook may have its name. */
 export const INBOUND_ROUTE = 'inbound';
+/** The route of our unsubscribe links: no webhook may have its name either. */
+export const UNSUBSCRIBE_ROUTE = 'unsubscribe';
+
+/** Longer ones, with a token behind them, do not fit into a line of a header (RFC 5322 section 2.1.1). */
+const BASE_URL_LENGTH_MAX = 200;
+
+function checkUnsubscribe({ unsubscribe: { baseUrl, key } }: Config, tell: Tell): void {
+  if (key === null) return;
+  if (baseUrl === null) {
+    tell('unsubscribe', 'has a key and needs the base_url that its links begin with');
+    return;
+  }
+  const url = URL.canParse(baseUrl) ? new URL(baseUrl) : null;
+  // RFC 8058 section 3.1: one click is for https alone.
+  if (url?.protocol !== 'https:')
+    tell('unsubscribe.base_url', 'must be https: other links get no one-click unsubscription');
+  if (url && (url.search !== '' || url.hash !== '' || url.username !== '')) {
+    tell('unsubscribe.base_url', 'must be host and path alone: the token of a link comes behind it');
+  }
+  if (baseUrl.length > BASE_URL_LENGTH_MAX)
+    tell('unsubscribe.base_url', `must have at most ${BASE_URL_LENGTH_MAX} characters`);
+}
 
 function checkFeedback({ webhooks, sources }: Config, read: Read, tell: Tell): void {
   const known = sources.map(({ name }) => name);
   for (const route of webhooks.routes) {
     const path = `webhooks.routes.${route.name}`;
     if (route.name === INBOUND_ROUTE) tell(path, 'is the name of the return path: choose another');
+    if (route.name === UNSUBSCRIBE_ROUTE) tell(path, 'is the name of the unsubscribe links: choose another');
     if (route.format === 'ses') {
       if (route.topics.length === 0) tell(path, 'needs the topics that may speak: anybody can have one at SNS');
       if (route.secret !== null) tell(`${path}.secret`, 'is not used: SNS proves itself by its certificate');

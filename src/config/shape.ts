@@ -319,7 +319,13 @@ export const postlaneYaml = record({
     // Gmail: the last field is 5 to 15 characters, mandatory and stable.
     sender_id: text({ pattern: /^[A-Za-z0-9._-]{5,15}$/, what: '5 to 15 letters, digits, . _ -', default: 'postlane' }),
   }),
-  unsubscribe: record({ base_url: optional(url('https|http')) }),
+  unsubscribe: record({
+    base_url: optional(url('https|http')),
+    /** Makes the links: secret lines, the first of which signs. */
+    key: optional(reference),
+    host: host('127.0.0.1'),
+    port: integer({ min: 0, max: 65_535, default: 8_027 }),
+  }),
   verp: record({ key: optional(reference) }),
   inbound,
   webhooks,

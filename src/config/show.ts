@@ -17,7 +17,7 @@ export function shown(config: Config): Config {
       aws: { ...config.secrets.aws, endpoint: config.secrets.aws.endpoint && maskUrl(config.secrets.aws.endpoint) },
     },
     redis: config.redis && { ...config.redis, url: maskUrl(config.redis.url) },
-    unsubscribe: { baseUrl: config.unsubscribe.baseUrl && maskUrl(config.unsubscribe.baseUrl) },
+    unsubscribe: { ...config.unsubscribe, baseUrl: config.unsubscribe.baseUrl && maskUrl(config.unsubscribe.baseUrl) },
   };
 }
 

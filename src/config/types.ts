@@ -36,9 +36,8 @@ export interface Config {
   readonly mailExchangers: MailExchangersConfig;
   readonly senders: SendersConfig;
   readonly feedbackId: { readonly senderId: string };
-  /** Links that begin with it are ours, so one click is honoured. `null`: no links of ours. */
-  readonly unsubscribe: { readonly baseUrl: string | null };
-  /** Reference to the key that signs return paths. `null`: return paths carry no token. */
+  readonly unsubscribe: UnsubscribeConfig;
+  /** Reference to the keys of return paths, one on a line, the first of which signs. `null`: return paths carry no token. */
   readonly verp: { readonly key: string | null };
   readonly inbound: InboundConfig;
   readonly webhooks: WebhooksConfig;
@@ -187,6 +186,17 @@ export interface InboundConfig {
   readonly connectionsMax: number;
   /** References to key and certificate for STARTTLS. `null`: it is not offered. */
   readonly tls: { readonly key: string; readonly certificate: string } | null;
+}
+
+/** Links by which people unsubscribe, and where they lead. */
+export interface UnsubscribeConfig {
+  /** Links that begin with it are ours, so one click is honoured. `null`: no links of ours. */
+  readonly baseUrl: string | null;
+  /** Reference to the keys that links are made with, one on a line, the first of which makes them. `null`: none are made. */
+  readonly key: string | null;
+  readonly host: string;
+  /** 0: any free one. */
+  readonly port: number;
 }
 
 /** Where providers tell us what became of mails. */

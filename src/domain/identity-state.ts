@@ -54,9 +54,9 @@ const lastClosed = (at: Millis, { latenessMs }: ScoreRules): number => minuteOf(
 
 /** 53 bits that stand for an event's id: the odds that two of ten thousand are the same are one in 10^8. */
 export function eventHash(eventId: string): number {
-  const bytes = Buffer.from(eventId, 'utf8');
-  const high = murmur2(bytes) >>> 11;
-  const low = murmur2(Buffer.from(`${eventId}\u0000`, 'utf8')) >>> 0;
+  const bytes = Buffer.from(`${eventId}\u0000`, 'utf8');
+  const high = murmur2(bytes.subarray(0, -1)) >>> 11;
+  const low = murmur2(bytes) >>> 0;
   return high * 0x1_0000_0000 + low;
 }
 
@@ -97,8 +97,9 @@ function indexOf(ordered: readonly number[], wanted: number): number {
  */
 export function advance(state: ReputationState, at: Millis, rules: IdentityRules): Advanced {
   if (at <= state.at) return { state, score: null, allowance: null };
-  const closing = new Closing({ ...state, at }, rules);
   const target = lastClosed(at, rules.score);
+  if (target <= state.closedMinute) return { state: { ...state, at }, score: null, allowance: null };
+  const closing = new Closing({ ...state, at }, rules);
   for (let minute = closing.next(); minute <= target; minute = closing.next()) closing.close(minute);
   closing.state = { ...closing.state, closedMinute: Math.max(closing.state.closedMinute, target) };
   return { state: closing.state, score: closing.score, allowance: closing.allowance };

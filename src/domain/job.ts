@@ -162,7 +162,8 @@ function payload(content: Payload, rules: JobRules): Refused | null {
   if (content.mime !== null) return content.mime.length === 0 ? refused('content-missing', 'mime') : null;
   if (content.html === null && content.text === null) return refused('content-missing', 'html and text');
   const link = content.unsubscribeLink;
-  if (link !== null && !isLink(link)) return refused('unsubscribe-link-invalid', '');
+  // Empty: none is wanted, not even one of ours.
+  if (link !== null && link !== '' && !isLink(link)) return refused('unsubscribe-link-invalid', '');
   return (
     text(content.subject, 'subject', SUBJECT_LENGTH_MAX) ??
     text(content.from, 'from', HEADER_LENGTH_MAX) ??

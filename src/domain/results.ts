@@ -113,6 +113,8 @@ export interface SignalFacts {
   readonly count?: number;
   /** False where nothing binds the report to a mail of ours. */
   readonly authenticated?: boolean;
+  /** Of the feedback that told it. */
+  readonly route?: string | null;
   readonly who?: string | null;
   readonly why?: string | null;
   /** When an operator's suppression ends by itself. */
@@ -137,6 +139,7 @@ export const signal = (facts: SignalFacts): ReputationSignal => ({
   ruleVersion: facts.ruleVersion ?? null,
   count: facts.count ?? 1,
   authenticated: facts.authenticated ?? true,
+  route: facts.route ?? null,
   who: facts.who ?? null,
   why: bounded(facts.why),
   until: facts.until ?? null,

@@ -22,7 +22,13 @@ export const subjectsOf = (tenant: string, folded: string): readonly [string, st
 const SUBJECT = /^(?:tenant:([^:]*):)?recipient:(.*)$/s;
 
 /** The address in a recipient's subject; null for any other subject. */
-export const recipientIn = (subject: string): string | null => SUBJECT.exec(subject)?.[2] ?? null;
+export const recipientIn = (subject: string): string | null =>
+  // Most subjects of a log are told by how they begin: no pattern for them.
+  subject.startsWith(ALL)
+    ? subject.slice(ALL.length)
+    : subject.startsWith('tenant:')
+      ? (SUBJECT.exec(subject)?.[2] ?? null)
+      : null;
 
 /** The tenant whose mail alone a subject binds; null: all tenants'. */
 function tenantIn(subject: string): string | null {

@@ -44,7 +44,10 @@ const digestOf = (tenant: string, jobId: string): string =>
  * Follows the results of the last thirty days into a store of its own in `directory`: which mails we have sent, by all that
  * a report may name one by. Settles when it has caught up.
  */
-export async function openSentMails(host: Host, directory: string): Promise<SentMails & Stoppable> {
+export async function openSentMails(
+  host: Pick<Host, 'clock' | 'codec' | 'kafka' | 'telemetry'>,
+  directory: string,
+): Promise<SentMails & Stoppable> {
   const { clock, codec, kafka, telemetry } = host;
   const lastOf = ({ at }: SentMail) => at;
   const store = await IndexedStore.open<SentMail>({

@@ -60,6 +60,8 @@ export interface ComposeOptions {
   readonly unsubscribeBaseUrl: string | null;
   /** Looks templates up, and makes the links in them. Left out: jobs that name a template cannot be made into mails. */
   readonly templates?: { readonly find: FindTemplate; readonly links: OwnLinks };
+  /** A link of ours for the job, the same for the same job; null where none can be made. Absent: none are made. */
+  readonly unsubscribeLinkOf?: (job: EmailJob) => string | null;
 }
 
 type Refusal = { readonly ok: false; readonly fault: ComposeFault; readonly detail: string | null };
@@ -124,7 +126,7 @@ async function fromParts(
   const replyTo = payload.replyTo === null ? null : parseNamedMailbox(payload.replyTo);
   if (replyTo !== null && !replyTo.ok) return refuse('bad-reply-to');
   if (hasControlCharacter(payload.subject)) return refuse('bad-subject');
-  const unsubscribe = unsubscribeFields(payload, options);
+  const unsubscribe = unsubscribeFields(job, payload, options);
   if (unsubscribe === null) return refuse('bad-unsubscribe-link');
   if (payload.headers.some(({ value }) => hasControlCharacter(value))) return refuse('bad-header');
   const content = await contentOf(payload, () => boundaryOf(job, payload));
@@ -147,7 +149,7 @@ function fromTemplate(job: EmailJob, to: Mailbox, acceptedAt: Millis, options: C
   const rendered = renderTemplate(found.template, job.mergeData, ownValuesOf(job, links));
   if (!rendered.ok) return refuse(rendered.fault.problem, `${rendered.fault.field}: ${rendered.fault.detail}`);
   const { from, replyTo, subject, headers, unsubscribeLink, oneClick, html, text } = rendered.mail;
-  const unsubscribe = unsubscribeFields({ unsubscribeLink, oneClick }, options);
+  const unsubscribe = unsubscribeFields(job, { unsubscribeLink, oneClick }, options);
   if (unsubscribe === null) return refuse('bad-unsubscribe-link');
   const heads = { from, replyTo, subject, headers, unsubscribe };
   const { fields, body, bodyHash } = templateBody(text, html, JSON.stringify([tenant, templateId, found.version]));
@@ -226,6 +228,7 @@ function fromWhole(
     MIME_VERSION,
     ...kept,
     ...(isOurs && !hasPost ? [ONE_CLICK] : []),
+    ...(link === undefined && !hasPost ? ownUnsubscribe(job, false, options) : []),
     ...identityFields(job, options),
   ];
   return {
@@ -258,15 +261,24 @@ const isOurLink = (link: string, { unsubscribeBaseUrl }: ComposeOptions): boolea
 
 /** RFC 2369, and RFC 8058 where a POST is honoured: by us, or by who gave the link. Null: it is no link. */
 function unsubscribeFields(
+  job: EmailJob,
   payload: Pick<Payload, 'unsubscribeLink' | 'oneClick'>,
   options: ComposeOptions,
 ): readonly HeaderField[] | null {
   const link = payload.unsubscribeLink;
-  if (link === null || link === '') return [];
+  if (link === null) return ownUnsubscribe(job, payload.oneClick, options);
+  if (link === '') return [];
   if (!LINK.test(link)) return null;
   const list = headerField('List-Unsubscribe', `<${link}>`);
   const takesPost = isOurLink(link, options) || (payload.oneClick && /^https:/i.test(link));
   return takesPost ? [list, ONE_CLICK] : [list];
+}
+
+/** Our own link, where the job brings none. Nobody unsubscribes from password resets, unless the application says so. */
+function ownUnsubscribe(job: EmailJob, isAskedFor: boolean, options: ComposeOptions): readonly HeaderField[] {
+  if (job.type === 'transactional' && !isAskedFor) return [];
+  const link = options.unsubscribeLinkOf?.(job) ?? null;
+  return link === null ? [] : [headerField('List-Unsubscribe', `<${link}>`), ONE_CLICK];
 }
 
 /** X-Entity-Ref-ID keeps mail clients from threading different mails of one subject; Feedback-ID is Gmail's key for complaints. */

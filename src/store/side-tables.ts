@@ -74,6 +74,19 @@ export class SideTables {
     }
   }
 
+  /** Rows of a table behind a key, in order of the bytes of their keys. */
+  page(table: string, after: string, limit: number): readonly { readonly key: string; readonly value: Buffer }[] {
+    const prefix = table + SEPARATOR;
+    const start = Buffer.concat([Buffer.from(prefix + after), Buffer.alloc(1)]);
+    const range = { start, end: Buffer.from(`${table}\u0001`), limit };
+    return this.home.read(() =>
+      [...this.rows.getRange(range)].map(({ key, value }) => ({
+        key: Buffer.from(key).toString('utf8').slice(prefix.length),
+        value: Buffer.from(value),
+      })),
+    );
+  }
+
   /** Forgets everything. */
   clear(): void {
     this.home.transact(() => {

@@ -259,6 +259,11 @@ const FEEDBACK = [
     ['route', 'what'],
     'Calls of providers by how they were judged: taken, repeated, or why they were refused. Worry when a route of yours has more refused than taken: a secret has changed, or somebody forges.',
   ),
+  counter(
+    'postlane_unsubscribe_total',
+    ['what'],
+    'Unsubscribe links that were followed: shown, one-click, page:type and page:all (kept), repeated, and what was refused. Worry about not-kept (the broker is away), and where unknown-link passes a few: the key has changed, or links are cut off.',
+  ),
 ];
 
 const NOTIFIER = [

@@ -53,10 +53,15 @@ export class Helper<Request extends object, Answer> {
   }
 
   /** Starts `file` of this folder with what it has to know, and returns when it is ready. */
-  static async start<Request extends object, Answer>(file: string, settings: object): Promise<Helper<Request, Answer>> {
+  static async start<Request extends object, Answer>(
+    file: string,
+    settings: object,
+    begun: (pid: number) => void = () => undefined,
+  ): Promise<Helper<Request, Answer>> {
     const helper = new Helper<Request, Answer>(
       fork(join(import.meta.dirname, file), { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] }),
     );
+    begun(helper.pid);
     await helper.exchange(settings);
     return helper;
   }

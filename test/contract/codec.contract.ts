@@ -369,6 +369,7 @@ const aSignal: ReputationSignal = {
   ruleVersion: '1',
   count: 1,
   authenticated: true,
+  route: null,
   who: null,
   why: null,
   until: null,

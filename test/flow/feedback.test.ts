@@ -3,10 +3,11 @@ import fc from 'fast-check';
 import { FEEDBACK_GROUP, SETTLE_MS } from '../../processors/feedback/index.ts';
 import { suppressionProcessor } from '../../processors/reputation/index.ts';
 import { SPLIT_GROUP } from '../../processors/split/index.ts';
+import { accept } from '../../producers/unsubscribe/accept.ts';
 import type { DeliveryResult, Feedback, FeedbackEvent, ReputationSignal } from '../../src/contracts/generated.ts';
 import { type Topic, topics } from '../../src/contracts/topic.ts';
 import type { FeedbackRoute } from '../../src/domain/feedback/route.ts';
-import { EMAIL_TYPES } from '../../src/domain/policy.ts';
+import { EMAIL_TYPES, type EmailType } from '../../src/domain/policy.ts';
 import { emptySuppression, recipientSubject, suppresses } from '../../src/domain/suppression.ts';
 import { drive, type Fault } from '../../src/testing/driver.ts';
 import { MemoryCodec } from '../../src/testing/memory-codec.ts';
@@ -88,7 +89,12 @@ const decisions = (telemetry: RecordingTelemetry, decision: string): number =>
   telemetry.sum(`postlane_decisions_total${JSON.stringify({ processor: 'feedback', decision })}`);
 
 /** Whether these signals keep a mail from an address. Those that nothing binds count for nothing. */
-function isSuppressed(signals: readonly ReputationSignal[], address: string): boolean {
+function isSuppressed(
+  signals: readonly ReputationSignal[],
+  address: string,
+  tenant = 'default',
+  type: EmailType = 'transactional',
+): boolean {
   const subject = recipientSubject(address);
   const fold = suppressionProcessor();
   const record = { offset: 0, key: null, value: null, headers: {}, at: NOW };
@@ -98,7 +104,7 @@ function isSuppressed(signals: readonly ReputationSignal[], address: string): bo
       (before, value) => fold.step(before, { key: subject, value, at: NOW, record }).state,
       emptySuppression(subject),
     );
-  return suppresses(row, 'default', 'transactional', NOW);
+  return suppresses(row, tenant, type, NOW);
 }
 
 const webhook = (route: string, format: string, body: unknown): Feedback =>
@@ -194,6 +200,36 @@ describe('feedback', () => {
     const mailed = await run(world([sent]), [aFeedback({ recipient: 'fbl@shop.example', format: 'arf', body })]);
     expect(mailed.annotations).toEqual([]);
     expect(decisions(mailed.telemetry, 'unbound:unsigned')).toBe(1);
+  });
+
+  it.each([
+    ['type', { marketing: true, notification: false, transactional: false }],
+    ['all', { marketing: true, notification: true, transactional: false }],
+  ] as const)(
+    'believes a link of ours, for a mail that nobody knows any more as well: %s is not wanted',
+    async (unwanted, expected) => {
+      const link = { tenant: 'acme', type: 'marketing', recipient: 'Ada@inbox.example', jobId: 'job-1' } as const;
+      const wish = accept(link, 'a'.repeat(30), unwanted, NOW).value as Feedback;
+      for (const sent of [[sentResult({ ...link, id: 'job-1', tags: ['spring'] })], []]) {
+        const { signals, annotations, telemetry } = await run(world(sent), [wish, wish]);
+        for (const type of EMAIL_TYPES) {
+          expect([type, isSuppressed(signals, 'ada@inbox.example', 'acme', type)]).toEqual([type, expected[type]]);
+          expect(isSuppressed(signals, 'ada@inbox.example', 'globex', type)).toBe(false);
+        }
+        expect(annotations).toMatchObject([{ annotation: 'unsubscribed', jobId: 'job-1', type: 'marketing' }]);
+        expect(annotations[0]?.tags).toEqual(sent.length > 0 ? ['spring'] : []);
+        expect(decisions(telemetry, 'unsubscribe:link')).toBe(1);
+      }
+    },
+  );
+
+  it('takes no other route’s word for a link of ours', async () => {
+    const link = { tenant: 'acme', type: 'marketing', recipient: 'ada@inbox.example', jobId: 'job-1' } as const;
+    const body = { ...link, unwanted: 'all', event: 'unsubscribe', mailType: 'marketing' };
+    const all = ['generic', 'sendgrid', 'unsubscribe'].map((format) => webhook('hook', format, body));
+    const { signals, annotations } = await run(world([]), all, { routes: { hook: OPEN } });
+    expect(annotations).toEqual([]);
+    expect(signals.filter(({ authenticated }) => authenticated)).toEqual([]);
   });
 
   it('tells of what was delivered, and of what is delayed only to those who sent', async () => {

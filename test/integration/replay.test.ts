@@ -5,15 +5,16 @@ import { join } from 'node:path';
 import { startReputation } from '../../processors/reputation/main.ts';
 import { type ApiViews, openApiViews } from '../../producers/http/views.ts';
 import { loadConfig } from '../../src/config/load.ts';
-import type { ReputationSignal } from '../../src/contracts/generated.ts';
-import { topics } from '../../src/contracts/topic.ts';
-import { signal } from '../../src/domain/results.ts';
+import type { Feedback, ReputationSignal } from '../../src/contracts/generated.ts';
+import { type Topic, topics } from '../../src/contracts/topic.ts';
+import { ending, signal } from '../../src/domain/results.ts';
 import { emptySuppression, recipientSubject, tenantRecipientSubject } from '../../src/domain/suppression.ts';
 import { HOUR_MS } from '../../src/domain/time.ts';
 import { type Host, type Hosted, openHost } from '../../src/host/host.ts';
 import { openViews, type Views } from '../../src/host/views.ts';
 import { waitFor } from '../../src/infra/wait.ts';
 import { Publisher } from '../../src/kafka/publisher.ts';
+import { aJob } from '../../src/testing/builders.ts';
 import { runCli } from '../support/cli.ts';
 import { aboutIdentity } from '../support/identity-events.ts';
 import { withInfra } from '../support/infra.ts';
@@ -153,6 +154,81 @@ describe('a replay', () => {
     await until('the old edition', () => views.scoreOf(DOUBTFUL)?.action === 'none');
     expect(views.suppressionOfAddress(later)).toMatchObject({ active: true });
   }, 300_000);
+
+  it('reads raw feedback again, in place of what was made of it at the time', async () => {
+    const [misread, unread] = ['misread', 'unread'].map((name) => `${name}.${randomUUID()}@inbox.example`);
+    const sent = (jobId: string, recipient: string) =>
+      ending(aJob({ id: jobId, recipient }), 'sent', 1, Date.now(), {
+        source: 'transactional-1',
+        messageId: `<${jobId}@shop.example>`,
+      });
+    const told = (route: string, jobId: string, address: string, reply: string, at: number): Feedback => ({
+      route,
+      format: 'generic',
+      at,
+      body: Buffer.from(
+        JSON.stringify({
+          type: 'email.bounced',
+          data: { recipient: address, messageId: `${jobId}@shop.example`, reply },
+        }),
+      ),
+      batchId: `${jobId}/${reply}`,
+      recipient: null,
+      sender: null,
+      peer: null,
+    });
+    const record = <V>(topic: Topic<V>, key: string, value: V) => ({
+      topic: topic.name,
+      key,
+      value: host.codec.encode(topic, value as never),
+    });
+    // Of one address the log has what an older reader took for a dead mailbox; of the other it has nothing.
+    const asThen = { ...bounced(misread as string), route: 'hook', jobId: 'job-misread' };
+    await publisher.append([
+      record(topics.results('transactional'), 'job-misread', sent('job-misread', misread as string)),
+      record(topics.results('transactional'), 'job-unread', sent('job-unread', unread as string)),
+      record(
+        topics.feedback,
+        'a',
+        told('hook', 'job-misread', misread as string, '552 5.2.2 mailbox full', Date.now()),
+      ),
+      record(topics.feedback, 'b', told('hook', 'job-unread', unread as string, '550 5.1.1 user unknown', Date.now())),
+      record(topics.feedback, 'c', told('hook', 'job-unread', unread as string, '550 5.1.1 user unknown', Date.now())),
+      record(
+        topics.feedback,
+        'd',
+        told('gone', 'job-misread', misread as string, '550 5.1.1 user unknown', Date.now()),
+      ),
+    ]);
+    await append(asThen);
+    await until(
+      'the suppression as it was read then',
+      () => views.suppressionOfAddress(misread as string)?.active === true,
+    );
+    // What was written down while the tables were read is in motion, and not compared.
+    const settledAt = Date.now() + 5_000;
+    await until('the signals to be old news', () => Date.now() > settledAt);
+    await writeFile(
+      join(directory, 'feedback.yaml'),
+      'reputation: {warm_up: {sources: [marketing-1]}}\nwebhooks: {routes: {hook: {format: generic, secret: env:HOOK}}}\n',
+    );
+    const options = ['--from-feedback', '--diff', '--config', 'feedback.yaml'];
+    const { differences, summary } = await replayed(...options);
+    const suppressions = differences.filter(({ table }) => table === 'email.suppressions');
+    expect(
+      new Set(suppressions.map(({ subject, change, after }) => `${subject} ${change} ${String(after)}`.slice(0, 80))),
+    ).toEqual(
+      new Set([
+        `${recipientSubject(misread as string)} changed not suppressed`.slice(0, 80),
+        `${recipientSubject(unread as string)} added hard_bounce since`.slice(0, 80),
+      ]),
+    );
+    expect(summary).toMatchObject({ feedbackSince: 0 });
+    // Once more it goes on where it was, and says the same.
+    const again = await replayed(...options);
+    expect(again.differences).toEqual(differences);
+    expect(again.summary).toMatchObject({ resumed: true });
+  }, 240_000);
 
   it('lists, exports and explains what is in force', async () => {
     expect((await postlane('suppressions', 'list')).printed).toContain(`${DEAD}  hard_bounce`);

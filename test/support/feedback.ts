@@ -184,6 +184,11 @@ export class MemorySentMails implements SentMails {
 
 export const SENDER_ID = 'postlane';
 
+const OWN_ROUTES: Readonly<Record<string, FeedbackRoute>> = {
+  inbound: { tenant: null, sources: [], signed: false },
+  unsubscribe: { tenant: null, sources: [], signed: true, ours: true },
+};
+
 /** A feedback processor over these mails and routes; its store is made anew by every incarnation. */
 export const defineFeedback =
   (mails: SentMails, codec: Codec, routes: Readonly<Record<string, FeedbackRoute>> = {}) =>
@@ -191,7 +196,7 @@ export const defineFeedback =
     feedbackDefinition({
       mails,
       rules: {
-        routeOf: (name) => (name === 'inbound' ? { tenant: null, sources: [], signed: false } : routes[name]),
+        routeOf: (name) => OWN_ROUTES[name] ?? routes[name],
         feedbackSenderId: SENDER_ID,
       },
       providerOf: (domain) => (domain === 'google.test' ? 'google' : 'other'),

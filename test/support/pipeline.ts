@@ -16,6 +16,7 @@ import { JOB_BYTES_MAX_DEFAULT } from '../../src/registry/limits.ts';
 import type { Codec } from '../../src/runtime/codec.ts';
 import type { Landed, LogRecord } from '../../src/runtime/ports.ts';
 import { type Simulator, startSimulator } from '../../src/testing/simulator/index.ts';
+import { type CliRun, runCli } from './cli.ts';
 import { committedOffsets } from './committed-offsets.ts';
 import { startTestInfra, type TestInfraOptions } from './infra.ts';
 import { type Bounds, type Facts, uphold, type Verdict } from './oracle.ts';
@@ -88,7 +89,7 @@ export class Pipeline {
       const url = schemaRegistryUrl;
       const codec = await openRegistryCodec({
         url,
-        encodes: EMAIL_TYPES.map((type) => topics.ingest(type)),
+        encodes: [...EMAIL_TYPES.map((type) => topics.ingest(type)), topics.reputation],
         jobBytesMax: JOB_BYTES_MAX_DEFAULT,
       });
       const publisher = await createPublisher({ brokers, schemaRegistryUrl });
@@ -146,6 +147,14 @@ export class Pipeline {
     const file = join(this.directory, 'commands.yaml');
     await writeFile(file, pipelineConfig(this.settings));
     return file;
+  }
+
+  /** A command of postlane over this pipeline, within this process. */
+  async cli(...args: readonly string[]): Promise<CliRun> {
+    return runCli([...args, '--config', await this.configuration()], {
+      environment: this.environment(),
+      workingDirectory: this.directory,
+    });
   }
 
   /** Ends it gracefully. */

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Command, InvalidArgumentError } from 'commander';
 import type { Config } from '../../config/types.ts';
@@ -16,12 +17,14 @@ import { type Difference, differences } from '../replay/difference.ts';
 import { promote, readEditions, rollBack } from '../replay/editions.ts';
 import { begin, type Replayed, type ReplayProgress, replay } from '../replay/engine.ts';
 import { ALL_TABLES, copyLive, keepOlder } from '../replay/live-tables.ts';
+import { type ReadAgainOptions, readFeedbackAgain } from '../replay/read-again.ts';
 
 interface ReplayCommandOptions {
   readonly config?: string;
   readonly from?: Millis;
   readonly rules?: ReputationOverrides;
   readonly thresholds?: ReputationOverrides;
+  readonly fromFeedback?: true;
   readonly diff?: true;
   readonly promote?: true;
   readonly rollback?: true;
@@ -46,6 +49,7 @@ export function register(program: Command, context: CliContext): void {
     .option('--from <time>', 'only what was written down from then on (ISO 8601)', parseTime)
     .option('--thresholds <list>', 'other rules: bounce=0.01,complaint=0.0005,action=pause,…', parseThresholds)
     .option('--rules <file>', 'other rules, as a JSON object of the same names', parseRules)
+    .option('--from-feedback', 'read the raw mails and webhooks again first, with today’s readers')
     .option('--diff', 'show the rows that would differ')
     .option('--promote', 'put the new tables in force')
     .option('--rollback', 'put the tables from before the last promotion in force again')
@@ -78,13 +82,15 @@ async function run(options: ReplayCommandOptions, context: CliContext): Promise<
     try {
       const overrides = { ...options.rules, ...options.thresholds };
       const { active } = await readEditions(kafka, codec, signal);
-      const terms = await termsOf(config, overrides, options.from ?? null);
+      const terms = await termsOf(config, overrides, options.from ?? null, options.fromFeedback ?? false);
       const resumed = await begin(tables, terms);
+      const again = options.fromFeedback ? await rereadFeedback(config, { ...world, tables }) : null;
       const [startedAt, beganAt] = [Date.now(), performance.now()];
       if (options.diff || options.from !== undefined) await copyLive(kafka, codec, tables, active, signal);
       const teller = new Teller(context.tell);
       const done = await replay({
         ...terms,
+        again,
         kafka,
         codec,
         tables,
@@ -104,6 +110,7 @@ async function run(options: ReplayCommandOptions, context: CliContext): Promise<
         seconds: Math.round(seconds * 10) / 10,
         eventsPerSecond: Math.round(done.read / seconds),
         undecodable: done.undecodable,
+        feedbackSince: again?.since ?? null,
         keptFromProduction: kept,
         differences: counts,
         inMotion: options.diff ? done.moving.size : null,
@@ -120,11 +127,21 @@ async function run(options: ReplayCommandOptions, context: CliContext): Promise<
 
 const needsLive = ({ partitions }: Replayed): boolean => partitions.some(({ since }) => since > 0);
 
-async function termsOf(config: Config, overrides: ReputationOverrides, from: Millis | null) {
+/** The index of the mails that were sent is made anew each time, and not kept. */
+async function rereadFeedback(config: Config, parts: Omit<ReadAgainOptions, 'config' | 'directory'>) {
+  const directory = await mkdtemp(join(config.stateDir, 'replay-feedback-'));
+  try {
+    return await readFeedbackAgain({ ...parts, config, directory });
+  } finally {
+    await rm(directory, { recursive: true, force: true, maxRetries: 3 });
+  }
+}
+
+async function termsOf(config: Config, overrides: ReputationOverrides, from: Millis | null, fromFeedback: boolean) {
   const { rulesOf } = await import('../../../processors/reputation/rules.ts');
   const { BOUNCE_RULES_VERSION } = await import('../../domain/bounce-rules.ts');
   const rules = rulesOf(config, overrides);
-  const fingerprint = JSON.stringify([1, from, BOUNCE_RULES_VERSION, rules.suppression, rules.identity]);
+  const fingerprint = JSON.stringify([2, from, fromFeedback, BOUNCE_RULES_VERSION, rules.suppression, rules.identity]);
   return { rules, from, fingerprint };
 }
 

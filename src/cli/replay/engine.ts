@@ -8,6 +8,7 @@ import { type PartitionRange, rangesOf } from '../../kafka/topic-ends.ts';
 import type { Codec } from '../../runtime/codec.ts';
 import type { SideTables } from '../../store/side-tables.ts';
 import { SideFold } from './side-fold.ts';
+import { type ReadAgain, ToldAgain } from './told-again.ts';
 
 /** What makes two replays the same: one that was killed goes on only under the same terms. */
 export interface ReplayTerms {
@@ -16,6 +17,8 @@ export interface ReplayTerms {
   readonly fingerprint: string;
   /** Only what was written down from then on; null: all that is kept. */
   readonly from: Millis | null;
+  /** What raw feedback says when it is read again; absent: what was made of it at the time. */
+  readonly again?: ReadAgain | null;
 }
 
 export interface ReplayProgress {
@@ -67,7 +70,11 @@ export async function replay(options: ReplayOptions): Promise<Replayed> {
   const ranges = await startsOf(options, await rangesOf(kafka, [topics.reputation.name]));
   const total = ranges.reduce((sum, { first, end }) => sum + Math.max(0, end - first), 0);
   const moving = new Set<string>();
-  const sides = ranges.map((range) => new SideFold(tables, options.codec, options.rules, range.partition));
+  const sides = ranges.map((range) => {
+    const again = options.again ?? null;
+    const told = again && new ToldAgain(tables, options.codec, range.partition, again);
+    return new SideFold(tables, options.codec, options.rules, range.partition, told);
+  });
   let done = 0;
   let read = 0;
   const tell = () => options.progress({ done, total });
@@ -94,6 +101,7 @@ export async function replay(options: ReplayOptions): Promise<Replayed> {
           tell();
         },
       });
+      await side.finish(range.end);
       done += range.end - position;
     }),
   );

@@ -1,14 +1,20 @@
-import { reputationFold } from '../../../processors/reputation/index.ts';
-import type { ReputationRules } from '../../../processors/reputation/step.ts';
+import { isAboutRecipient, reputationFold } from '../../../processors/reputation/index.ts';
+import type { Classify, ReputationRules } from '../../../processors/reputation/step.ts';
 import type { ReputationSignal, ReputationState, Suppression } from '../../contracts/generated.ts';
 import { type Topic, topics } from '../../contracts/topic.ts';
 import { PostlaneError } from '../../domain/error.ts';
+import { BoundedMap } from '../../limits/bounded-map.ts';
 import type { Codec } from '../../runtime/codec.ts';
 import { encodeOutputs, keyText } from '../../runtime/encode.ts';
 import type { StoredRecord } from '../../runtime/ports.ts';
-import type { Fold, Input } from '../../runtime/processor.ts';
+import type { Fold, Input, Output } from '../../runtime/processor.ts';
 import type { TableStates } from '../../runtime/table-fold.ts';
 import type { SideTables } from '../../store/side-tables.ts';
+import { decodeRow } from './live-tables.ts';
+import type { ToldAgain } from './told-again.ts';
+
+/** Inputs that are folded at once where they are many. */
+const INPUTS_MAX = 5_000;
 
 /** Folds one partition of the log into side tables: production's fold, over other tables. */
 export class SideFold {
@@ -19,16 +25,27 @@ export class SideFold {
   /** Records that could not be decoded: production has dead letters of them. */
   undecodable = 0;
 
-  constructor(tables: SideTables, codec: Codec, rules: ReputationRules, partition: number) {
+  private readonly told: ToldAgain | null;
+  private readonly suppressions: SideStates<Suppression>;
+  private readonly identities: SideStates<ReputationState>;
+
+  constructor(
+    tables: SideTables,
+    codec: Codec,
+    rules: ReputationRules,
+    partition: number,
+    told: ToldAgain | null = null,
+  ) {
+    this.told = told;
     this.codec = codec;
     this.tables = tables;
     this.partition = partition;
-    const states = {
-      suppressions: sideStates<Suppression>(tables, topics.suppressions, codec),
-      identities: sideStates<ReputationState>(tables, topics.reputationState, codec),
-    };
+    this.suppressions = new SideStates<Suppression>(tables, topics.suppressions, codec);
+    this.identities = new SideStates<ReputationState>(tables, topics.reputationState, codec);
+    const states = { suppressions: this.suppressions, identities: this.identities };
+    const remembered = { ...rules, judge: remembering(rules.judge) };
     const task = { group: 'replay', topic: topics.reputation.name, partition };
-    this.fold = reputationFold(states, codec, rules, task);
+    this.fold = reputationFold(states, codec, remembered, task);
   }
 
   /** Where to go on: the offset that was noted with the rows, or undefined at the beginning. */
@@ -44,43 +61,110 @@ export class SideFold {
     const inputs: Input<ReputationSignal>[] = [];
     for (const record of records) {
       const decoded = this.codec.decode(topics.reputation, record.value);
-      if (decoded.ok) inputs.push({ key: keyText(record), value: decoded.value, at: record.at, record });
-      else this.undecodable++;
+      if (!decoded.ok) {
+        this.undecodable++;
+        continue;
+      }
+      if (this.told) inputs.push(...this.told.until(record.at));
+      if (this.told?.replaces(decoded.value, record.at)) continue;
+      inputs.push({ key: keyText(record), value: decoded.value, at: record.at, record });
     }
-    await this.prepareRows(inputs);
+    await this.foldInto(inputs, last.offset + 1);
+  }
+
+  /** What was read again and is newer than the log's last record. */
+  async finish(nextOffset: number): Promise<void> {
+    const inputs = this.told?.until(Number.POSITIVE_INFINITY) ?? [];
+    for (let start = 0; start < inputs.length; start += INPUTS_MAX) {
+      await this.foldInto(inputs.slice(start, start + INPUTS_MAX), nextOffset);
+    }
+  }
+
+  private async foldInto(inputs: readonly Input<ReputationSignal>[], nextOffset: number): Promise<void> {
+    const keys = [...new Set(inputs.map(({ key }) => key))];
+    await this.suppressions.prepare(keys.filter(isAboutRecipient));
+    await this.identities.prepare(keys.filter((key) => !isAboutRecipient(key)));
     const { outputs } = this.fold.fold(inputs, 0);
+    this.suppressions.believe(outputs);
+    this.identities.believe(outputs);
     const rows = encodeOutputs(this.codec, outputs).map(({ topic, key, value }) => {
       if (value === null) throw new PostlaneError('BUG', { what: 'rows of reputation are never deleted' });
       return { table: topic, key: String(key), value };
     });
-    await this.tables.put(rows, { [offsetName(this.partition)]: String(last.offset + 1) });
-  }
-
-  /** Rows that an earlier run has written are in schemas that this process may not have met yet. */
-  private async prepareRows(inputs: readonly Input<ReputationSignal>[]): Promise<void> {
-    for (const topic of [topics.suppressions, topics.reputationState]) {
-      const rows = inputs.flatMap(({ key }): StoredRecord[] => {
-        const value = this.tables.get(topic.name, key);
-        return value === undefined ? [] : [{ offset: 0, key: null, value, headers: {}, at: 0 }];
-      });
-      await this.codec.prepare(topic, rows);
-    }
+    await this.tables.put(rows, { [offsetName(this.partition)]: String(nextOffset), ...this.told?.position() });
   }
 }
 
 const offsetName = (partition: number): string => `offset ${partition}`;
 
-function sideStates<S>(tables: SideTables, topic: Topic<S>, codec: Codec): TableStates<S> {
-  return {
-    get(key) {
-      const value = tables.get(topic.name, key);
-      if (value === undefined) return undefined;
-      const decoded = codec.decode(topic, value);
-      if (!decoded.ok) throw new PostlaneError('STORE_UNAVAILABLE', { what: 'reading a row', reason: decoded.reason });
-      return decoded.value;
-    },
-    checkpoint: () => 0,
-    apply: () => undefined,
-    reset: () => undefined,
+/** Replies that are judged again and again; more than any provider has. */
+const VERDICTS_MAX = 10_000;
+/** Codes that come with the same words. */
+const CODES_MAX = 20;
+
+/** The same reply gets the same verdict: rules are pure, and servers have few words. */
+function remembering(judge: Classify): Classify {
+  type Known = { readonly refusal: Parameters<Classify>[0]; readonly verdict: ReturnType<Classify> };
+  const byText = new BoundedMap<string, Known[]>(VERDICTS_MAX);
+  return (refusal) => {
+    const { smtpCode, enhancedCode, text, stage } = refusal;
+    const known = byText.get(text) ?? [];
+    for (const { refusal: other, verdict } of known) {
+      if (other.smtpCode === smtpCode && other.enhancedCode === enhancedCode && other.stage === stage) return verdict;
+    }
+    const verdict = judge(refusal);
+    if (known.length === 0) byText.set(text, known);
+    if (known.length < CODES_MAX) known.push({ refusal, verdict });
+    return verdict;
   };
+}
+
+/** Rows that are kept decoded beside those of the batch under way: identities are heard of all the time. */
+const ROWS_KEPT_MAX = 500;
+
+/** The rows of a side table as the fold asks for them: those of a batch are read once, before it. */
+class SideStates<S> implements TableStates<S> {
+  private readonly tables: SideTables;
+  private readonly topic: Topic<S>;
+  private readonly codec: Codec;
+  private readonly kept = new BoundedMap<string, S>(ROWS_KEPT_MAX);
+  private batch = new Map<string, S>();
+
+  constructor(tables: SideTables, topic: Topic<S>, codec: Codec) {
+    this.tables = tables;
+    this.topic = topic;
+    this.codec = codec;
+  }
+
+  /** Rows that an earlier run has written are in schemas that this process may not have met yet. */
+  async prepare(keys: readonly string[]): Promise<void> {
+    this.batch = new Map();
+    const read: { readonly key: string; readonly value: Buffer }[] = [];
+    for (const key of keys) {
+      const kept = this.kept.get(key);
+      const value = kept === undefined ? this.tables.get(this.topic.name, key) : undefined;
+      if (kept !== undefined) this.batch.set(key, kept);
+      else if (value !== undefined) read.push({ key, value });
+    }
+    await this.codec.prepare(
+      this.topic,
+      read.map(({ value }): StoredRecord => ({ offset: 0, key: null, value, headers: {}, at: 0 })),
+    );
+    for (const { key, value } of read) this.batch.set(key, decodeRow(this.codec, this.topic, value));
+  }
+
+  /** The rows that a fold has put out are what it goes on from. */
+  believe(outputs: readonly Output[]): void {
+    for (const { topic, key, value } of outputs)
+      if (topic.name === this.topic.name) this.kept.set(key ?? '', value as S);
+  }
+
+  get(key: string): S | undefined {
+    return this.batch.get(key);
+  }
+  checkpoint(): number {
+    return 0;
+  }
+  apply(): void {}
+  reset(): void {}
 }

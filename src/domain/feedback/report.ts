@@ -10,8 +10,20 @@ export const FEEDBACK_KINDS = [
 ] as const;
 export type FeedbackKind = (typeof FEEDBACK_KINDS)[number];
 
-/** Which body a file or a route holds. `dsn` and `arf` are mails; the others are JSON of a provider's webhook. */
-export const FEEDBACK_FORMATS = ['dsn', 'arf', 'ses', 'sendgrid', 'mailgun', 'postmark', 'generic'] as const;
+/**
+ * Which body a file or a route holds. `dsn` and `arf` are mails; the others are JSON of a provider's webhook, or of our own
+ * unsubscribe links.
+ */
+export const FEEDBACK_FORMATS = [
+  'dsn',
+  'arf',
+  'ses',
+  'sendgrid',
+  'mailgun',
+  'postmark',
+  'generic',
+  'unsubscribe',
+] as const;
 export type FeedbackFormat = (typeof FEEDBACK_FORMATS)[number];
 
 /** What a report says about one recipient, before any rule has judged it. */

@@ -6,4 +6,6 @@ export interface FeedbackRoute {
   readonly sources: readonly string[];
   /** Whether whoever tells has proven to be the one whom the route is for: bodies of webhooks are signed, mails are not. */
   readonly signed: boolean;
+  /** What comes by it was said over a link that only we can make: the link itself proves which mail it is about. */
+  readonly ours?: true;
 }

@@ -71,6 +71,16 @@ describe('contradictions', () => {
       'webhooks.routes.inbound is the name of the return path',
     ],
     [
+      'webhooks: {routes: {unsubscribe: {format: generic, secret: env:X}}}',
+      'webhooks.routes.unsubscribe is the name of the unsubscribe links',
+    ],
+    ['unsubscribe: {key: env:X}', 'unsubscribe has a key and needs the base_url'],
+    ['unsubscribe: {key: env:X, base_url: "http://u.example"}', 'unsubscribe.base_url must be https'],
+    [
+      'unsubscribe: {key: env:X, base_url: "https://u.example/?a=b"}',
+      'unsubscribe.base_url must be host and path alone',
+    ],
+    [
       'webhooks: {routes: {hook: {format: generic, secret: env:X, sources: [ses-1]}}}',
       'webhooks.routes.hook.sources names the source "ses-1"',
     ],

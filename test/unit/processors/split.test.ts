@@ -42,6 +42,8 @@ describe('the split', () => {
         smtpCode: 550,
         enhancedCode: '5.1.1',
         reply: expect.stringContaining('user unknown'),
+        mailType: null,
+        unwanted: null,
         label: null,
       },
     ]);

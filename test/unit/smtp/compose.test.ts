@@ -137,6 +137,30 @@ describe('the header', () => {
     );
   });
 
+  it.each<[string, Partial<Payload>, EmailJob['type'], boolean]>([
+    ['a newsletter that brings no link', {}, 'marketing', true],
+    ['a notification', {}, 'notification', true],
+    ['a password reset', {}, 'transactional', false],
+    ['a transactional mail that asks for it', { oneClick: true }, 'transactional', true],
+    ['a mail that wants none', { unsubscribeLink: '' }, 'marketing', false],
+    ['a mail that brings its own', { unsubscribeLink: 'https://shop.example/u' }, 'marketing', false],
+    ['a whole message', { mime: Buffer.from('From: a@shop.example\r\n\r\nHello\r\n') }, 'marketing', true],
+    [
+      'a whole message that brings its own',
+      { mime: Buffer.from('From: a@shop.example\r\nList-Unsubscribe: <https://shop.example/u>\r\n\r\nHello\r\n') },
+      'marketing',
+      false,
+    ],
+  ])('gives a link of ours to %s: %#', async (_, payload, type, isGiven) => {
+    const link = 'https://u.postlane.example/job-7';
+    const options = { ...OPTIONS, unsubscribeLinkOf: ({ id }: EmailJob) => `https://u.postlane.example/${id}` };
+    const made = await compose(jobOf(payload, { type, id: 'job-7' }), ACCEPTED_AT, options);
+    if (!made.ok) throw new Error(made.fault);
+    expect(field(made, 'List-Unsubscribe').includes(`List-Unsubscribe: <${link}>`)).toBe(isGiven);
+    expect(field(made, 'List-Unsubscribe-Post')).toHaveLength(isGiven ? 1 : 0);
+    expectSound(bytesOf(made));
+  });
+
   it('takes further fields from the list, and no others', async () => {
     const names = ['X-Campaign', 'In-Reply-To', 'References', 'Auto-Submitted', 'Precedence', 'List-Id'];
     const withheld = [

@@ -91,6 +91,7 @@ describe('a whole message', () => {
     const from = 'From: a@shop.example\r\n';
     const post = 'List-Unsubscribe-Post: List-Unsubscribe=One-Click';
     expect(lines(await composed(`${from}List-Unsubscribe: <https://u.postlane.example/t>\r\n\r\n`))).toContain(post);
+    expect(lines(await composed(`${from}\r\n`))).not.toContain(post);
     expect(lines(await composed(`${from}List-Unsubscribe: <https://x.example/t>\r\n\r\n`))).not.toContain(post);
   });
 

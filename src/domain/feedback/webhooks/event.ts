@@ -1,4 +1,5 @@
 import type { Millis } from '../../time.ts';
+import type { UnsubscribeLink, Unwanted } from '../../unsubscribe.ts';
 import { readAddress } from '../addresses.ts';
 import { canonical, readDiagnostic } from '../codes.ts';
 import { type FeedbackKind, type ReportedMail, type ReportedRecipient, recipientOf } from '../report.ts';
@@ -11,6 +12,8 @@ export interface WebhookEvent {
   readonly id: string;
   /** When it happened; null where that is not told. */
   readonly at: Millis | null;
+  /** What an unsubscribe link of ours says; absent for what strangers tell. */
+  readonly link?: UnsubscribeLink & { readonly unwanted: Unwanted };
 }
 
 /** What a provider says about a refusal. */

@@ -6,6 +6,7 @@ import { readMailgun } from './mailgun.ts';
 import { readPostmark } from './postmark.ts';
 import { readSendgrid } from './sendgrid.ts';
 import { readSes } from './ses.ts';
+import { readUnsubscribe } from './unsubscribe.ts';
 
 export type WebhookFormat = Exclude<FeedbackFormat, 'dsn' | 'arf'>;
 
@@ -26,6 +27,7 @@ const READERS: Readonly<Record<WebhookFormat, (body: unknown) => WebhookEvent[] 
   mailgun: ofObject(readMailgun),
   sendgrid: readSendgrid,
   generic: readGeneric,
+  unsubscribe: ofObject(readUnsubscribe),
 };
 
 /** What a body looks like; its route knows better. */

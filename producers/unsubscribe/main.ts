@@ -1,0 +1,66 @@
+import type { Host } from '../../src/host/host.ts';
+import { openUnsubscribeLinks } from '../../src/host/unsubscribe.ts';
+import { HttpServer } from '../../src/http/server.ts';
+import { Publisher } from '../../src/kafka/publisher.ts';
+import { BoundedMap } from '../../src/limits/bounded-map.ts';
+import { encodeOutputs } from '../../src/runtime/encode.ts';
+import type { Stoppable } from '../../src/runtime/ports.ts';
+import { unsubscribeRoutes } from './routes.ts';
+
+/** A mail program waits for some seconds. */
+const APPEND_MS_MAX = 5_000;
+const ANSWER_MS_MAX = APPEND_MS_MAX + 1_000;
+const REQUESTS_MAX = 500;
+const BYTES_MAX = 16_000_000;
+/** Wishes of the last minutes that need not be kept once more. */
+const KEPT_MAX = 50_000;
+
+const DOCUMENT = {
+  title: 'Postlane unsubscribe',
+  description: 'Where the unsubscribe links of mails lead.',
+  version: '1',
+  shared: [],
+};
+
+export interface RunningUnsubscribe extends Stoppable {
+  /** Where it listens. */
+  readonly url: string;
+}
+
+/** Starts the unsubscribe links in this process. Where none are configured, it serves nothing, and says so. */
+export async function startUnsubscribe(host: Host): Promise<RunningUnsubscribe> {
+  const { config, clock, telemetry, codec, kafka } = host;
+  const links = await openUnsubscribeLinks(host);
+  const publisher = new Publisher({ kafka, queuedBytesMax: BYTES_MAX, deliveryTimeoutMs: APPEND_MS_MAX });
+  const routes =
+    links === null
+      ? []
+      : unsubscribeRoutes({
+          path: links.path,
+          read: (token) => links.read(token),
+          append: async (record) => void (await publisher.append(encodeOutputs(codec, [record]))),
+          kept: new BoundedMap<string, true>(KEPT_MAX),
+          clock,
+          telemetry,
+        });
+  const server = await HttpServer.start<null>({
+    host: config.unsubscribe.host,
+    port: config.unsubscribe.port,
+    routes,
+    document: DOCUMENT,
+    authorize: () => Promise.resolve({ ok: true, caller: null }),
+    admission: { requestsMax: REQUESTS_MAX, bytesMax: BYTES_MAX },
+    answerMsMax: ANSWER_MS_MAX,
+    clock,
+    telemetry,
+  });
+  if (links === null) telemetry.log('warn', 'no unsubscribe links: unsubscribe.base_url and .key are not set');
+  else telemetry.log('info', 'unsubscribe links are served', { url: `${server.url}${links.path}` });
+  return {
+    url: server.url,
+    async stop({ withinMs } = { withinMs: config.worker.drainMs }) {
+      await server.stop({ withinMs });
+      await publisher.close();
+    },
+  };
+}

@@ -1,0 +1,32 @@
+import type { Config } from '../config/types.ts';
+import { PostlaneError } from '../domain/error.ts';
+import type { Secrets } from '../secrets/secrets.ts';
+import { UNSUBSCRIBE_KEY_BYTES_MIN, UnsubscribeLinks } from '../smtp/unsubscribe-links.ts';
+import { NO_OWN_LINKS, type OwnLinks } from '../templates/index.ts';
+
+/**
+ * What makes unsubscribe links and reads them; null where none are configured. The secret holds one key per line: the first
+ * makes links, all of them read. Throws CONFIG_INVALID for a key that could be guessed, and what resolving the key throws.
+ */
+export async function openUnsubscribeLinks({
+  config,
+  secrets,
+}: {
+  readonly config: Pick<Config, 'unsubscribe'>;
+  readonly secrets: Secrets;
+}): Promise<UnsubscribeLinks | null> {
+  const { baseUrl, key } = config.unsubscribe;
+  if (baseUrl === null || key === null) return null;
+  const keys = (await secrets.resolve(key)).lines().map((line) => line.bytes());
+  if (keys.length === 0 || keys.some(({ length }) => length < UNSUBSCRIBE_KEY_BYTES_MIN)) {
+    const what = `unsubscribe.key: every line must have at least ${UNSUBSCRIBE_KEY_BYTES_MIN} characters`;
+    throw new PostlaneError('CONFIG_INVALID', { what });
+  }
+  return new UnsubscribeLinks(baseUrl, keys);
+}
+
+/** The links that templates may show. Transactional mail has none: nobody unsubscribes from password resets. */
+export const ownLinksOf = (links: UnsubscribeLinks | null): OwnLinks => ({
+  ...NO_OWN_LINKS,
+  unsubscribeUrlOf: (job) => (job.type === 'transactional' ? null : (links?.linkOf(job) ?? null)),
+});

@@ -1,0 +1,30 @@
+import { foldSuppression } from '../../processors/reputation/step.ts';
+import type { Suppression } from '../../src/contracts/generated.ts';
+import { signal } from '../../src/domain/results.ts';
+import { emptySuppression, recipientSubject } from '../../src/domain/suppression.ts';
+
+const DOMAINS = ['gmail.com', 'outlook.com', 'yahoo.com', 'icloud.com', 'inbox.example', 'mail.shop.example'];
+
+/** A number that looks like chance, and is the same for the same row: addresses come in no order. */
+const scattered = (n: number): string => ((n * 2_654_435_761) % 4_294_967_296).toString(36);
+
+export const subjectOfRow = (n: number): string =>
+  recipientSubject(`${scattered(n)}.${n.toString(36)}@${DOMAINS[n % DOMAINS.length]}`);
+
+/** The row of an address that bounced, by the fold of production. */
+export function rowAt(n: number, now: number): Suppression {
+  const subject = subjectOfRow(n);
+  const at = now - (n % 31_536_000) * 1_000;
+  const told = signal({
+    eventId: `bounced:hard:default/${scattered(n)}-${scattered(n + 7)}`,
+    subject,
+    kind: 'bounced',
+    at,
+    tenant: 'default',
+    type: 'marketing',
+    smtpCode: 550,
+    enhancedCode: '5.1.1',
+    reply: 'no such mailbox',
+  });
+  return foldSuppression(emptySuppression(subject), told, now);
+}
