@@ -8,6 +8,7 @@ import { openViews, type Views } from '../../host/views.ts';
 import type { RowFile } from '../../rows/open.ts';
 import { joinPieces, NO_OWN_LINKS, ownValuesOf, renderTemplate } from '../../templates/index.ts';
 import { configOf } from '../catalog.ts';
+import { connectionOf } from '../connection.ts';
 import type { CliContext } from '../context.ts';
 import { openTelemetry, withHost } from '../open-host.ts';
 import { visible } from '../visible.ts';
@@ -66,7 +67,11 @@ export interface DryRunParts {
 
 /** Reads the file as an import would, and publishes nothing. Suppressions are those in force now, kept on disk while it looks. */
 export async function dryRun(parts: DryRunParts, context: CliContext, configFile: string | undefined): Promise<DryRun> {
-  const config = configOf(context, configFile);
+  const written = configOf(context, configFile);
+  // Of a `postlane up` that runs here, as for every other command.
+  const { brokers, schemaRegistryUrl: url } = await connectionOf(context, configFile);
+  const kafka = { ...written.kafka, brokers: [...brokers] };
+  const config = { ...written, kafka, registry: { ...written.registry, url } };
   const directory = await mkdtemp(join(tmpdir(), 'postlane-import-'));
   const telemetry = await openTelemetry(config, 'import', 'error');
   try {
