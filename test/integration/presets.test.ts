@@ -18,7 +18,7 @@ kafka: { session_timeout: 6s, rebalance_timeout: 20s, heartbeat_interval: 500ms 
 worker: { drain: 15s }
 relay: { tls: none }
 providers: { other: { rate_limit: none, why: a sink of a test } }
-senders: { domains: [{ name: shop.example }] }
+senders: { mode: lenient, domains: [{ name: shop.example }] }
 `;
 const ARTICLES = readFileSync(join(packageRoot(), 'test/unit/config/fixtures/tiered-routing.yaml'), 'utf8');
 
