@@ -14,7 +14,10 @@ const SHARED = ['ada@inbox.example', 'grace@inbox.example'] as const;
 /** What a caller may do; every text that it writes holds the secret of its tenant. */
 const calls = fc.record({
   tenant: fc.constantFrom(...TENANTS),
-  what: fc.constantFrom('send', 'batch', 'get', 'list', 'cancel', 'suppress', 'lift', 'look', 'listed', 'export'),
+  what: fc.constantFrom(
+    ...(['send', 'batch', 'get', 'list', 'cancel', 'suppress', 'lift', 'look', 'listed', 'export'] as const),
+    ...(['put', 'template', 'templates', 'versions', 'render', 'templated', 'delete'] as const),
+  ),
   recipient: fc.constantFrom(...SHARED),
   pick: fc.nat(1_000),
   key: fc.option(fc.constantFrom('k-1', 'k-2', 'k-3'), { nil: undefined }),
@@ -68,6 +71,34 @@ describe('tenants', () => {
         return ask('GET', '/v1/suppressions');
       case 'export':
         return ask('GET', '/v1/suppressions/export');
+      case 'put':
+        return api.ask('/v1/templates/shared', {
+          method: 'PUT',
+          headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
+          body: JSON.stringify({
+            from: 'a@shop.example',
+            subject: `${pick % 3} {{ name }}`,
+            text: secretOf(tenant),
+            headers: { 'X-Secret': secretOf(tenant) },
+          }),
+        });
+      case 'template':
+        return ask('GET', `/v1/templates/shared${['', '?version=1', '?version=2'][pick % 3]}`);
+      case 'templates':
+        return ask('GET', '/v1/templates');
+      case 'versions':
+        return ask('GET', '/v1/templates/shared/versions');
+      case 'render':
+        return api.post('/v1/templates/shared/render', key, { mergeData: { name: secretOf(tenant) } });
+      case 'templated':
+        return api.post('/v1/emails', key, {
+          type: 'notification',
+          recipient,
+          templateId: 'shared',
+          mergeData: { name: secretOf(tenant) },
+        });
+      case 'delete':
+        return ask('DELETE', '/v1/templates/shared');
     }
   };
 

@@ -28,6 +28,48 @@ const mail = (over: object = {}) => ({
 const withPayload = (over: object) => mail({ payload: { ...mail().payload, ...over } });
 const accept = (value: unknown, over: Partial<AcceptContext> = {}) => acceptMails([value], context(over))[0];
 
+describe('a mail that names a template', () => {
+  const templated = (over: object = {}) => {
+    const { payload: _, ...rest } = mail({ templateId: 'news', mergeData: { name: 'Ada' }, ...over });
+    return rest;
+  };
+
+  it('is accepted with the version that it was judged by, and the merge data as it came', () => {
+    const verdict = accept(templated(), { templated: () => ({ ok: true, version: 7 }) });
+    expect(verdict).toMatchObject({
+      ok: true,
+      job: { payload: null, templateId: 'news', templateVersion: 7, mergeData: [{ name: 'name', value: 'Ada' }] },
+      record: { value: { templateVersion: 7 } },
+    });
+  });
+
+  it('is refused with the field that does not fit', () => {
+    const refusing = (problem: 'variable-missing' | 'text-forbidden', field: string) =>
+      accept(templated(), { templated: () => ({ ok: false, fault: { problem, field, detail: 'why' } }) });
+    expect(refusing('variable-missing', 'mergeData.order.a~b')).toEqual({
+      ok: false,
+      fault: { problem: 'variable-missing', field: '/mergeData/order.a~0b', detail: 'why' },
+    });
+    expect(refusing('text-forbidden', 'subject')).toMatchObject({
+      fault: { field: '/mergeData', detail: 'subject: why' },
+    });
+  });
+
+  it('has a payload or a template, not both and not none', () => {
+    expect(accept(mail({ templateId: 'news' }))).toMatchObject({
+      fault: { problem: 'content-ambiguous', field: '/payload' },
+    });
+    const { payload: _, ...neither } = mail();
+    expect(accept(neither)).toMatchObject({ fault: { problem: 'shape', field: '/payload' } });
+    expect(accept(templated({ mergeData: { name: 7 } }))).toMatchObject({
+      fault: { problem: 'shape', field: '/mergeData/name' },
+    });
+    expect(accept(templated({ templateId: '../etc' }))).toMatchObject({
+      fault: { problem: 'shape', field: '/templateId' },
+    });
+  });
+});
+
 describe('a mail that is handed in', () => {
   it('becomes the job that it describes, for the caller’s tenant', () => {
     const verdict = accept(mail({ metadata: { order: '7' }, sendAt: '2027-01-15T08:00:00Z' }), { tenant: 'shop' });
