@@ -20,7 +20,16 @@ import type { Task } from '../../src/runtime/ports.ts';
 import { emit, type Input, type Output } from '../../src/runtime/processor.ts';
 import { Dispatcher } from './dispatcher.ts';
 import type { Located } from './dispatcher-ports.ts';
-import { deadLettered, moveTo, postponed, skip, uncertainOutputs, type Views, WORKER_NAME, WORKER_VERSION } from './plan.ts';
+import {
+  deadLettered,
+  moveTo,
+  postponed,
+  skip,
+  uncertainOutputs,
+  type Views,
+  WORKER_NAME,
+  WORKER_VERSION,
+} from './plan.ts';
 import { type Attempt, identitiesOf, settle } from './settle.ts';
 import type { Unit } from './unit.ts';
 

@@ -26,6 +26,7 @@ function unitOf(sendAt: number | null = null): Unit {
     expiresAt: ACCEPTED_AT + 3 * DAY_MS,
     place: 'email.send.marketing.google/1/7',
     source: null,
+    learned: null,
     state: 'queued',
   };
 }
