@@ -27,6 +27,7 @@ function unitOf(sendAt: number | null = null): Unit {
     learned: null,
     place: 'email.send.marketing.google/1/7',
     source: null,
+    learned: null,
     state: 'queued',
   };
 }
