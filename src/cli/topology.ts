@@ -17,6 +17,8 @@ export interface LocalProcess {
 export interface LocalTopology {
   readonly processes: readonly LocalProcess[];
   readonly api: string;
+  /** host:port */
+  readonly submission: string;
   readonly simulatorSmtp: string;
   readonly simulatorJournal: string;
 }
@@ -37,7 +39,7 @@ const RUN = [
   { name: 'worker-bulk', roles: ['worker'], options: ['--queues', 'marketing,marketing-throttled', ...GIVES_WAY] },
   {
     name: 'background',
-    roles: ['delay', 'inbound', 'webhooks', 'split', 'feedback', 'reputation', 'dns'],
+    roles: ['delay', 'submission', 'inbound', 'webhooks', 'split', 'feedback', 'reputation', 'dns'],
     options: [],
   },
   { name: 'api', roles: ['api'], options: [] },
@@ -48,6 +50,7 @@ export const PORT_NAMES = [
   'simulator-smtp',
   'simulator',
   'http-api',
+  'submission',
   'inbound',
   'webhooks',
   ...RUN.map(({ name }) => name),
@@ -62,6 +65,8 @@ export function localTopology(port: (name: PortName) => number): LocalTopology {
   const listeners = {
     POSTLANE_API_HOST: HOST,
     POSTLANE_API_PORT: String(port('http-api')),
+    POSTLANE_SUBMISSION_HOST: HOST,
+    POSTLANE_SUBMISSION_PORT: String(port('submission')),
     POSTLANE_INBOUND_HOST: HOST,
     POSTLANE_INBOUND_PORT: String(port('inbound')),
     POSTLANE_WEBHOOKS_HOST: HOST,
@@ -86,6 +91,7 @@ export function localTopology(port: (name: PortName) => number): LocalTopology {
   return {
     processes: [simulator, ...running],
     api: url('http-api'),
+    submission: `${HOST}:${port('submission')}`,
     simulatorSmtp: `${HOST}:${smtp}`,
     simulatorJournal: url('simulator'),
   };

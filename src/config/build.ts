@@ -72,6 +72,7 @@ export function build(read: Read): Config {
     unsubscribe: { baseUrl: read.unsubscribe.base_url },
     verp: { key: read.verp.key },
     inbound: inboundOf(read),
+    submission: submissionOf(read),
     webhooks: webhooksOf(read),
     reputation: reputationOf(read),
     dns: dnsOf(read.dns),
@@ -114,6 +115,23 @@ function inboundOf({ inbound }: Read): Config['inbound'] {
     addresses: inbound.addresses.map(({ address, format }) => ({ address: address.toLowerCase(), format })),
     mailBytesMax: inbound.max_size,
     connectionsMax: inbound.max_connections,
+    tls: key === null || certificate === null ? null : { key, certificate },
+  };
+}
+
+function submissionOf({ submission, job }: Read): Config['submission'] {
+  const { tls_key: key, tls_certificate: certificate } = submission;
+  return {
+    host: submission.host,
+    port: submission.port,
+    hostname: submission.hostname,
+    typeDefault: submission.default_type,
+    mailBytesMax: submission.max_size ?? job.max_size,
+    recipientsMax: submission.max_recipients,
+    connectionsMax: submission.max_connections,
+    connectionsPerAddressMax: submission.max_connections_per_address,
+    queueBytesMax: submission.max_queue,
+    acceptMsMax: submission.accept_timeout,
     tls: key === null || certificate === null ? null : { key, certificate },
   };
 }

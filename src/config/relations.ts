@@ -25,6 +25,7 @@ export function checkRelations(config: Config, read: Read, tell: Tell): void {
   checkWarmUp(config, tell);
   checkFeedback(config, read, tell);
   checkDns(config, tell);
+  checkSubmission(config, read, tell);
   const { action } = read.reputation;
   const inThresholds = read.reputation.thresholds.action;
   if (action !== null && inThresholds !== null && action !== inThresholds) {
@@ -188,6 +189,19 @@ function checkFeedback({ webhooks, sources }: Config, read: Read, tell: Tell): v
   }
   const { tls_key: key, tls_certificate: certificate } = read.inbound;
   if ((key === null) !== (certificate === null)) tell('inbound', 'needs both tls_key and tls_certificate, or neither');
+}
+
+function checkSubmission({ submission }: Config, read: Read, tell: Tell): void {
+  const { tls_key: key, tls_certificate: certificate, max_size: written } = read.submission;
+  if ((key === null) !== (certificate === null)) {
+    tell('submission', 'needs both tls_key and tls_certificate, or neither');
+  }
+  if (written !== null && written > read.job.max_size) {
+    tell('submission.max_size', 'must not exceed job.max_size: a mail is one job per recipient');
+  }
+  if (submission.mailBytesMax > submission.queueBytesMax) {
+    tell('submission.max_queue', 'must hold at least one mail of submission.max_size');
+  }
 }
 
 function checkProviders({ providers }: Config, tell: Tell): void {

@@ -1,5 +1,5 @@
 import type { TopicOverride } from '../contracts/catalog.ts';
-import type { Pool, ProviderRule, QueuePolicy, Sender, Source } from '../domain/policy.ts';
+import type { EmailType, Pool, ProviderRule, QueuePolicy, Sender, Source } from '../domain/policy.ts';
 
 /**
  * Everything the operator decides, read once and checked whole: plain frozen values. Spans are milliseconds, sizes are
@@ -33,6 +33,7 @@ export interface Config {
   /** Reference to the key that signs return paths. `null`: return paths carry no token. */
   readonly verp: { readonly key: string | null };
   readonly inbound: InboundConfig;
+  readonly submission: SubmissionConfig;
   readonly webhooks: WebhooksConfig;
   readonly reputation: ReputationConfig;
   readonly dns: DnsConfig;
@@ -146,6 +147,28 @@ export interface InboundConfig {
   readonly mailBytesMax: number;
   readonly connectionsMax: number;
   /** References to key and certificate for STARTTLS. `null`: it is not offered. */
+  readonly tls: { readonly key: string; readonly certificate: string } | null;
+}
+
+/** The listener for mails that applications hand in by SMTP. */
+export interface SubmissionConfig {
+  readonly host: string;
+  /** 0: any free one. */
+  readonly port: number;
+  /** As which it greets. Null: the name of the machine. */
+  readonly hostname: string | null;
+  /** Of mails that say nothing about it. */
+  readonly typeDefault: EmailType;
+  /** Of one mail: larger ones are refused, as are those that make no job of `job.bytesMax`. */
+  readonly mailBytesMax: number;
+  readonly recipientsMax: number;
+  readonly connectionsMax: number;
+  readonly connectionsPerAddressMax: number;
+  /** Mails that are being read, and records on their way to the log, each. */
+  readonly queueBytesMax: number;
+  /** A mail that the log has not taken by then is answered with 451. */
+  readonly acceptMsMax: number;
+  /** References to key and certificate for STARTTLS. `null`: one of our own making stands in. */
   readonly tls: { readonly key: string; readonly certificate: string } | null;
 }
 
