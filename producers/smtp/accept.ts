@@ -136,6 +136,7 @@ export const MESSAGE_FAULTS: Readonly<Record<string, Refusal>> = {
   'bad-from': { code: 554, text: '5.6.0 From must be one mailbox' },
   'bad-reply-to': { code: 554, text: '5.6.0 Reply-To must hold addresses' },
   'bad-address-list': { code: 554, text: '5.6.0 To and Cc must hold addresses' },
+  'bad-unsubscribe-link': { code: 554, text: '5.6.0 List-Unsubscribe must hold https or mailto links in angle brackets' },
   'mime-broken': {
     code: 554,
     text: '5.6.0 the MIME structure is broken: every multipart needs a boundary of its own, and must be closed',

@@ -82,7 +82,7 @@ function valueFault(key: string, value: string): string | null {
     case 'tag':
       return value.split(',').every((tag) => tag.trim() !== '') ? null : 'must be labels with commas between them';
     case 'metadata':
-      return METADATA.test(value) ? null : 'must be name=value';
+      return METADATA.test(value) && !isForbiddenName(value) ? null : 'must be name=value';
     case 'send-at':
     case 'expires-at':
       return isTime(value) ? null : 'must be a time with its zone (RFC 3339 or RFC 5322), or milliseconds since 1970';
@@ -92,6 +92,9 @@ function valueFault(key: string, value: string): string | null {
       return value === '' ? 'must not be empty' : null;
   }
 }
+
+/** Names that some languages take for more than a name of a property. */
+const isForbiddenName = (value: string): boolean => /^\s*(?:__proto__|constructor|prototype)\s*=/.test(value);
 
 const isTime = (value: string): boolean =>
   MILLISECONDS.test(value) || (TIME.test(value) && !Number.isNaN(Date.parse(value)));

@@ -1,6 +1,6 @@
 import type { EmailJob } from '../../src/contracts/generated.ts';
 import type { Caller } from '../../src/domain/api-key.ts';
-import { addressOf } from '../../src/domain/address.ts';
+import { addressOf, hasControlCharacter } from '../../src/domain/address.ts';
 import { isPostlaneError } from '../../src/domain/error.ts';
 import type { JobRules } from '../../src/domain/job.ts';
 import type { EmailType } from '../../src/domain/policy.ts';
@@ -85,6 +85,8 @@ export async function submit(intake: Intake, caller: Caller, mail: SubmittedMail
   return taken;
 }
 
+const badHeader = MESSAGE_FAULTS['bad-header'] as Answer;
+
 /** Reads, checks and writes the message again, and makes the jobs; or says what is wrong. */
 function judge(intake: Intake, caller: Caller, mail: SubmittedMail): Answer | Extract<Accepted, { readonly ok: true }> {
   const read = readMessage(mail.bytes);
@@ -93,9 +95,12 @@ function judge(intake: Intake, caller: Caller, mail: SubmittedMail): Answer | Ex
     const { fault } = written as { readonly fault: string };
     return MESSAGE_FAULTS[fault] ?? { code: 554, text: `5.6.0 ${fault}` };
   }
+  const fields = read.fields.map((field) => ({ name: field.name, value: decodeWords(unfolded(field)) }));
+  // A line break in encoded words breaks no line of the mail, but one in whatever shows it.
+  if (fields.some(({ value }) => hasControlCharacter(value.replaceAll('\t', ' ')))) return badHeader;
   const readMail: ReadMail = {
     recipients: mail.recipients,
-    fields: read.fields.map((field) => ({ name: field.name, value: decodeWords(unfolded(field)) })),
+    fields,
     from: addressOf(written.from),
     mime: assembledMessage(written),
   };

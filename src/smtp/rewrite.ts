@@ -8,6 +8,7 @@ export type RewriteFault =
   | 'bad-from'
   | 'bad-reply-to'
   | 'bad-address-list'
+  | 'bad-unsubscribe-link'
   | 'duplicate-header'
   | 'header-too-long'
   | MessageFault
@@ -48,6 +49,7 @@ const ONCE = new Set([
 const ADDRESS_LISTS = new Set(['to', 'cc', 'reply-to']);
 /** Their values are free text: other characters than ASCII can be encoded without changing what they say. */
 const FREE_TEXT = /^(?:subject|comments|keywords|organization|thread-topic|x-.*)$/;
+const LINK = /^<((?:https?:\/\/|mailto:)[!-;=?-~]+)>$/i;
 const ASCII_ONLY = /^[ -~\t\r\n]*$/;
 
 export const isWithheld = (name: string): boolean => WITHHELD.test(name);
@@ -84,14 +86,22 @@ export function rewriteRead({ fields, body }: Extract<ReadMessage, { readonly ok
   }
   if (written.some(isTooLong)) return refuse('header-too-long');
   const unsubscribe = fields.find(({ name }) => name.toLowerCase() === 'list-unsubscribe');
+  const links = unsubscribe && linksOf(unfolded(unsubscribe));
+  if (links === null) return refuse('bad-unsubscribe-link');
   return {
     ok: true,
     from: author.value.mailbox,
     fields: written,
     body,
-    unsubscribeLink: unsubscribe ? unfolded(unsubscribe).replace(/^<|>.*$/g, '') : null,
+    unsubscribeLink: links?.[0] ?? null,
     takesPost: names.includes('list-unsubscribe-post'),
   };
+}
+
+/** What List-Unsubscribe holds (RFC 2369): links in angle brackets. Null: something else, or links that no reader should open. */
+function linksOf(value: string): readonly string[] | null {
+  const links = value.split(',').map((written) => LINK.exec(written.trim())?.[1]);
+  return links.every((link) => link !== undefined) ? links : null;
 }
 
 /** Old software writes UTF-8 into free text as it is; that needs no SMTPUTF8 once it is encoded. */
