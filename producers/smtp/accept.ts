@@ -88,7 +88,11 @@ const derivedId = (tenant: string, key: string, recipient: string, hash: AcceptC
   uuidV8(hash([`smtp id ${tenant.length} ${key.length} `, tenant, key, recipient.toLowerCase()]));
 
 /** What a mail is remembered under. */
-export const answerKey = (tenant: string, key: string): readonly string[] => [`smtp key ${tenant.length} `, tenant, key];
+export const answerKey = (tenant: string, key: string): readonly string[] => [
+  `smtp key ${tenant.length} `,
+  tenant,
+  key,
+];
 
 const refused = (code: number, text: string): Accepted => ({ ok: false, refusal: { code, text } });
 
@@ -136,7 +140,10 @@ export const MESSAGE_FAULTS: Readonly<Record<string, Refusal>> = {
   'bad-from': { code: 554, text: '5.6.0 From must be one mailbox' },
   'bad-reply-to': { code: 554, text: '5.6.0 Reply-To must hold addresses' },
   'bad-address-list': { code: 554, text: '5.6.0 To and Cc must hold addresses' },
-  'bad-unsubscribe-link': { code: 554, text: '5.6.0 List-Unsubscribe must hold https or mailto links in angle brackets' },
+  'bad-unsubscribe-link': {
+    code: 554,
+    text: '5.6.0 List-Unsubscribe must hold https or mailto links in angle brackets',
+  },
   'mime-broken': {
     code: 554,
     text: '5.6.0 the MIME structure is broken: every multipart needs a boundary of its own, and must be closed',

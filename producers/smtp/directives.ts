@@ -57,8 +57,8 @@ export function readDirectives(fields: readonly Field[]): Directives | FieldFaul
   }
   const one = (key: string): string | null => of(key)[0]?.value ?? null;
   return {
-    type: one('type')?.toLowerCase() as EmailType | undefined ?? null,
-    priority: one('priority')?.toLowerCase() as PrioritySymbol | undefined ?? null,
+    type: (one('type')?.toLowerCase() as EmailType | undefined) ?? null,
+    priority: (one('priority')?.toLowerCase() as PrioritySymbol | undefined) ?? null,
     tags: of('tag').flatMap(({ value }) => value.split(',').map((tag) => tag.trim())),
     campaign: one('campaign'),
     metadata: of('metadata').map(({ value }) => {

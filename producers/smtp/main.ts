@@ -10,8 +10,8 @@ import { Publisher } from '../../src/kafka/publisher.ts';
 import { ViewFollower } from '../../src/kafka/view-follower.ts';
 import { openRequestStores } from '../../src/limits/request-stores.ts';
 import type { Stoppable, Telemetry } from '../../src/runtime/ports.ts';
-import { resolveSecret } from '../../src/secrets/resolve.ts';
 import { ownCertificate } from '../../src/secrets/own-certificate.ts';
+import { resolveSecret } from '../../src/secrets/resolve.ts';
 import { type Answer, SubmissionServer } from '../../src/smtp/submission-server.ts';
 import { callers, type LoggedIn } from './callers.ts';
 import { submit } from './submit.ts';
@@ -113,8 +113,12 @@ async function tlsOf({ submission, stateDir }: Config, telemetry: Pick<Telemetry
   }
   const names = ['localhost', '127.0.0.1', ...(submission.hostname === null ? [] : [submission.hostname])];
   const own = await ownCertificate(stateDir, 'submission', names);
-  telemetry.log('warn', 'no certificate is configured for SMTP submission: one of our own making stands in, for trying out', {
-    certificate: own.certificatePath,
-  });
+  telemetry.log(
+    'warn',
+    'no certificate is configured for SMTP submission: one of our own making stands in, for trying out',
+    {
+      certificate: own.certificatePath,
+    },
+  );
   return own;
 }

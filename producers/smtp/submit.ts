@@ -1,6 +1,6 @@
 import type { EmailJob } from '../../src/contracts/generated.ts';
-import type { Caller } from '../../src/domain/api-key.ts';
 import { addressOf, hasControlCharacter } from '../../src/domain/address.ts';
+import type { Caller } from '../../src/domain/api-key.ts';
 import { isPostlaneError } from '../../src/domain/error.ts';
 import type { JobRules } from '../../src/domain/job.ts';
 import type { EmailType } from '../../src/domain/policy.ts';
@@ -125,7 +125,10 @@ async function append(intake: Intake, caller: Caller, outputs: readonly Output<E
   const denied = await takeMails(limits, caller, outputs.length);
   if (denied) {
     const seconds = Math.ceil(denied.retryAfterMs / 1_000);
-    return { code: 452, text: `4.7.1 the daily quota of ${caller.mailsPerDay} mails is used up, come again in ${seconds} s` };
+    return {
+      code: 452,
+      text: `4.7.1 the daily quota of ${caller.mailsPerDay} mails is used up, come again in ${seconds} s`,
+    };
   }
   const settled = new AbortController();
   const appending = appendAll(intake, outputs, settled.signal).then(

@@ -20,7 +20,16 @@ export function differences({ sent, arrived }: Pair): string[] {
   if (!before.body.equals(after.body)) found.push('the body');
   const kept = before.fields.filter(({ name }) => !OURS.test(name) && !WITHHELD.test(name));
   const shown = after.fields.filter(({ name }) => !OURS.test(name));
-  if (kept.map(({ name }) => name).sort().join() !== shown.map(({ name }) => name).sort().join()) {
+  if (
+    kept
+      .map(({ name }) => name)
+      .sort()
+      .join() !==
+    shown
+      .map(({ name }) => name)
+      .sort()
+      .join()
+  ) {
     found.push(`the names of fields: ${shown.map(({ name }) => name).join(' ')}`);
   }
   for (const field of kept) {

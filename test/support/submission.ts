@@ -51,7 +51,10 @@ export class TestSubmission {
   private readonly parts: readonly Stoppable[];
   private readonly appender: Publisher;
 
-  private constructor(fields: Pick<TestSubmission, 'host' | 'port' | 'sink' | 'certificate' | 'dkimRecords'>, parts: readonly Stoppable[]) {
+  private constructor(
+    fields: Pick<TestSubmission, 'host' | 'port' | 'sink' | 'certificate' | 'dkimRecords'>,
+    parts: readonly Stoppable[],
+  ) {
     Object.assign(this, fields);
     this.host = fields.host;
     this.port = fields.port;
@@ -88,7 +91,10 @@ export class TestSubmission {
       { stop: () => rm(directory, { recursive: true, force: true, maxRetries: 3 }) },
     ];
     const certificate = ownCertificatePath(config.stateDir, 'submission');
-    return new TestSubmission({ host, port: submission.port, sink, certificate, dkimRecords: await dkimRecordsOf(config) }, parts);
+    return new TestSubmission(
+      { host, port: submission.port, sink, certificate, dkimRecords: await dkimRecordsOf(config) },
+      parts,
+    );
   }
 
   /** Makes a key and waits until it is known here. */

@@ -1,8 +1,8 @@
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import type { Infra } from '../../../src/infra/provider.ts';
 import { packageRoot } from '../../../src/infra/package-root.ts';
+import type { Infra } from '../../../src/infra/provider.ts';
 import { startTestInfra } from '../../support/infra.ts';
 import { provision } from '../../support/provision.ts';
 import { differences, signaturesOf } from '../../support/same-mail.ts';

@@ -19,17 +19,30 @@ describe('the tree of a message', () => {
     ['one part', text],
     ['no type at all', '\r\nhello'],
     ['a type of one word, as old programs write it', 'Content-Type: text\r\n\r\nhello'],
-    ['files', multipart('=-1', text, 'Content-Type: application/pdf; name="a.pdf"\r\nContent-Transfer-Encoding: base64\r\n\r\nJVBERg==')],
+    [
+      'files',
+      multipart(
+        '=-1',
+        text,
+        'Content-Type: application/pdf; name="a.pdf"\r\nContent-Transfer-Encoding: base64\r\n\r\nJVBERg==',
+      ),
+    ],
     ['a part without a header', multipart('b', '\r\nhello')],
     ['an empty part', multipart('b', '')],
-    ['a preamble and an epilogue', multipart('b', text).replace('\r\n\r\n', '\r\n\r\nThis is MIME.\r\n').concat('bye\r\n')],
+    [
+      'a preamble and an epilogue',
+      multipart('b', text).replace('\r\n\r\n', '\r\n\r\nThis is MIME.\r\n').concat('bye\r\n'),
+    ],
     ['a boundary without quotes', multipart('b', text).replace('"b"', 'b')],
     ['a boundary that begins like the one around it', multipart('part', multipart('part1', text), text)],
     ['lines that look like delimiters', multipart('b', `${text}\r\n--bb\r\n--b x\r\nx--b`)],
     ['as deep as may be', nested(MIME_DEPTH_MAX - 1)],
     ['as many parts as may be', multipart('b', ...Array.from({ length: MIME_PARTS_MAX - 1 }, () => text))],
     ['a mail in it', multipart('b', `Content-Type: message/rfc822\r\n\r\n${FROM}${multipart('c', text)}`)],
-    ['a mail in it that is cut off', multipart('b', `Content-Type: message/rfc822\r\n\r\n${FROM}${multipart('c', text).replace('--c--\r\n', '')}`)],
+    [
+      'a mail in it that is cut off',
+      multipart('b', `Content-Type: message/rfc822\r\n\r\n${FROM}${multipart('c', text).replace('--c--\r\n', '')}`),
+    ],
     ['names in another character set', multipart('b', 'Content-Type: text/plain; name="\u00fc"\r\n\r\nx')],
   ])('is kept: %s', (_, message) => {
     const written = rewriteMessage(Buffer.from(FROM + message, 'utf8'));
@@ -54,7 +67,10 @@ describe('the tree of a message', () => {
     ['mime-broken', `Content-Transfer-Encoding: base64\r\n${multipart('b', text)}`],
     ['duplicate-header', 'Content-Type: text/html\r\nContent-Type: text/plain\r\n\r\nhello'],
     ['mime-reference', 'Content-Type: message/external-body; access-type=local-file; name="/etc/passwd"\r\n\r\n'],
-    ['mime-reference', multipart('b', 'Content-Type: MESSAGE/External-Body; access-type=URL; URL="http://127.0.0.1/"\r\n\r\n')],
+    [
+      'mime-reference',
+      multipart('b', 'Content-Type: MESSAGE/External-Body; access-type=URL; URL="http://127.0.0.1/"\r\n\r\n'),
+    ],
     ['mime-reference', 'Content-Type: message/partial; id=a; number=1\r\n\r\n'],
   ])('is refused: %s', (fault, message) => {
     expect(faultOf(message)).toBe(fault);
@@ -67,20 +83,23 @@ describe('a message that is written again', () => {
 
   it('says the same, and is the same when it is written again', () => {
     fc.assert(
-      fc.property(fc.array(fc.tuple(fc.constantFrom('X-A', 'Comments', 'References', 'X-B'), value), { maxLength: 5 }), (given) => {
-        const ascii = given.map(([name, words], n) => [name === 'References' ? `X-${n}` : name, words] as const);
-        const message = `${FROM}${ascii.map(([name, words]) => `${name}: ${words}\r\n`).join('')}\r\nbody\r\n`;
-        const written = rewriteMessage(Buffer.from(message, 'utf8'));
-        // Encoded words may not hold what looks like one; lines may be too long to be carried.
-        if (!written.ok) return;
-        for (const { line } of written.fields) {
-          for (const part of line.split('\r\n')) expect(part.trim()).not.toBe('');
-        }
-        const plain = written.fields.slice(1).map((field, n) => [unfolded(field), ascii[n]?.[1]] as const);
-        for (const [out, into] of plain) if (/^[ -~]*$/.test(into ?? '')) expect(out).toBe(into?.trim());
-        const again = rewriteMessage(assembledMessage(written));
-        expect(again).toEqual(written);
-      }),
+      fc.property(
+        fc.array(fc.tuple(fc.constantFrom('X-A', 'Comments', 'References', 'X-B'), value), { maxLength: 5 }),
+        (given) => {
+          const ascii = given.map(([name, words], n) => [name === 'References' ? `X-${n}` : name, words] as const);
+          const message = `${FROM}${ascii.map(([name, words]) => `${name}: ${words}\r\n`).join('')}\r\nbody\r\n`;
+          const written = rewriteMessage(Buffer.from(message, 'utf8'));
+          // Encoded words may not hold what looks like one; lines may be too long to be carried.
+          if (!written.ok) return;
+          for (const { line } of written.fields) {
+            for (const part of line.split('\r\n')) expect(part.trim()).not.toBe('');
+          }
+          const plain = written.fields.slice(1).map((field, n) => [unfolded(field), ascii[n]?.[1]] as const);
+          for (const [out, into] of plain) if (/^[ -~]*$/.test(into ?? '')) expect(out).toBe(into?.trim());
+          const again = rewriteMessage(assembledMessage(written));
+          expect(again).toEqual(written);
+        },
+      ),
     );
   });
 
@@ -97,17 +116,26 @@ describe('a message that is written again', () => {
     expect(written.ok && written.fields.slice(1).map(unfolded)).toEqual([out]);
   });
 
-  it.each(['nobody', 'a@x.example b@y.example', '"a@x.example', 'Team: a@x.example', 'a@x.example; b@x.example', 'a: b: c@x.example;', '<a@x.example', 'a@[127.0.0.1]'])(
-    'is refused where To is no list of addresses: %s',
-    (given) => {
-      expect(faultOf(`To: ${given}\r\n\r\n`)).toBe('bad-address-list');
-    },
-  );
+  it.each([
+    'nobody',
+    'a@x.example b@y.example',
+    '"a@x.example',
+    'Team: a@x.example',
+    'a@x.example; b@x.example',
+    'a: b: c@x.example;',
+    '<a@x.example',
+    'a@[127.0.0.1]',
+  ])('is refused where To is no list of addresses: %s', (given) => {
+    expect(faultOf(`To: ${given}\r\n\r\n`)).toBe('bad-address-list');
+  });
 
-  it.each(['https://x.example/u', '<javascript:alert(1)>', '<file:///etc/passwd>', '<https://x.example/u>, nonsense', '<data:,x>'])(
-    'is refused where List-Unsubscribe holds something else than links: %s',
-    (given) => {
-      expect(faultOf(`List-Unsubscribe: ${given}\r\n\r\n`)).toBe('bad-unsubscribe-link');
-    },
-  );
+  it.each([
+    'https://x.example/u',
+    '<javascript:alert(1)>',
+    '<file:///etc/passwd>',
+    '<https://x.example/u>, nonsense',
+    '<data:,x>',
+  ])('is refused where List-Unsubscribe holds something else than links: %s', (given) => {
+    expect(faultOf(`List-Unsubscribe: ${given}\r\n\r\n`)).toBe('bad-unsubscribe-link');
+  });
 });

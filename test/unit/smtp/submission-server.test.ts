@@ -1,6 +1,10 @@
 import { systemClock } from '../../../src/host/clock.ts';
 import { selfSigned, yearFrom } from '../../../src/secrets/self-signed.ts';
-import { type SubmissionServerOptions, SubmissionServer, type SubmittedMail } from '../../../src/smtp/submission-server.ts';
+import {
+  SubmissionServer,
+  type SubmissionServerOptions,
+  type SubmittedMail,
+} from '../../../src/smtp/submission-server.ts';
 import { RecordingTelemetry } from '../../../src/testing/recording-telemetry.ts';
 import { SmtpClient } from '../../support/smtp-client.ts';
 

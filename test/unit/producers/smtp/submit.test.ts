@@ -30,7 +30,11 @@ const composed = async (job: EmailJob): Promise<Composed> => {
 describe('a mail that is handed in by SMTP', () => {
   it('becomes a job per recipient, for the caller’s tenant', async () => {
     const { intake, jobs, records } = memoryIntake();
-    const answer = await submit(intake, callerOf({ tenant: 'shop' }), mailOf(messageOf(), ['ada@inbox.example', 'bob@x.example']));
+    const answer = await submit(
+      intake,
+      callerOf({ tenant: 'shop' }),
+      mailOf(messageOf(), ['ada@inbox.example', 'bob@x.example']),
+    );
     expect(answer).toEqual({ code: 250, text: '2.6.0 accepted: new-1 new-2' });
     expect(jobs()).toMatchObject([
       { id: 'new-1', tenant: 'shop', type: 'transactional', recipient: 'ada@inbox.example' },
@@ -219,7 +223,7 @@ const REFERENCES = [
   '__proto__',
   'constructor',
   '{"__proto__":{"admin":true}}',
-  '${jndi:ldap://127.0.0.1/a}',
+  '\u0024{jndi:ldap://127.0.0.1/a}',
   '../../../../etc/passwd',
 ];
 const TEXT_FIELDS = ['Subject', 'X-Mine', 'Comments', 'Keywords', 'Organization', 'References'];
@@ -232,15 +236,17 @@ const FIELDS = [
 ];
 
 describe('malicious input', () => {
-  const bytesOf = (name: string, message: string): Buffer =>
-    Buffer.from(message, OCTETS.has(name) ? 'latin1' : 'utf8');
+  const bytesOf = (name: string, message: string): Buffer => Buffer.from(message, OCTETS.has(name) ? 'latin1' : 'utf8');
 
   it.each(FIELDS)('in %s is refused with a clear error, and changes no other mail', async (field) => {
     const { intake, jobs, records } = memoryIntake({ newId: () => 'always-the-same' });
     const recipients = ['ada@inbox.example'];
     await submit(intake, callerOf(), mailOf(messageOf()));
     for (const [name, value] of MALICIOUS) {
-      const answer = await submit(intake, callerOf(), { recipients, bytes: bytesOf(name, messageOf({ [field]: value })) });
+      const answer = await submit(intake, callerOf(), {
+        recipients,
+        bytes: bytesOf(name, messageOf({ [field]: value })),
+      });
       expect({ name, ...answer }).toEqual({
         name,
         code: expect.any(Number),
