@@ -3,6 +3,7 @@ import type { EmailJob, NameValue, Payload } from '../contracts/generated.ts';
 import {
   hasControlCharacter,
   type Mailbox,
+  type NamedMailbox,
   needsSmtputf8,
   parseMailbox,
   parseNamedMailbox,

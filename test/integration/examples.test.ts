@@ -80,39 +80,49 @@ describe('every example runs as its README says:', () => {
     ['kafka-java', [/^published order-java/m, /"jobId": "order-java".*"kind": "ending".*"ending": "sent"/]],
     ['smtp-nodemailer', [/^250 2\.6\.0 accepted: \S{36}$/m]],
     ['smtp-python', [/^2\.6\.0 accepted: \S{36}$/m]],
-  ])('%s', async (example, expected) => {
-    const printed = await shell((await commandsOf(example)).main);
-    for (const pattern of expected) expect(printed).toMatch(pattern);
-  }, EXAMPLE_MS);
+  ])(
+    '%s',
+    async (example, expected) => {
+      const printed = await shell((await commandsOf(example)).main);
+      for (const pattern of expected) expect(printed).toMatch(pattern);
+    },
+    EXAMPLE_MS,
+  );
 
-  it('kafka-typescript', async () => {
-    const { main, background } = await commandsOf('kafka-typescript');
-    await shell(main);
-    // `exec`: Ctrl-C is meant for the last command.
-    const lines = (background ?? '').trimEnd().split('\n');
-    const commands = [...lines.slice(0, -1), `exec ${lines.at(-1)?.replace(/^npx /, 'node_modules/.bin/')}`].join('\n');
-    const consumer = spawn('bash', ['-e', '-c', commands], {
-      cwd: checkout,
-      env: ownEnvironment(),
-      stdio: ['ignore', 'pipe', 'inherit'],
-    });
-    try {
-      let printed = '';
-      consumer.stdout.on('data', (chunk) => {
-        printed += chunk;
-      });
-      await waitFor(
-        'the result to be printed',
-        () => (/^order-4711-confirmation sent 250 /m.test(printed) ? true : undefined),
-        { deadlineMs: EXAMPLE_MS, diagnose: () => ({ printed }) },
+  it(
+    'kafka-typescript',
+    async () => {
+      const { main, background } = await commandsOf('kafka-typescript');
+      await shell(main);
+      // `exec`: Ctrl-C is meant for the last command.
+      const lines = (background ?? '').trimEnd().split('\n');
+      const commands = [...lines.slice(0, -1), `exec ${lines.at(-1)?.replace(/^npx /, 'node_modules/.bin/')}`].join(
+        '\n',
       );
-      const exited = once(consumer, 'exit');
-      consumer.kill('SIGINT');
-      expect(await exited).toEqual([0, null]);
-    } finally {
-      consumer.kill('SIGKILL');
-    }
-  }, EXAMPLE_MS);
+      const consumer = spawn('bash', ['-e', '-c', commands], {
+        cwd: checkout,
+        env: ownEnvironment(),
+        stdio: ['ignore', 'pipe', 'inherit'],
+      });
+      try {
+        let printed = '';
+        consumer.stdout.on('data', (chunk) => {
+          printed += chunk;
+        });
+        await waitFor(
+          'the result to be printed',
+          () => (/^order-4711-confirmation sent 250 /m.test(printed) ? true : undefined),
+          { deadlineMs: EXAMPLE_MS, diagnose: () => ({ printed }) },
+        );
+        const exited = once(consumer, 'exit');
+        consumer.kill('SIGINT');
+        expect(await exited).toEqual([0, null]);
+      } finally {
+        consumer.kill('SIGKILL');
+      }
+    },
+    EXAMPLE_MS,
+  );
 
   it('and none is missing here', async () => {
     const entries = await readdir(join(root, 'examples'), { withFileTypes: true });

@@ -17,7 +17,7 @@ import { newKeyId, newSecret } from '../../src/secrets/api-keys.ts';
 import { ownCertificatePath } from '../../src/secrets/own-certificate.ts';
 import { type Simulator, startSimulator } from '../../src/testing/simulator/index.ts';
 import { collect } from './collect.ts';
-import { silentTelemetry } from './kafka.ts';
+import { silentTelemetry } from './silent-telemetry.ts';
 import { SmtpClient } from './smtp-client.ts';
 import { until } from './until.ts';
 
