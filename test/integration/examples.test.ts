@@ -6,7 +6,9 @@ import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { environment } from '../../src/config/environment.ts';
 import { packageRoot } from '../../src/infra/package-root.ts';
+import type { Infra } from '../../src/infra/provider.ts';
 import { waitFor } from '../../src/infra/wait.ts';
+import { startTestInfra } from '../support/infra.ts';
 import { pythonWith } from '../support/python.ts';
 
 const run = promisify(execFile);
@@ -19,6 +21,7 @@ const NOT_SHARED = new Set(['.postlane', '.git', '.venv']);
 
 /** A checkout of its own, so that the commands of a README find the `up` that was started in it, as they would in ours. */
 let checkout: string;
+let infra: Infra | undefined;
 let up: ChildProcess;
 let told = '';
 
@@ -49,9 +52,16 @@ beforeAll(async () => {
   // The packages are installed once for all runs; pip then finds them there.
   const python = await pythonWith(join(root, 'examples', 'kafka-python', 'requirements.txt'));
   await symlink(dirname(dirname(python)), join(checkout, '.venv'));
-  up = spawn(process.execPath, [join(root, 'src', 'cli', 'main.ts'), 'up', '--no-demo', '--infra', 'native'], {
+  // Its workers must find no other suite's mails.
+  infra = await startTestInfra({ own: true });
+  up = spawn(process.execPath, [join(root, 'src', 'cli', 'main.ts'), 'up', '--no-demo', '--infra', 'given'], {
     cwd: checkout,
-    env: ownEnvironment(),
+    env: {
+      ...ownEnvironment(),
+      KAFKA_BROKERS: infra.brokers.join(','),
+      SCHEMA_REGISTRY_URL: infra.schemaRegistryUrl,
+      ...(infra.redisUrl === null ? {} : { REDIS_URL: infra.redisUrl }),
+    },
     stdio: ['ignore', 'ignore', 'pipe'],
   });
   up.stderr?.on('data', (chunk) => {
@@ -70,6 +80,7 @@ afterAll(async () => {
     up.kill('SIGINT');
     await exited;
   }
+  await infra?.stop();
   await rm(checkout, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
 }, END_MS);
 
