@@ -225,7 +225,8 @@ export function parseJob(content: EmailJob, acceptedAt: Millis, rules: JobRules 
     times(content, acceptedAt, rules) ?? labels(content) ?? (content.payload ? payload(content.payload, rules) : null);
   if (wrong) return { ok: false, ...wrong };
   const from = content.payload && parseNamedMailbox(content.payload.from);
-  if (from && !from.ok && content.payload?.mime === null) return { ok: false, ...refused('sender-invalid', from.fault) };
+  if (from && !from.ok && content.payload?.mime === null)
+    return { ok: false, ...refused('sender-invalid', from.fault) };
   return {
     ok: true,
     job: {

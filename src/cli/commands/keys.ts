@@ -29,7 +29,9 @@ const COUNT_MAX = 2 ** 31 - 1;
 
 /** `postlane keys create|list|rotate|revoke`: who may use the HTTP API and SMTP submission. */
 export function register(program: Command, context: CliContext): void {
-  const keys = program.command('keys').summary('make, list, rotate and revoke keys of the HTTP API and of SMTP submission');
+  const keys = program
+    .command('keys')
+    .summary('make, list, rotate and revoke keys of the HTTP API and of SMTP submission');
   create(keys, context);
   list(keys, context);
   rotate(keys, context);
