@@ -9,6 +9,7 @@ import { packageRoot } from '../../src/infra/package-root.ts';
 import type { Infra } from '../../src/infra/provider.ts';
 import { waitFor } from '../../src/infra/wait.ts';
 import { startTestInfra } from '../support/infra.ts';
+import { provision } from '../support/provision.ts';
 import { pythonWith } from '../support/python.ts';
 
 const run = promisify(execFile);
@@ -54,6 +55,7 @@ beforeAll(async () => {
   await symlink(dirname(dirname(python)), join(checkout, '.venv'));
   // Its workers must find no other suite's mails.
   infra = await startTestInfra({ own: true });
+  await provision(infra);
   up = spawn(process.execPath, [join(root, 'src', 'cli', 'main.ts'), 'up', '--no-demo', '--infra', 'given'], {
     cwd: checkout,
     env: {
