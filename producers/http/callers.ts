@@ -3,6 +3,7 @@ import type { ApiScope, Caller } from '../../src/domain/api-key.ts';
 import { SECOND_MS } from '../../src/domain/time.ts';
 import { problemReply } from '../../src/http/route.ts';
 import type { Authorized } from '../../src/http/server.ts';
+import { takeRequest } from '../../src/limits/caller-allowances.ts';
 import type { RequestLimits } from '../../src/limits/request-limits.ts';
 import type { Clock } from '../../src/runtime/ports.ts';
 import { authenticate } from '../../src/secrets/api-keys.ts';
@@ -32,11 +33,7 @@ export function callers(options: CallersOptions) {
     if (!caller.scopes.has(scope as ApiScope)) {
       return { ok: false, reply: problemReply('scope-missing', { scope }) };
     }
-    if (caller.requestsPerSecond !== null) {
-      const allowance = { name: `requests:${caller.keyId}`, max: caller.requestsPerSecond, windowMs: SECOND_MS };
-      const denied = await limits.take(allowance, 1);
-      if (denied) return { ok: false, reply: problemReply('rate-limited', {}, denied) };
-    }
-    return { ok: true, caller };
+    const denied = await takeRequest(limits, caller);
+    return denied ? { ok: false, reply: problemReply('rate-limited', {}, denied) } : { ok: true, caller };
   };
 }

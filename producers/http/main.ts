@@ -1,9 +1,8 @@
-import { createHash } from 'node:crypto';
 import type { EmailJob } from '../../src/contracts/generated.ts';
 import type { Host } from '../../src/host/host.ts';
 import { claimInstanceDirectory } from '../../src/host/instance-directory.ts';
 import { jobRulesOf } from '../../src/host/job-rules.ts';
-import { newIds } from '../../src/host/new-ids.ts';
+import { idHash, newIds } from '../../src/host/new-ids.ts';
 import { Templates } from '../../src/host/templates.ts';
 import { openUnsubscribeLinks, ownLinksOf } from '../../src/host/unsubscribe.ts';
 import { HttpServer } from '../../src/http/server.ts';
@@ -27,8 +26,6 @@ import { webhookParts } from './webhook-parts.ts';
 import { DELIVERIES, REPLAY_ASKED, WEBHOOK, WEBHOOK_LIST, WEBHOOK_SECRET } from './webhook-schemas.ts';
 import { webhookRoutes } from './webhooks.ts';
 
-/** Bytes of the hashes that ids are made of. */
-const HASH_BYTES = 16;
 const SHARED = [
   EMAIL,
   ACCEPTED,
@@ -131,7 +128,7 @@ async function open(
     clock,
     telemetry,
     newId: newIds(),
-    hash: hashOf,
+    hash: idHash,
     mailFault: new Validation(SHARED).body({ $ref: 'Email' }),
     appendMsMax: api.acceptMsMax,
   };
@@ -161,10 +158,4 @@ async function open(
   });
   await opened({ stop: () => server.stop({ withinMs: config.worker.drainMs }) });
   return server;
-}
-
-function hashOf(parts: readonly (string | Uint8Array)[]): Buffer {
-  const hashing = createHash('sha256');
-  for (const part of parts) hashing.update(part);
-  return hashing.digest().subarray(0, HASH_BYTES);
 }

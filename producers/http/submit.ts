@@ -1,7 +1,8 @@
 import type { Caller } from '../../src/domain/api-key.ts';
 import { isPostlaneError } from '../../src/domain/error.ts';
-import { DAY_MS, SECOND_MS } from '../../src/domain/time.ts';
+import { SECOND_MS } from '../../src/domain/time.ts';
 import { type HttpReply, problemReply } from '../../src/http/route.ts';
+import { takeMails } from '../../src/limits/caller-allowances.ts';
 import { encodeOutputs } from '../../src/runtime/encode.ts';
 import type { LogRecord } from '../../src/runtime/ports.ts';
 import { type AcceptContext, acceptMails, answerKey, fingerprintParts, type Verdict } from './accept.ts';
@@ -117,11 +118,8 @@ function fingerprintOf(intake: Intake, verdicts: readonly Verdict[], records: re
 /** Null when every in-sync replica has the records. */
 async function append(intake: Intake, caller: Caller, records: readonly LogRecord[]): Promise<Submitted | null> {
   const { limits, appender, clock, telemetry, appendMsMax } = intake;
-  if (caller.mailsPerDay !== null) {
-    const allowance = { name: `mails:${caller.keyId}`, max: caller.mailsPerDay, windowMs: DAY_MS };
-    const denied = await limits.take(allowance, records.length);
-    if (denied) return refused(problemReply('quota-exceeded', { quota: caller.mailsPerDay }, denied));
-  }
+  const denied = await takeMails(limits, caller, records.length);
+  if (denied) return refused(problemReply('quota-exceeded', { quota: caller.mailsPerDay }, denied));
   const settled = new AbortController();
   const appending = appender.append(records).then(
     () => null,

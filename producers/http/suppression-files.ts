@@ -40,7 +40,7 @@ export const importRoute = (parts: SuppressionParts): Route<Caller> => ({
   scope: 'suppressions:write',
   body: { contentType: 'text/csv', schema: schemas.CSV_IN, bytesMax: parts.importBytesMax },
   responses: { 200: { description: 'What was recorded.', schema: { $ref: 'SuppressionsImported' } } },
-  problems: ['unavailable'],
+  problems: ['import-refused', 'unavailable'],
   handle: ({ caller, body }) => importCsv(parts, caller, body as AsyncIterable<Uint8Array>),
 });
 
@@ -80,7 +80,9 @@ async function importCsv(
     }
   }
   if (!(await flush())) return unavailable(outcome);
-  return within.over ? problemReply('body-too-large', { ...outcome }) : reply(200, outcome);
+  if (within.over) return problemReply('body-too-large', { ...outcome });
+  const isVain = outcome.recorded === 0 && outcome.refused > 0;
+  return isVain ? problemReply('import-refused', { ...outcome }) : reply(200, outcome);
 }
 
 interface ImportOutcome {

@@ -52,6 +52,10 @@ export const roles: Readonly<Record<string, RoleDefinition>> = {
       return (await import('../../producers/http/main.ts')).startApi(host, openTracker);
     },
   },
+  submission: {
+    summary: 'SMTP submission: takes mails of applications that log in with an API key',
+    start: async ({ host }) => (await import('../../producers/smtp/main.ts')).startSubmission(host),
+  },
   inbound: {
     summary: 'the return path: takes bounces, complaints and other answers by SMTP',
     start: async ({ host }) => (await import('../../producers/inbound/main.ts')).startInbound(host),

@@ -12,6 +12,10 @@ export interface Status {
   readonly schemaRegistry: string;
   readonly redis: string | null;
   readonly api: string | null;
+  /** `host:port` at which mails are handed in by SMTP. */
+  readonly submission: string | null;
+  /** Path of the certificate of our own making that it shows; `null`: one is configured. */
+  readonly submissionCertificate: string | null;
   /** One per process of ours. */
   readonly metrics: readonly string[] | null;
   readonly console: string | null;

@@ -17,6 +17,8 @@ export interface LocalProcess {
 export interface LocalTopology {
   readonly processes: readonly LocalProcess[];
   readonly api: string;
+  /** host:port */
+  readonly submission: string;
   readonly simulatorSmtp: string;
   readonly simulatorJournal: string;
 }
@@ -39,6 +41,7 @@ const RUN = [
     name: 'background',
     roles: [
       'delay',
+      'submission',
       'inbound',
       'webhooks',
       'unsubscribe',
@@ -59,6 +62,7 @@ export const PORT_NAMES = [
   'simulator-smtp',
   'simulator',
   'http-api',
+  'submission',
   'inbound',
   'webhooks',
   'unsubscribe',
@@ -74,6 +78,8 @@ export function localTopology(port: (name: PortName) => number): LocalTopology {
   const listeners = {
     POSTLANE_API_HOST: HOST,
     POSTLANE_API_PORT: String(port('http-api')),
+    POSTLANE_SUBMISSION_HOST: HOST,
+    POSTLANE_SUBMISSION_PORT: String(port('submission')),
     POSTLANE_INBOUND_HOST: HOST,
     POSTLANE_INBOUND_PORT: String(port('inbound')),
     POSTLANE_WEBHOOKS_HOST: HOST,
@@ -100,6 +106,7 @@ export function localTopology(port: (name: PortName) => number): LocalTopology {
   return {
     processes: [simulator, ...running],
     api: url('http-api'),
+    submission: `${HOST}:${port('submission')}`,
     simulatorSmtp: `${HOST}:${smtp}`,
     simulatorJournal: url('simulator'),
   };

@@ -7,6 +7,7 @@ import type { Infra, ProviderName, RunningProcess } from '../infra/provider.ts';
 import { waitFor } from '../infra/wait.ts';
 import { applyTopics } from '../kafka/topic-admin.ts';
 import { applySchemas } from '../registry/schema-admin.ts';
+import { ownCertificatePath } from '../secrets/own-certificate.ts';
 import { catalogOf, configOf } from './catalog.ts';
 import { withAdmin } from './commands/topics.ts';
 import type { CliContext } from './context.ts';
@@ -127,7 +128,7 @@ async function startProcesses(starting: Starting): Promise<() => Status> {
     tell: context.tell,
     changed: () => publisher.changed(),
   });
-  const status = () => statusOf(infra, topology, dkimRecords, supervisor.processes());
+  const status = () => statusOf(infra, config, topology, dkimRecords, supervisor.processes());
   const publisher = new StatusPublisher(layout.root, status, context.tell);
   undo.add(() => publisher.end());
   undo.add(() => supervisor.stop({ withinMs: STOP_DEADLINE_MS }));
@@ -156,6 +157,7 @@ async function startProcess(starting: Starting, supervisor: Supervisor, process:
 
 function statusOf(
   infra: Infra,
+  { submission, stateDir }: Config,
   topology: LocalTopology,
   dkimRecords: Readonly<Record<string, string>>,
   supervised: readonly RunningProcess[],
@@ -167,6 +169,8 @@ function statusOf(
     schemaRegistry: infra.schemaRegistryUrl,
     redis: infra.redisUrl,
     api: topology.api,
+    submission: topology.submission,
+    submissionCertificate: submission.tls === null ? ownCertificatePath(stateDir, 'submission') : null,
     metrics: topology.processes.flatMap(({ metricsUrl }) => metricsUrl ?? []),
     console: null,
     simulatorSmtp: topology.simulatorSmtp,

@@ -81,6 +81,7 @@ export function build(read: Read): Config {
     unsubscribe: unsubscribeOf(read),
     verp: { key: read.verp.key },
     inbound: inboundOf(read),
+    submission: submissionOf(read),
     webhooks: webhooksOf(read),
     notifier: notifierOf(read),
     reputation: reputationOf(read),
@@ -152,6 +153,23 @@ function inboundOf({ inbound }: Read): Config['inbound'] {
 function unsubscribeOf({ unsubscribe }: Read): Config['unsubscribe'] {
   const { base_url: baseUrl, key, host, port } = unsubscribe;
   return { baseUrl, key, host, port };
+}
+
+function submissionOf({ submission, job }: Read): Config['submission'] {
+  const { tls_key: key, tls_certificate: certificate } = submission;
+  return {
+    host: submission.host,
+    port: submission.port,
+    hostname: submission.hostname,
+    typeDefault: submission.default_type,
+    mailBytesMax: submission.max_size ?? job.max_size,
+    recipientsMax: submission.max_recipients,
+    connectionsMax: submission.max_connections,
+    connectionsPerAddressMax: submission.max_connections_per_address,
+    queueBytesMax: submission.max_queue,
+    acceptMsMax: submission.accept_timeout,
+    tls: key === null || certificate === null ? null : { key, certificate },
+  };
 }
 
 function webhooksOf({ webhooks }: Read): Config['webhooks'] {

@@ -21,6 +21,8 @@ export const OVERRIDES: readonly Override[] = [
   { variable: 'POSTLANE_API_PORT', path: ['api', 'port'] },
   { variable: 'POSTLANE_INBOUND_HOST', path: ['inbound', 'host'] },
   { variable: 'POSTLANE_INBOUND_PORT', path: ['inbound', 'port'] },
+  { variable: 'POSTLANE_SUBMISSION_HOST', path: ['submission', 'host'] },
+  { variable: 'POSTLANE_SUBMISSION_PORT', path: ['submission', 'port'] },
   { variable: 'POSTLANE_WEBHOOKS_HOST', path: ['webhooks', 'host'] },
   { variable: 'POSTLANE_WEBHOOKS_PORT', path: ['webhooks', 'port'] },
   { variable: 'POSTLANE_NOTIFIER_ALLOW_HTTP', path: ['notifier', 'allow_http'] },

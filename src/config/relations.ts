@@ -35,6 +35,7 @@ export function checkRelations(config: Config, read: Read, tell: Tell): void {
   checkPlacement(config, tell);
   checkNotifier(config, tell);
   checkUnsubscribe(config, tell);
+  checkSubmission(config, read, tell);
   const { action } = read.reputation;
   const inThresholds = read.reputation.thresholds.action;
   if (action !== null && inThresholds !== null && action !== inThresholds) {
@@ -243,6 +244,19 @@ function checkSites({ sites }: Read, tell: Tell): void {
   for (const [name, { mx }] of sites) {
     if (mx.length === 0) tell(`sites.${name}.mx`, 'is missing: a site is known by its mail exchangers');
     if (providers.includes(name)) tell(`sites.${name}`, 'is a provider: its limits belong into providers');
+  }
+}
+
+function checkSubmission({ submission }: Config, read: Read, tell: Tell): void {
+  const { tls_key: key, tls_certificate: certificate, max_size: written } = read.submission;
+  if ((key === null) !== (certificate === null)) {
+    tell('submission', 'needs both tls_key and tls_certificate, or neither');
+  }
+  if (written !== null && written > read.job.max_size) {
+    tell('submission.max_size', 'must not exceed job.max_size: a mail is one job per recipient');
+  }
+  if (submission.mailBytesMax > submission.queueBytesMax) {
+    tell('submission.max_queue', 'must hold at least one mail of submission.max_size');
   }
 }
 

@@ -1,4 +1,4 @@
-import { PROVIDERS, QUEUES } from '../domain/policy.ts';
+import { EMAIL_TYPES, PROVIDERS, QUEUES } from '../domain/policy.ts';
 import { parseSecretReference } from '../domain/secret-reference.ts';
 import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from '../domain/time.ts';
 import { dnsShape } from './dns.ts';
@@ -188,6 +188,22 @@ const inbound = record({
   tls_certificate: optional(reference),
 });
 
+/** Where applications hand in mails by SMTP. */
+const submission = record({
+  host: host('127.0.0.1'),
+  port: integer({ min: 0, max: 65_535, default: 2_587 }),
+  hostname: optional(host()),
+  default_type: oneOf(EMAIL_TYPES, { default: 'transactional' }),
+  max_size: optional(size({ min: 10_000, max: 100 * MEGABYTE })),
+  max_recipients: integer({ min: 1, max: 10_000, default: 100 }),
+  max_connections: integer({ min: 1, max: 10_000, default: 500 }),
+  max_connections_per_address: integer({ min: 1, max: 10_000, default: 100 }),
+  max_queue: size({ min: 1 * MEGABYTE, max: 10_000 * MEGABYTE, default: 128 * MEGABYTE }),
+  accept_timeout: duration({ min: 100, max: 5 * MINUTE_MS, default: 20 * SECOND_MS }),
+  tls_key: optional(reference),
+  tls_certificate: optional(reference),
+});
+
 const webhook = record({
   format: oneOf(WEBHOOK_FORMATS),
   /** What proves the sender: a key, or user and password; SNS proves itself by certificate, and needs `topics`. */
@@ -328,6 +344,7 @@ export const postlaneYaml = record({
   }),
   verp: record({ key: optional(reference) }),
   inbound,
+  submission,
   webhooks,
   notifier,
   reputation,

@@ -40,6 +40,7 @@ export interface Config {
   /** Reference to the keys of return paths, one on a line, the first of which signs. `null`: return paths carry no token. */
   readonly verp: { readonly key: string | null };
   readonly inbound: InboundConfig;
+  readonly submission: SubmissionConfig;
   readonly webhooks: WebhooksConfig;
   readonly notifier: NotifierConfig;
   readonly reputation: ReputationConfig;
@@ -197,6 +198,28 @@ export interface UnsubscribeConfig {
   readonly host: string;
   /** 0: any free one. */
   readonly port: number;
+}
+
+/** The listener for mails that applications hand in by SMTP. */
+export interface SubmissionConfig {
+  readonly host: string;
+  /** 0: any free one. */
+  readonly port: number;
+  /** As which it greets. Null: the name of the machine. */
+  readonly hostname: string | null;
+  /** Of mails that say nothing about it. */
+  readonly typeDefault: EmailType;
+  /** Of one mail: larger ones are refused, as are those that make no job of `job.bytesMax`. */
+  readonly mailBytesMax: number;
+  readonly recipientsMax: number;
+  readonly connectionsMax: number;
+  readonly connectionsPerAddressMax: number;
+  /** Mails that are being read, and records on their way to the log, each. */
+  readonly queueBytesMax: number;
+  /** A mail that the log has not taken by then is answered with 451. */
+  readonly acceptMsMax: number;
+  /** References to key and certificate for STARTTLS. `null`: one of our own making stands in. */
+  readonly tls: { readonly key: string; readonly certificate: string } | null;
 }
 
 /** Where providers tell us what became of mails. */

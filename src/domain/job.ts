@@ -13,7 +13,7 @@ export interface Job {
   readonly address: string;
   /** The recipient as suppressions know it. */
   readonly folded: string;
-  /** Domain of the From header, in lower-case A-labels; null where a whole message or a template brings it. */
+  /** Domain of the From header, in lower-case A-labels; null where a template brings it, or a whole message that nobody read. */
   readonly senderDomain: string | null;
   readonly sendAt: Millis | null;
   readonly expiresAt: Millis | null;
@@ -225,8 +225,9 @@ export function parseJob(content: EmailJob, acceptedAt: Millis, rules: JobRules 
   const wrong =
     times(content, acceptedAt, rules) ?? labels(content) ?? (content.payload ? payload(content.payload, rules) : null);
   if (wrong) return { ok: false, ...wrong };
-  const from = content.payload && content.payload.mime === null ? parseNamedMailbox(content.payload.from) : null;
-  if (from && !from.ok) return { ok: false, ...refused('sender-invalid', from.fault) };
+  const from = content.payload && parseNamedMailbox(content.payload.from);
+  if (from && !from.ok && content.payload?.mime === null)
+    return { ok: false, ...refused('sender-invalid', from.fault) };
   return {
     ok: true,
     job: {
@@ -236,7 +237,7 @@ export function parseJob(content: EmailJob, acceptedAt: Millis, rules: JobRules 
       recipient: recipient.value,
       address: addressOf(recipient.value),
       folded: foldAddress(recipient.value),
-      senderDomain: from?.value.mailbox.domain ?? null,
+      senderDomain: from?.ok ? from.value.mailbox.domain : null,
       sendAt: content.sendAt,
       expiresAt: content.expiresAt,
       content,

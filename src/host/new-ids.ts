@@ -1,5 +1,5 @@
-import { randomFillSync } from 'node:crypto';
-import { ID_RANDOM_BYTES, uuidV7 } from '../domain/uuid.ts';
+import { createHash, randomFillSync } from 'node:crypto';
+import { ID_HASH_BYTES, ID_RANDOM_BYTES, uuidV7 } from '../domain/uuid.ts';
 
 const RANDOM_POOL_BYTES = 1_000 * ID_RANDOM_BYTES;
 
@@ -15,4 +15,11 @@ export function newIds(): () => string {
     at += ID_RANDOM_BYTES;
     return uuidV7(Date.now(), random.subarray(at - ID_RANDOM_BYTES, at));
   };
+}
+
+/** As many bytes as an id is made of; they stand for the parts, one after the other. */
+export function idHash(parts: readonly (string | Uint8Array)[]): Buffer {
+  const hashing = createHash('sha256');
+  for (const part of parts) hashing.update(part);
+  return hashing.digest().subarray(0, ID_HASH_BYTES);
 }

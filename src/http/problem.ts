@@ -33,6 +33,7 @@ export const PROBLEMS = {
   'media-type-unsupported': { status: 415, title: 'The media type is not supported' },
   'invalid-field': { status: 422, title: 'A field is not valid' },
   'batch-refused': { status: 422, title: 'No mail of the batch is valid' },
+  'import-refused': { status: 422, title: 'No line of the file holds an address' },
   'rate-limited': { status: 429, title: 'Too many requests' },
   'quota-exceeded': { status: 429, title: 'The daily quota is used up' },
   'headers-too-large': { status: 431, title: 'The header fields are too large' },

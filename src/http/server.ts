@@ -120,6 +120,10 @@ export class HttpServer<C> implements Stoppable {
       else void parse(request, body as string, done);
     });
     this.server.addContentTypeParser('text/csv', (_, payload, done) => done(null, payload));
+    // Whatever its body is, nobody wants it.
+    this.server.addHook('onRequest', async (request, reply) =>
+      request.is404 ? this.answer(reply, this.notFound(request)) : undefined,
+    );
     this.server.addHook('onResponse', async (request, reply) => {
       const labels = { operation: request.routeOptions.config.operationId ?? 'none', status: String(reply.statusCode) };
       telemetry.count('postlane_http_requests_total', labels);
@@ -230,8 +234,11 @@ export class HttpServer<C> implements Stoppable {
 
   private notFound(request: FastifyRequest): HttpReply {
     const path = request.url.split('?', 1)[0] ?? '';
-    const allowed = this.options.routes.filter((route) => patternOf(route.path).test(path)).map(({ method }) => method);
-    if (allowed.length === 0) return problemReply('not-found', { detail: 'no such path' });
+    const found = this.options.routes.filter((route) => patternOf(route.path).test(path));
+    if (found.length === 0) return problemReply('not-found', { detail: 'no such path' });
+    // A path that is written out is not one of those that its last part is a name in.
+    const namesMin = Math.min(...found.map(namesIn));
+    const allowed = found.filter((route) => namesIn(route) === namesMin).map(({ method }) => method);
     return problemReply('method-not-allowed', {}, { headers: { allow: allowed.join(', ') } });
   }
 
@@ -264,6 +271,7 @@ declare module 'fastify' {
   }
 }
 
+const namesIn = ({ path }: { readonly path: string }): number => path.split('{').length - 1;
 const patternOf = (path: string): RegExp => new RegExp(`^${path.replaceAll(/\{\w+\}/g, '[^/]+')}$`);
 
 /** What a body may take of our memory; one that does not say how long it is may be as long as it is let. */

@@ -17,8 +17,8 @@ import type { FindTemplate, OwnLinks } from '../templates/index.ts';
 import { ownValuesOf, renderTemplate } from '../templates/index.ts';
 import { contentOf } from './content.ts';
 import { dateValue, type HeaderField, headerField, isTooLong, mailboxField, textField } from './header-fields.ts';
+import { isAscii, isWithheld, type RewriteFault, rewriteMessage } from './rewrite.ts';
 import { templateBody } from './template-body.ts';
-import { type MessageFault, readMessage, unfolded } from './whole-message.ts';
 
 /** Why a job cannot become a mail. It is the job's fault: another try would end the same. */
 export type ComposeFault =
@@ -32,11 +32,10 @@ export type ComposeFault =
   | 'bad-unsubscribe-link'
   | 'bad-attachment'
   | 'header-too-long'
-  | 'duplicate-header'
   | 'template-unknown'
   | 'template-broken'
   | MergeProblem
-  | MessageFault;
+  | RewriteFault;
 
 /** A message before it is signed. The same job gives the same bytes, so that a second copy is byte-identical to the first. */
 export interface Composed {
@@ -70,27 +69,9 @@ const refuse = (fault: ComposeFault, detail: string | null = null): Refusal => (
 /** Further fields that a payload may bring. Everything else is ours, or the mail system's. */
 const ALLOWED =
   /^(?:x-[a-z0-9-]{1,80}|list-(?:id|help|owner|archive|subscribe)|in-reply-to|references|auto-submitted|precedence|importance|priority|sensitivity|organization|content-language|comments|keywords|thread-(?:topic|index))$/i;
-/** Fields of a whole message that never go out as they came: trace, signatures, hidden recipients, and what we write. */
-const WITHHELD =
-  /^(?:bcc|sender|received|return-path|delivered-to|x-original-to|message-id|date|mime-version|dkim-.*|domainkey-.*|arc-.*|authentication-results|received-spf|resent-.*|x-entity-ref-id|feedback-id)$/i;
-/** Fields that a message may have once (RFC 5322 section 3.6): with two of them, readers disagree on which one counts. */
-const ONCE = new Set([
-  'from',
-  'reply-to',
-  'to',
-  'cc',
-  'subject',
-  'in-reply-to',
-  'references',
-  'content-type',
-  'content-transfer-encoding',
-  'list-unsubscribe',
-  'list-unsubscribe-post',
-]);
 const ONE_CLICK = headerField('List-Unsubscribe-Post', 'List-Unsubscribe=One-Click');
 const MIME_VERSION = headerField('MIME-Version', '1.0');
 const LINK = /^(?:https?:\/\/|mailto:)[!-;=?-~]+$/i;
-const ASCII_ONLY = /^[ -~\t\r\n]*$/;
 
 /** Makes the message of a job. Date comes from `acceptedAt`, everything else from the job: same job, same bytes. */
 export async function compose(job: EmailJob, acceptedAt: Millis, options: ComposeOptions): Promise<Composed | Refusal> {
@@ -188,7 +169,7 @@ function assembled(
       ...unsubscribe,
       ...identityFields(job, options),
       ...headers
-        .filter(({ name }) => ALLOWED.test(name) && !WITHHELD.test(name))
+        .filter(({ name }) => ALLOWED.test(name) && !isWithheld(name))
         .map(({ name, value }) => textField(name, value.trim())),
     ],
     from: from.mailbox,
@@ -208,53 +189,34 @@ function fromWhole(
   acceptedAt: Millis,
   options: ComposeOptions,
 ): Composed | Refusal {
-  const read = readMessage(mime);
-  if (!read.ok) return refuse(read.fault);
-  const names = read.fields.map(({ name }) => name.toLowerCase());
-  if (names.some((name, index) => ONCE.has(name) && names.indexOf(name) !== index)) return refuse('duplicate-header');
-  const written = read.fields.find((field) => field.name.toLowerCase() === 'from');
-  const from = written === undefined ? null : parseNamedMailbox(unfolded(written));
-  if (from === null || !from.ok) return refuse('bad-from');
-  const kept = read.fields.filter((field) => !WITHHELD.test(field.name) && field !== written).map(inEncodedWords);
-  const link = kept.find(({ name }) => name.toLowerCase() === 'list-unsubscribe');
-  const isOurs = link !== undefined && isOurLink(unfolded(link).replace(/^<|>.*$/g, ''), options);
-  const hasPost = kept.some(({ name }) => name.toLowerCase() === 'list-unsubscribe-post');
-  const messageId = messageIdFor(job, from.value.mailbox.domain);
+  const written = rewriteMessage(mime);
+  if (!written.ok) return refuse(written.fault);
+  const { from, body, unsubscribeLink, takesPost } = written;
+  const isOurs = unsubscribeLink !== null && isOurLink(unsubscribeLink, options);
+  const messageId = messageIdFor(job, from.domain);
+  const [fromField, ...others] = written.fields;
   const fields = [
-    // Written from what was read: no other reader may see another sender in it than the one that is signed for.
-    writtenFrom(from.value),
+    fromField as HeaderField,
     headerField('Date', dateValue(acceptedAt)),
     headerField('Message-ID', messageId),
     MIME_VERSION,
-    ...kept,
-    ...(isOurs && !hasPost ? [ONE_CLICK] : []),
-    ...(link === undefined && !hasPost ? ownUnsubscribe(job, false, options) : []),
+    ...others,
+    ...(isOurs && !takesPost ? [ONE_CLICK] : []),
+    ...(unsubscribeLink === null && !takesPost ? ownUnsubscribe(job, false, options) : []),
     ...identityFields(job, options),
   ];
   return {
     ok: true,
     fields,
-    body: read.body,
-    from: from.value.mailbox,
+    body,
+    from,
     to,
     messageId,
-    smtputf8: isInternational(to) || fields.some(({ line }) => !ASCII_ONLY.test(line)),
-    eightBit: !ASCII_ONLY.test(read.body.toString('latin1')),
+    smtputf8: isInternational(to) || fields.some(({ line }) => !isAscii(line)),
+    eightBit: !isAscii(body.toString('latin1')),
     bodyHash: null,
   };
 }
-
-/** A name that came in encoded words goes out in them. */
-const writtenFrom = ({ name, mailbox }: NamedMailbox): HeaderField =>
-  name.includes('=?')
-    ? headerField('From', `${name} <${mailbox.local}@${mailbox.domain}>`)
-    : mailboxField('From', { name, mailbox });
-
-/** Old software writes UTF-8 into the subject as it is; that needs no SMTPUTF8 once it is encoded. */
-const inEncodedWords = (field: HeaderField): HeaderField =>
-  field.name.toLowerCase() === 'subject' && !ASCII_ONLY.test(field.line)
-    ? textField('Subject', unfolded(field))
-    : field;
 
 const isOurLink = (link: string, { unsubscribeBaseUrl }: ComposeOptions): boolean =>
   unsubscribeBaseUrl !== null && link.startsWith(unsubscribeBaseUrl);

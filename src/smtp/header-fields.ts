@@ -1,5 +1,6 @@
-import { encodeWord, foldLines } from 'nodemailer/lib/mime-funcs';
+import { encodeWord } from 'nodemailer/lib/mime-funcs';
 import { addressOf, type NamedMailbox } from '../domain/address.ts';
+import type { AddressEntry } from '../domain/address-list.ts';
 import { LINE_BYTES_MAX } from './lines.ts';
 
 /** Characters that a line should not exceed (RFC 5322 section 2.1.1). */
@@ -15,7 +16,23 @@ export interface HeaderField {
 /** A field whose value may be broken at any space. */
 export function headerField(name: string, value: string): HeaderField {
   const line = `${name}: ${value}`;
-  return { name, line: line.length <= LINE_LENGTH_WANTED ? line : foldLines(line, LINE_LENGTH_WANTED) };
+  return { name, line: line.length <= LINE_LENGTH_WANTED ? line : folded(line) };
+}
+
+/** Breaks before white space only, and never so that a line has nothing else: some readers would take it for the end. */
+function folded(text: string): string {
+  let done = '';
+  let line = '';
+  for (const [word] of text.matchAll(/[ \t]*[^ \t]+|[ \t]+$/g)) {
+    // Not straight after the name either: such fields look empty to some.
+    const mayBreak = (done !== '' || /: *[^ ]/.test(line)) && /^[ \t]+[^ \t]/.test(word);
+    if (mayBreak && line !== '' && line.length + word.length > LINE_LENGTH_WANTED) {
+      done += `${line}\r\n`;
+      line = '';
+    }
+    line += word;
+  }
+  return done + line;
 }
 
 /** What cannot stand in an unstructured field as it is: other characters, what looks like an encoded word, spaces that would get lost. */
@@ -25,18 +42,31 @@ const NEEDS_ENCODING = /[^ -~]|=\?|^ | $| {2}|[^ ]{200}/;
 export const textField = (name: string, text: string): HeaderField =>
   headerField(name, NEEDS_ENCODING.test(text) ? encodeWord(text, 'Q', ENCODED_WORD_LENGTH) : text);
 
+/** Encoded words and atoms, as they may stand before an address: nothing in it ends the name. */
+const ENCODED_PHRASE = /^(?=.*=\?)[!#-'*+./0-9=?A-Z^-~ -]+$/;
 const ATOMS = /^[A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]+$/;
 
 /** A field that names one mailbox. */
-export function mailboxField(name: string, { name: display, mailbox }: NamedMailbox): HeaderField {
+export const mailboxField = (name: string, mailbox: NamedMailbox): HeaderField =>
+  headerField(name, mailboxText(mailbox));
+
+function mailboxText({ name: display, mailbox }: NamedMailbox): string {
   const address = addressOf(mailbox);
-  if (display === '') return headerField(name, address);
-  if (NEEDS_ENCODING.test(display)) {
-    return headerField(name, `${encodeWord(display, 'Q', ENCODED_WORD_LENGTH)} <${address}>`);
-  }
+  if (display === '') return address;
+  if (NEEDS_ENCODING.test(display)) return `${encodeWord(display, 'Q', ENCODED_WORD_LENGTH)} <${address}>`;
   const phrase = ATOMS.test(display) ? display : `"${display.replace(/["\\]/g, '\\$&')}"`;
-  return headerField(name, `${phrase} <${address}>`);
+  return `${phrase} <${address}>`;
 }
+
+/** A field of mailboxes and groups that were read from one. A name that came in encoded words goes out in them. */
+export const addressListField = (name: string, entries: readonly AddressEntry[]): HeaderField =>
+  headerField(name, entries.map(entryText).join(', '));
+
+const entryText = (entry: AddressEntry): string =>
+  'group' in entry ? `${entry.group}: ${entry.members.map(readMailboxText).join(', ')};` : readMailboxText(entry);
+
+const readMailboxText = (read: NamedMailbox): string =>
+  ENCODED_PHRASE.test(read.name) ? `${read.name} <${addressOf(read.mailbox)}>` : mailboxText(read);
 
 /** True where some line of the field is longer than SMTP carries. Folding cannot break a word. */
 export const isTooLong = ({ line }: HeaderField): boolean =>

@@ -95,6 +95,8 @@ export class InboundServer implements Stoppable {
       maxClients: options.connectionsMax,
       socketTimeout: IDLE_MS_MAX,
       closeTimeout: CLOSE_MS,
+      // Ours stand in the texts.
+      hideENHANCEDSTATUSCODES: true,
       disableReverseLookup: true,
       logger: false,
       onRcptTo: ({ address }, session, done) => {

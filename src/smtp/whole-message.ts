@@ -17,6 +17,8 @@ const FIELD = /^([!-9;-~]{1,100})[ \t]*:/;
 const BARE_LINE_BREAK = /\r(?!\n)|(?<!\r)\n/;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it looks for
 const CONTROL_IN_HEADER = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\u2028\u2029]/;
+// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it looks for
+const CONTROL_IN_PART = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]/;
 
 /**
  * Reads a message (RFC 5322). Line ends must be of one kind: CRLF, or LF throughout as text tools write it, which becomes
@@ -29,7 +31,7 @@ export function readMessage(bytes: Buffer): ReadMessage {
   if (hasLongLine(text)) return { ok: false, fault: 'line-too-long' };
   if (text.includes('\0')) return { ok: false, fault: 'nul' };
   const [header, body] = split(text);
-  const fields = readFields(Buffer.from(header, 'latin1'));
+  const fields = readFields(Buffer.from(header, 'latin1'), 'utf-8');
   if (fields === null) return { ok: false, fault: 'bad-header' };
   return { ok: true, fields, body: Buffer.from(body, 'latin1') };
 }
@@ -41,10 +43,14 @@ function split(text: string): readonly [header: string, body: string] {
   return end < 0 ? [text, ''] : [text.slice(0, end + 2), text.slice(end + 4)];
 }
 
-function readFields(bytes: Buffer): HeaderField[] | null {
-  if (bytes.length > HEADER_BYTES_MAX || !isUtf8(bytes)) return null;
-  const header = bytes.toString('utf8');
-  if (CONTROL_IN_HEADER.test(header)) return null;
+/**
+ * The fields of a header, each line of it ended with CRLF. Null: it is none. `any`: parts may be written in any character
+ * set, and are not ours to write again.
+ */
+export function readFields(bytes: Buffer, charset: 'utf-8' | 'any'): HeaderField[] | null {
+  if (bytes.length > HEADER_BYTES_MAX || (charset === 'utf-8' && !isUtf8(bytes))) return null;
+  const header = bytes.toString(charset === 'utf-8' ? 'utf8' : 'latin1');
+  if ((charset === 'utf-8' ? CONTROL_IN_HEADER : CONTROL_IN_PART).test(header)) return null;
   const fields: { name: string; line: string }[] = [];
   for (const line of header.split('\r\n').slice(0, -1)) {
     if (line.startsWith(' ') || line.startsWith('\t')) {

@@ -248,6 +248,19 @@ const HTTP = [
   ),
 ];
 
+const SUBMISSION = [
+  counter(
+    'postlane_submission_mails_total',
+    ['what'],
+    'Mails handed in by SMTP: accepted and repeated count recipients; refused, not-kept count mails. Worry about not-kept (the broker is away), and when refused grows against accepted.',
+  ),
+  counter(
+    'postlane_submission_refusals_total',
+    ['what'],
+    'What SMTP clients were refused before a mail was read. Worry about no-room and too-many-connections; login is somebody with a wrong or revoked key; admission is a key over its rate.',
+  ),
+];
+
 const FEEDBACK = [
   counter(
     'postlane_inbound_mails_total',
@@ -384,6 +397,7 @@ export const METRICS: readonly MetricDeclaration[] = [
   ...LIMITS,
   ...SECRETS,
   ...HTTP,
+  ...SUBMISSION,
   ...FEEDBACK,
   ...NOTIFIER,
   ...TRACKER,

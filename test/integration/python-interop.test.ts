@@ -19,7 +19,7 @@ import { provision } from '../support/provision.ts';
 import { pythonWith } from '../support/python.ts';
 
 const run = promisify(execFile);
-const EXAMPLES = join(packageRoot(), 'examples', 'python');
+const EXAMPLES = join(packageRoot(), 'examples', 'kafka-python');
 const SCRIPT_MS_MAX = 90_000;
 const AT = Date.parse('2026-01-02T03:04:05.678Z');
 

@@ -5,8 +5,8 @@ import type { SecretsConfig } from '../../src/config/types.ts';
 import { systemClock } from '../../src/host/clock.ts';
 import { openSecrets } from '../../src/secrets/open.ts';
 import type { Secrets } from '../../src/secrets/secrets.ts';
+import { selfSigned, yearFrom } from '../../src/secrets/self-signed.ts';
 import { RecordingTelemetry } from '../../src/testing/recording-telemetry.ts';
-import { selfSigned, yearFrom } from '../../src/testing/simulator/certificate.ts';
 import { FakeVault, type FakeVaultOptions } from '../support/fake-vault.ts';
 import { until } from '../support/until.ts';
 

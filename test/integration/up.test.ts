@@ -70,6 +70,8 @@ describe('postlane up', () => {
         'schemaRegistry',
         'redis',
         'api',
+        'submission',
+        'submissionCertificate',
         'metrics',
         'console',
         'simulatorSmtp',

@@ -11,7 +11,7 @@ import { type Host, openHost } from '../../src/host/host.ts';
 import type { Infra } from '../../src/infra/provider.ts';
 import { Publisher } from '../../src/kafka/publisher.ts';
 import { newKeyId, newSecret } from '../../src/secrets/api-keys.ts';
-import { silentTelemetry } from './kafka.ts';
+import { silentTelemetry } from './silent-telemetry.ts';
 import { until } from './until.ts';
 
 export interface TestApiOptions {

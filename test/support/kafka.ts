@@ -4,13 +4,7 @@ import { createKafka, type KafkaClient } from '../../src/kafka/client.ts';
 import { readPartition } from '../../src/kafka/partition-reader.ts';
 import { Publisher } from '../../src/kafka/publisher.ts';
 import { toOutgoing, toTopicMessages } from '../../src/kafka/records.ts';
-import {
-  BARRIER_KEY,
-  type Landed,
-  type LogRecord,
-  type StoredRecord,
-  type Telemetry,
-} from '../../src/runtime/ports.ts';
+import { BARRIER_KEY, type Landed, type LogRecord, type StoredRecord } from '../../src/runtime/ports.ts';
 import { until } from './until.ts';
 
 /** A broker that shares a busy machine takes its time. */
@@ -40,12 +34,7 @@ export interface OpenTransaction {
   die(): void;
 }
 
-export const silentTelemetry: Telemetry = {
-  count: () => undefined,
-  gauge: () => undefined,
-  observe: () => undefined,
-  log: () => undefined,
-};
+export { silentTelemetry } from './silent-telemetry.ts';
 
 export async function testKafka(brokers: readonly string[]): Promise<TestKafka> {
   const kafka = await createKafka({ brokers, clientId: 'postlane-test' });

@@ -27,9 +27,11 @@ const GRACE_HOURS = 24;
 const GRACE_HOURS_MAX = 24 * 90;
 const COUNT_MAX = 2 ** 31 - 1;
 
-/** `postlane keys create|list|rotate|revoke`: who may use the HTTP API. */
+/** `postlane keys create|list|rotate|revoke`: who may use the HTTP API and SMTP submission. */
 export function register(program: Command, context: CliContext): void {
-  const keys = program.command('keys').summary('make, list, rotate and revoke keys of the HTTP API');
+  const keys = program
+    .command('keys')
+    .summary('make, list, rotate and revoke keys of the HTTP API and of SMTP submission');
   create(keys, context);
   list(keys, context);
   rotate(keys, context);

@@ -1,4 +1,4 @@
-export type { KeyAndCertificate } from './certificate.ts';
+export type { KeyAndCertificate } from '../../secrets/self-signed.ts';
 export type { JournalEntry, JournalPosition } from './journal.ts';
 export type { JournalSummary, PairStats, SimulatorStats, SiteStats } from './report.ts';
 export type { SimulatorCredentials } from './sasl.ts';

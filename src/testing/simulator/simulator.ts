@@ -1,8 +1,8 @@
 import { createSecureContext, type SecureContext } from 'node:tls';
 import { PostlaneError } from '../../domain/error.ts';
 import { DAY_MS, MINUTE_MS, type Millis } from '../../domain/time.ts';
+import { type KeyAndCertificate, selfSigned, yearFrom } from '../../secrets/self-signed.ts';
 import { Api } from './api.ts';
-import { type KeyAndCertificate, selfSigned, yearFrom } from './certificate.ts';
 import { Journal, type JournalEntry } from './journal.ts';
 import { Listener } from './listener.ts';
 import { type JournalSummary, type SimulatorStats, statsOf, summarise } from './report.ts';

@@ -1,7 +1,7 @@
 import tls from 'node:tls';
 import type { Source } from '../../../src/domain/policy.ts';
+import { type KeyAndCertificate, selfSigned, yearFrom } from '../../../src/secrets/self-signed.ts';
 import type { Courier, Credentials } from '../../../src/smtp/mail.ts';
-import { type KeyAndCertificate, selfSigned, yearFrom } from '../../../src/testing/simulator/certificate.ts';
 import { courierWith, credentialsOf, eventually, IMPATIENT, limits, mailOf, sourceAt } from './fixtures.ts';
 import { greet, type Peer, peerOf, type RawServer, rawServer, takeMail } from './raw-server.ts';
 

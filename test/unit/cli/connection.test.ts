@@ -11,6 +11,8 @@ const running: Status = {
   schemaRegistry: 'http://127.0.0.1:18081',
   redis: null,
   api: null,
+  submission: null,
+  submissionCertificate: null,
   metrics: null,
   console: null,
   simulatorSmtp: null,

@@ -11,8 +11,8 @@ describe('the README', () => {
   it.each([
     ['publish', 0],
     ['consume', 1],
-  ])('shows examples/typescript/%s.ts', (name, n) => {
-    const example = readFileSync(join(root, `examples/typescript/${name}.ts`), 'utf8');
+  ])('shows examples/kafka-typescript/%s.ts', (name, n) => {
+    const example = readFileSync(join(root, `examples/kafka-typescript/${name}.ts`), 'utf8');
     expect(blocks[n]).toBe(example.replace("'../../src/index.ts'", "'postlane'"));
   });
 

@@ -24,7 +24,6 @@ function unitOf(sendAt: number | null = null): Unit {
     site: 'google',
     bytes: Buffer.from('as it came'),
     expiresAt: ACCEPTED_AT + 3 * DAY_MS,
-    learned: null,
     place: 'email.send.marketing.google/1/7',
     source: null,
     learned: null,

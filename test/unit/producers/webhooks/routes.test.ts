@@ -8,9 +8,9 @@ import type { WebhookRoute } from '../../../../src/config/types.ts';
 import type { Feedback } from '../../../../src/contracts/generated.ts';
 import { HttpServer } from '../../../../src/http/server.ts';
 import type { Output } from '../../../../src/runtime/processor.ts';
+import { selfSigned, yearFrom } from '../../../../src/secrets/self-signed.ts';
 import { MemorySecrets } from '../../../../src/testing/memory-secrets.ts';
 import { RecordingTelemetry } from '../../../../src/testing/recording-telemetry.ts';
-import { selfSigned, yearFrom } from '../../../../src/testing/simulator/certificate.ts';
 import { VirtualClock } from '../../../../src/testing/virtual-clock.ts';
 import { NOW } from '../../../support/feedback.ts';
 import {

@@ -1,6 +1,6 @@
 import { generateKeyPairSync, randomBytes, sign } from 'node:crypto';
 import { isIP } from 'node:net';
-import { DAY_MS, type Millis } from '../../domain/time.ts';
+import { DAY_MS, type Millis } from '../domain/time.ts';
 import {
   bitString,
   generalizedTime,

@@ -1,10 +1,4 @@
-/**
- * Hands a mail in over HTTP and waits for what becomes of it. With `npm start` running:
- *
- *   export POSTLANE_URL=… (the `api` line of `npx postlane status`)
- *   export POSTLANE_KEY=$(npx postlane keys create example)
- *   node examples/typescript/http.ts
- */
+/** Hands a mail in over HTTP and waits for what becomes of it. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { PostlaneClient } from '../../src/client/index.ts';
 
@@ -25,7 +19,7 @@ const { id } = await client.send(
 );
 console.log('accepted', id);
 
-for (let look = 0; look < 50; look++) {
+for (let look = 0; look < 150; look++) {
   const trail = await client.get(id);
   if (trail !== null && trail.waiting === null) {
     const end = trail.events.at(-1);
