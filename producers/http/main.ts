@@ -22,6 +22,9 @@ import { templateRoutes } from './templates.ts';
 import { CANCELLED, TRAIL, TRAIL_PAGE } from './trail-schemas.ts';
 import { trailRoutes } from './trails.ts';
 import { openApiViews } from './views.ts';
+import { webhookParts } from './webhook-parts.ts';
+import { DELIVERIES, REPLAY_ASKED, WEBHOOK, WEBHOOK_LIST, WEBHOOK_SECRET } from './webhook-schemas.ts';
+import { webhookRoutes } from './webhooks.ts';
 
 /** Bytes of the hashes that ids are made of. */
 const HASH_BYTES = 16;
@@ -38,6 +41,11 @@ const SHARED = [
   CHANGED,
   IMPORTED,
   ...TEMPLATE_SCHEMAS,
+  WEBHOOK,
+  WEBHOOK_SECRET,
+  WEBHOOK_LIST,
+  REPLAY_ASKED,
+  DELIVERIES,
 ];
 /** Some million addresses. */
 const IMPORT_BYTES_MAX = 50_000_000;
@@ -140,6 +148,7 @@ async function open(
         importBytesMax: IMPORT_BYTES_MAX,
       }),
       ...templateRoutes({ templates, links }),
+      ...webhookRoutes(webhookParts(host, views.webhooks, appender)),
       ...trailRoutes({ trails, cancellationOf: views.cancellationOf, appender, codec, clock }),
     ],
     document: DOCUMENT,

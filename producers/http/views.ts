@@ -9,6 +9,11 @@ import { ViewFollower, type ViewStore } from '../../src/kafka/view-follower.ts';
 import type { Stoppable } from '../../src/runtime/ports.ts';
 import { TableStore } from '../../src/store/table-store.ts';
 import type { SuppressionRows } from './suppression-changes.ts';
+import type { EndpointRows } from './webhook-endpoints.ts';
+
+/** What is known of endpoints is waited for so long. */
+const CURRENT_MS_MAX = 2_000;
+const LOOK_MS = 10;
 
 /** The tables that requests are judged by. */
 export interface ApiViews extends Stoppable {
@@ -16,6 +21,7 @@ export interface ApiViews extends Stoppable {
   cancellationOf(jobId: string): Cancellation | undefined;
   /** Of the edition in force. */
   readonly suppressions: SuppressionRows;
+  readonly webhooks: EndpointRows;
   /** False where the keys are not known to be current. */
   current(): boolean;
 }
@@ -28,6 +34,9 @@ export async function openApiViews(host: Host, directory: string): Promise<ApiVi
   const keys = new MemoryTable(topics.apiKeys, codec, telemetry);
   const cancellations = new MemoryTable(topics.cancellations, codec, telemetry);
   const follow = (topic: string, store: ViewStore) => new ViewFollower({ kafka, topic, store, clock, telemetry });
+  const endpoints = new MemoryTable(topics.webhookEndpoints, codec, telemetry);
+  const progress = new MemoryTable(topics.webhookProgress, codec, telemetry);
+  const followingEndpoints = follow(topics.webhookEndpoints.name, endpoints);
   const editions = new MemoryTable(topics.reputationEditions, codec, telemetry);
   const followingKeys = follow(topics.apiKeys.name, keys);
   const followingSuppressions = follow(topics.suppressions.name, suppressions);
@@ -36,6 +45,8 @@ export async function openApiViews(host: Host, directory: string): Promise<ApiVi
     followingSuppressions,
     follow(topics.cancellations.name, cancellations),
     follow(topics.reputationEditions.name, editions),
+    followingEndpoints,
+    follow(topics.webhookProgress.name, progress),
   ];
   await Promise.all(followers.map((follower) => follower.start()));
   const edition = new EditionInForce(
@@ -47,6 +58,19 @@ export async function openApiViews(host: Host, directory: string): Promise<ApiVi
     keyOf: (keyId) => keys.get(keyId),
     cancellationOf: (jobId) => cancellations.get(jobId),
     suppressions: rowsOf(suppressions, prefix),
+    webhooks: {
+      get: (endpointId) => endpoints.get(endpointId),
+      progressOf: (endpointId) => progress.get(endpointId),
+      all: () => endpoints.values(),
+      async current() {
+        const askedAt = clock.now();
+        while (clock.now() - followingEndpoints.stalenessMs() < askedAt) {
+          if (clock.now() - askedAt > CURRENT_MS_MAX) return false;
+          await clock.sleep(LOOK_MS);
+        }
+        return true;
+      },
+    },
     current: () => followingKeys.stalenessMs() <= STALENESS_MS_MAX,
     async stop() {
       await Promise.all(followers.map((follower) => follower.stop()));

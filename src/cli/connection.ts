@@ -3,7 +3,7 @@ import type { Config } from '../config/types.ts';
 import { isPostlaneError } from '../domain/error.ts';
 import { configOf } from './catalog.ts';
 import type { ProcessContext } from './context.ts';
-import { DATA_DIRECTORY } from './data-directory.ts';
+import { DATA_DIRECTORY, dataLayout } from './data-directory.ts';
 import { readStatus } from './status-file.ts';
 
 /** Where a command finds the pipeline. */
@@ -21,15 +21,26 @@ export interface ConnectionAddresses {
  */
 export async function connectionOf(context: ProcessContext, file?: string): Promise<ConnectionAddresses> {
   const config = configOf(context, file);
-  const { KAFKA_BROKERS, SCHEMA_REGISTRY_URL, POSTLANE_CONFIG } = context.environment;
-  const isNamed = [file, POSTLANE_CONFIG, KAFKA_BROKERS, SCHEMA_REGISTRY_URL].some((given) => given);
-  const running = isNamed ? null : await runningUp(context);
+  const running = isNamed(context, file) ? null : await runningUp(context);
   return {
     brokers: running?.brokers ?? config.kafka.brokers,
     clientId: config.kafka.clientId,
     schemaRegistryUrl: running?.schemaRegistry ?? config.registry.url,
     jobBytesMax: config.job.bytesMax,
   };
+}
+
+/** The configuration as the processes of the pipeline read it: those of a running `postlane up` keep their keys in its directory. */
+export async function runningConfigOf(context: ProcessContext, file?: string): Promise<Config> {
+  const running = isNamed(context, file) ? null : await runningUp(context);
+  if (running === null) return configOf(context, file);
+  const { state } = dataLayout(join(context.workingDirectory, DATA_DIRECTORY));
+  return configOf({ ...context, environment: { POSTLANE_STATE_DIR: state, ...context.environment } }, file);
+}
+
+function isNamed({ environment }: ProcessContext, file: string | undefined): boolean {
+  const { KAFKA_BROKERS, SCHEMA_REGISTRY_URL, POSTLANE_CONFIG } = environment;
+  return [file, POSTLANE_CONFIG, KAFKA_BROKERS, SCHEMA_REGISTRY_URL].some((given) => given);
 }
 
 async function runningUp(

@@ -7,7 +7,7 @@ import { replaceFile } from '../infra/replace-file.ts';
 import { withSecrets } from '../secrets/open.ts';
 import { dkimRecord, generateDkimKey } from '../smtp/dkim.ts';
 
-const VERP_KEY_BYTES = 32;
+const KEY_BYTES = 32;
 
 /**
  * Makes the keys that the configuration names inside our own directory and that are not there yet: the demo's. Keys kept
@@ -25,8 +25,11 @@ export async function makeMissingKeys(config: Config, tell: (line: string) => vo
       await make(privateKey, async () => (await generateDkimKey(algorithm)).privateKey);
     }
   }
-  if (config.verp.key !== null) await make(config.verp.key, async () => randomBytes(VERP_KEY_BYTES).toString('hex'));
+  if (config.verp.key !== null) await make(config.verp.key, async () => randomHex());
+  if (config.notifier.key !== null) await make(config.notifier.key, async () => randomHex());
 }
+
+const randomHex = (): string => randomBytes(KEY_BYTES).toString('hex');
 
 /** Name of the DNS record → its text, for every key that mail is signed with. */
 export async function dkimRecordsOf(config: Config): Promise<Readonly<Record<string, string>>> {

@@ -23,6 +23,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Register>>> = {
   why: async () => (await import('./commands/why.ts')).register,
   'dead-letters': async () => (await import('./commands/dead-letters.ts')).register,
   keys: async () => (await import('./commands/keys.ts')).register,
+  webhooks: async () => (await import('./commands/webhooks.ts')).register,
   suppressions: async () => (await import('./commands/suppressions.ts')).register,
   templates: async () => (await import('./commands/templates.ts')).register,
   feedback: async () => (await import('./commands/feedback.ts')).register,

@@ -76,6 +76,10 @@ export const roles: Readonly<Record<string, RoleDefinition>> = {
     summary: 'sends probes to seed mailboxes and looks where they arrive',
     start: async ({ host }) => (await import('../../producers/placement/main.ts')).startPlacement(host),
   },
+  notifier: {
+    summary: 'results → the customers’ endpoints: signed webhooks, tried again for a day',
+    start: async ({ host }) => (await import('../../processors/notifier/main.ts')).startNotifier(host),
+  },
   reputation: {
     summary: 'signals → suppressions',
     start: async ({ host }) => (await import('../../processors/reputation/main.ts')).startReputation(host),

@@ -37,7 +37,7 @@ const RUN = [
   { name: 'worker-bulk', roles: ['worker'], options: ['--queues', 'marketing,marketing-throttled', ...GIVES_WAY] },
   {
     name: 'background',
-    roles: ['delay', 'inbound', 'webhooks', 'split', 'feedback', 'reputation', 'dns', 'placement'],
+    roles: ['delay', 'inbound', 'webhooks', 'split', 'feedback', 'reputation', 'dns', 'placement', 'notifier'],
     options: [],
   },
   { name: 'api', roles: ['api'], options: [] },

@@ -13,6 +13,7 @@ import type {
 } from './types.ts';
 
 export type * from './types.ts';
+export * from './webhooks.ts';
 
 export interface PostlaneClientOptions {
   /** Where the API is, for example `http://127.0.0.1:8025`. */

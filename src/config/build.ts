@@ -76,6 +76,7 @@ export function build(read: Read): Config {
     verp: { key: read.verp.key },
     inbound: inboundOf(read),
     webhooks: webhooksOf(read),
+    notifier: notifierOf(read),
     reputation: reputationOf(read),
     dns: dnsOf(read.dns),
     placement: placementOf(read.placement),
@@ -153,6 +154,18 @@ function webhooksOf({ webhooks }: Read): Config['webhooks'] {
     sources: route.sources,
   }));
   return { host: webhooks.host, port: webhooks.port, routes };
+}
+
+function notifierOf({ notifier }: Read): Config['notifier'] {
+  return {
+    key: notifier.key,
+    inFlightMax: notifier.in_flight_max,
+    perEndpointMax: notifier.per_endpoint_max,
+    timeoutMs: notifier.timeout,
+    retryForMs: notifier.retry_for,
+    allowHttp: notifier.allow_http,
+    allowedNetworks: notifier.allowed_networks,
+  };
 }
 
 function reputationOf({ reputation }: Read): Config['reputation'] {

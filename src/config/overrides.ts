@@ -23,6 +23,8 @@ export const OVERRIDES: readonly Override[] = [
   { variable: 'POSTLANE_INBOUND_PORT', path: ['inbound', 'port'] },
   { variable: 'POSTLANE_WEBHOOKS_HOST', path: ['webhooks', 'host'] },
   { variable: 'POSTLANE_WEBHOOKS_PORT', path: ['webhooks', 'port'] },
+  { variable: 'POSTLANE_NOTIFIER_ALLOW_HTTP', path: ['notifier', 'allow_http'] },
+  { variable: 'POSTLANE_NOTIFIER_NETWORKS', path: ['notifier', 'allowed_networks'], list: true },
   { variable: 'POSTLANE_STATE_DIR', path: ['state_dir'] },
   { variable: 'VAULT_ADDR', path: ['secrets', 'vault', 'address'] },
   { variable: 'VAULT_NAMESPACE', path: ['secrets', 'vault', 'namespace'] },

@@ -1,3 +1,4 @@
+import { parseNetwork } from '../domain/ip-address.ts';
 import { DAY_MS, HOUR_MS } from '../domain/time.ts';
 import { CARRYING_RETENTION_MS, SEEN_RETENTION_MS, TYPE_OF_QUEUE } from './defaults.ts';
 import { checkDns } from './dns.ts';
@@ -29,10 +30,20 @@ export function checkRelations(config: Config, read: Read, tell: Tell): void {
   checkDns(config, tell);
   checkSecrets(config, read, tell);
   checkPlacement(config, tell);
+  checkNotifier(config, tell);
   const { action } = read.reputation;
   const inThresholds = read.reputation.thresholds.action;
   if (action !== null && inThresholds !== null && action !== inThresholds) {
     tell('reputation.action', `is ${action}, and reputation.thresholds.action is ${inThresholds}`);
+  }
+}
+
+function checkNotifier({ notifier }: Config, tell: Tell): void {
+  notifier.allowedNetworks.forEach((network, n) => {
+    if (parseNetwork(network) === null) tell(`notifier.allowed_networks[${n}]`, `is no network: ${network}`);
+  });
+  if (notifier.perEndpointMax > notifier.inFlightMax) {
+    tell('notifier.per_endpoint_max', 'must not exceed notifier.in_flight_max');
   }
 }
 

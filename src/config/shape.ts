@@ -208,6 +208,19 @@ const webhooks = record({
   routes: named(webhook, { max: 100 }),
 });
 
+/** Telling customers' endpoints what became of mails. */
+const notifier = record({
+  key: optional(reference),
+  in_flight_max: integer({ min: 1, max: 10_000, default: 512 }),
+  per_endpoint_max: integer({ min: 1, max: 64, default: 16 }),
+  timeout: duration({ min: 100, max: MINUTE_MS, default: 15 * SECOND_MS }),
+  retry_for: duration({ min: SECOND_MS, max: 7 * DAY_MS, default: DAY_MS }),
+  allow_http: flag({ default: false }),
+  allowed_networks: list(text({ pattern: /^[0-9a-fA-F:.]{2,45}\/[0-9]{1,3}$/, what: 'a network such as 10.0.0.0/8' }), {
+    max: 100,
+  }),
+});
+
 export const postlaneYaml = record({
   preset: optional(oneOf(PRESET_NAMES)),
   kafka: record({
@@ -294,6 +307,7 @@ export const postlaneYaml = record({
   verp: record({ key: optional(reference) }),
   inbound,
   webhooks,
+  notifier,
   reputation,
   dns: dnsShape(domain),
   placement: placementShape(reference),

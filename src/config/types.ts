@@ -38,6 +38,7 @@ export interface Config {
   readonly verp: { readonly key: string | null };
   readonly inbound: InboundConfig;
   readonly webhooks: WebhooksConfig;
+  readonly notifier: NotifierConfig;
   readonly reputation: ReputationConfig;
   readonly dns: DnsConfig;
   readonly placement: PlacementConfig;
@@ -190,6 +191,24 @@ export interface WebhooksConfig {
   /** 0: any free one. */
   readonly port: number;
   readonly routes: readonly WebhookRoute[];
+}
+
+/** Telling customers' endpoints what became of mails. */
+export interface NotifierConfig {
+  /** Reference to the key that seals the secrets of endpoints. `null`: there can be no endpoints. */
+  readonly key: string | null;
+  /** Deliveries that are under way at once, per process. */
+  readonly inFlightMax: number;
+  /** Of those, to one endpoint. */
+  readonly perEndpointMax: number;
+  /** Of one attempt, from the name to the end of the answer. */
+  readonly timeoutMs: number;
+  /** How long an event is tried; an endpoint that takes nothing for so long is paused. */
+  readonly retryForMs: number;
+  /** Endpoints without TLS are taken. */
+  readonly allowHttp: boolean;
+  /** Networks (`10.0.0.0/8`) that endpoints may lie in although they are not public. */
+  readonly allowedNetworks: readonly string[];
 }
 
 export interface WebhookRoute {

@@ -845,6 +845,156 @@ export interface Template {
   headers: NameValue[];
 }
 
+/** One secret that events are signed with. Two during a rotation: both sign. */
+export interface WebhookSecret {
+  /** The secret, encrypted under the installation's own key (AES-256-GCM, bound to the endpoint id). */
+  sealed: Buffer;
+  /** When it stops signing. Milliseconds since the Unix epoch, UTC. Null: never. */
+  until: number | null;
+}
+
+/** A request to deliver once more what was recorded in a range of time. */
+export interface WebhookReplay {
+  /** Names the request. */
+  replayId: string;
+  /** Beginning of the range. Milliseconds since the Unix epoch, UTC. */
+  since: number;
+  /** End of the range, which is not in it. Milliseconds since the Unix epoch, UTC. */
+  until: number;
+  /** When it was asked for. Milliseconds since the Unix epoch, UTC. */
+  at: number;
+}
+
+/**
+ * Where a customer wants to be told what became of mails. A row of email.webhook-endpoints, keyed by endpoint id; a
+ * tombstone where it was deleted.
+ */
+export interface WebhookEndpoint {
+  /** Names it in requests, lists and logs. */
+  endpointId: string;
+  /** Tenant whose mails it is told of; nobody else's. */
+  tenant: string;
+  /** Where events are posted. */
+  url: string;
+  /** What its owner calls it. */
+  description: string;
+  /** Types of events that it is told of, such as email.bounced. Empty: all. */
+  events: string[];
+  /** The secrets, newest first. */
+  secrets: WebhookSecret[];
+  /** True: its owner wants nothing delivered for now. What happens meanwhile is delivered later. */
+  paused: boolean;
+  /** How often it was resumed. An automatic pause holds for as long as this does not change. */
+  resumes: number;
+  /** Replays, newest first; only the last few are kept. */
+  replays: WebhookReplay[];
+  /** When it was made: it is told of what is recorded from then on. Milliseconds since the Unix epoch, UTC. */
+  at: number;
+}
+
+/** A place in the results: everything before it was delivered, waits, or is not wanted. */
+export interface WebhookCursor {
+  /** Email type of the results topic. */
+  type: string;
+  /** Partition of that topic. */
+  partition: number;
+  /** Offset to go on from. */
+  offset: number;
+  /** Offset before which to stop. Null: never. */
+  end: number | null;
+}
+
+/** An event that the endpoint did not take, and that is tried again: where its record lies. */
+export interface WebhookWaiting {
+  /** Email type of the results topic. */
+  type: string;
+  /** Partition of that topic. */
+  partition: number;
+  /** Offset of the record. */
+  offset: number;
+  /** Attempts that were made. */
+  attempts: number;
+  /** When it was first tried, or tried anew after a resume. Milliseconds since the Unix epoch, UTC. */
+  since: number;
+  /** Not tried again before. Milliseconds since the Unix epoch, UTC. */
+  until: number;
+}
+
+/** How far a replay has come. It is done when it has no cursors. */
+export interface WebhookReplayProgress {
+  /** The replay. */
+  replayId: string;
+  /** What of it is left. */
+  cursors: WebhookCursor[];
+}
+
+/** An automatic pause. */
+export interface WebhookPause {
+  /** Why: dead (nothing was taken for a day) or gone (it answered 410). */
+  reason: string;
+  /** How often the endpoint had been resumed by then: the pause ends with the next time. */
+  resumes: number;
+  /** When it was paused. Milliseconds since the Unix epoch, UTC. */
+  at: number;
+}
+
+/** One attempt to deliver an event. */
+export interface WebhookAttempt {
+  /** The event's id, which is the same at every attempt. */
+  eventId: string;
+  /** Type of the event. */
+  event: string;
+  /** The mail that it is about. */
+  jobId: string;
+  /** The how manieth attempt it was. */
+  attempt: number;
+  /** True: the endpoint took it. */
+  taken: boolean;
+  /** Status of the answer. Null: there was none. */
+  status: number | null;
+  /** Why it failed, as a word of a closed list. Null: it did not. */
+  failure: string | null;
+  /** How long it took. */
+  durationMs: number;
+  /** When it began. Milliseconds since the Unix epoch, UTC. */
+  at: number;
+}
+
+/**
+ * How far an endpoint has been told, what waits to be tried again, and how it answers. A row of
+ * email.webhook-progress, keyed by endpoint id, in the endpoint's own partition.
+ */
+export interface WebhookProgress {
+  /** The endpoint. */
+  endpointId: string;
+  /** Its tenant. */
+  tenant: string;
+  /** One per partition of the results. */
+  cursors: WebhookCursor[];
+  /** What waits to be tried again, oldest first. */
+  waiting: WebhookWaiting[];
+  /** The endpoint's replays. */
+  replays: WebhookReplayProgress[];
+  /** Attempts in a row that failed. */
+  failures: number;
+  /** When the first of them failed. Milliseconds since the Unix epoch, UTC. Null: the last attempt succeeded. */
+  since: number | null;
+  /** Left alone until then. Milliseconds since the Unix epoch, UTC. Null: it is not. */
+  until: number | null;
+  /** The last automatic pause. Null: there was none. */
+  pause: WebhookPause | null;
+  /** The last attempts, newest first: some that failed and some that did not. */
+  attempts: WebhookAttempt[];
+  /** Events that were taken. */
+  delivered: number;
+  /** Events that were given up after a day of attempts while others were taken. */
+  exhausted: number;
+  /** Records that the log no longer had when it was the endpoint's turn. */
+  lost: number;
+  /** When the row was written. Milliseconds since the Unix epoch, UTC. */
+  at: number;
+}
+
 /** Name of a record schema in schemas/. */
 export type SchemaName =
   | 'Allowance'
@@ -865,7 +1015,9 @@ export type SchemaName =
   | 'Score'
   | 'SenderCheck'
   | 'Suppression'
-  | 'Template';
+  | 'Template'
+  | 'WebhookEndpoint'
+  | 'WebhookProgress';
 
 /** The schemas as they are registered: the JSON text of each file in schemas/, without its white space. */
 export const schemas: Readonly<Record<SchemaName, string>> = {
@@ -907,4 +1059,8 @@ export const schemas: Readonly<Record<SchemaName, string>> = {
     "{\"type\":\"record\",\"name\":\"Suppression\",\"namespace\":\"postlane\",\"doc\":\"Whether an address may be mailed, and why not. A row of email.suppressions, keyed by subject. A weaker or a later event never erases a stronger one.\",\"fields\":[{\"name\":\"subject\",\"type\":\"string\",\"doc\":\"`recipient:<address>`, the address folded to lower case.\"},{\"name\":\"active\",\"type\":\"boolean\",\"default\":true,\"doc\":\"False: lifted; the row stays for its evidence.\"},{\"name\":\"severity\",\"type\":{\"type\":\"enum\",\"name\":\"SuppressionSeverity\",\"doc\":\"The strongest ground, from strong to weak in the order of the symbols after `unknown`.\",\"symbols\":[\"unknown\",\"manual\",\"complaint\",\"hard_bounce\",\"unsubscribe\",\"soft_bounces\"],\"default\":\"unknown\"},\"default\":\"unknown\",\"doc\":\"The strongest ground for it.\"},{\"name\":\"since\",\"type\":{\"type\":\"long\",\"logicalType\":\"timestamp-millis\"},\"doc\":\"When it began. Milliseconds since the Unix epoch, UTC.\"},{\"name\":\"until\",\"type\":[\"null\",{\"type\":\"long\",\"logicalType\":\"timestamp-millis\"}],\"default\":null,\"doc\":\"When the last ground ends by itself. Milliseconds since the Unix epoch, UTC. Null: never.\"},{\"name\":\"tenant\",\"type\":[\"null\",\"string\"],\"default\":null,\"doc\":\"Tenant that all grounds hold for. Null: all, or the evidence says which.\"},{\"name\":\"type\",\"type\":[\"null\",{\"type\":\"enum\",\"name\":\"EmailTypeSymbol\",\"doc\":\"What kind of mail it is. Types never share an ingest topic, a lane or, unless the operator insists, a source. `unknown` is what a reader sees in place of a symbol that is newer than itself; never write it.\",\"symbols\":[\"unknown\",\"transactional\",\"notification\",\"marketing\"],\"default\":\"unknown\"}],\"default\":null,\"doc\":\"Type of mail that all grounds hold for. Null: all, or the evidence says which.\"},{\"name\":\"evidence\",\"type\":{\"type\":\"array\",\"items\":{\"type\":\"record\",\"name\":\"Evidence\",\"doc\":\"One event that led to it.\",\"fields\":[{\"name\":\"eventId\",\"type\":\"string\",\"doc\":\"The event's identity in email.reputation.\"},{\"name\":\"kind\",\"type\":{\"type\":\"enum\",\"name\":\"SignalKind\",\"doc\":\"What happened. `sent_counted`: mails that a server took, added up. `suppression_added` and `suppression_removed`: by an operator. `erased`: everything known about the subject is to be forgotten. `ticked`: nothing but that time has passed.\",\"symbols\":[\"unknown\",\"sent_counted\",\"delivered\",\"bounced\",\"deferred\",\"complained\",\"unsubscribed\",\"suppression_added\",\"suppression_removed\",\"erased\",\"ticked\"],\"default\":\"unknown\"},\"default\":\"unknown\",\"doc\":\"What happened.\"},{\"name\":\"at\",\"type\":{\"type\":\"long\",\"logicalType\":\"timestamp-millis\"},\"doc\":\"When it happened. Milliseconds since the Unix epoch, UTC.\"},{\"name\":\"class\",\"type\":[\"null\",\"string\"],\"default\":null,\"doc\":\"Bounce class that the rules gave it. Null: none.\"},{\"name\":\"ruleVersion\",\"type\":[\"null\",\"string\"],\"default\":null,\"doc\":\"Version of the rules that decided. Null: an operator did.\"},{\"name\":\"severity\",\"type\":\"SuppressionSeverity\",\"default\":\"unknown\",\"doc\":\"What it is a ground for; `unknown`: none by itself, as a removal.\"},{\"name\":\"binds\",\"type\":\"boolean\",\"default\":true,\"doc\":\"False where it takes more of its kind to suppress anybody.\"},{\"name\":\"until\",\"type\":[\"null\",{\"type\":\"long\",\"logicalType\":\"timestamp-millis\"}],\"default\":null,\"doc\":\"When it is no ground any more. Milliseconds since the Unix epoch, UTC. Null: never.\"},{\"name\":\"tenant\",\"type\":[\"null\",\"string\"],\"default\":null,\"doc\":\"Tenant that it holds for. Null: all.\"},{\"name\":\"type\",\"type\":[\"null\",\"EmailTypeSymbol\"],\"default\":null,\"doc\":\"Type of mail that it holds for. Null: all; an unsubscription without a type holds for all but transactional mail.\"},{\"name\":\"who\",\"type\":[\"null\",\"string\"],\"default\":null,\"doc\":\"Operator behind it. Null: the pipeline itself.\"},{\"name\":\"why\",\"type\":[\"null\",\"string\"],\"default\":null,\"doc\":\"The operator's reason. Null: none given.\"}]}},\"default\":[],\"doc\":\"The events behind it, strongest first, then what was lifted; bounded in number per severity and scope.\"}]}",
   Template:
     "{\"type\":\"record\",\"name\":\"Template\",\"namespace\":\"postlane\",\"doc\":\"One version of a template: what makes the mail of every job that names it. A row of email.templates, keyed by its version and who put it; a version never changes. Of two rows that claim the same version the one that was appended first counts.\",\"fields\":[{\"name\":\"tenant\",\"type\":\"string\",\"default\":\"default\",\"doc\":\"Whose template it is. No job of another tenant can name it.\"},{\"name\":\"templateId\",\"type\":\"string\",\"doc\":\"Name of the template, unique within the tenant. 1 to 128 letters, digits, and . _ / -.\"},{\"name\":\"version\",\"type\":\"int\",\"doc\":\"Counts from 1, upwards.\"},{\"name\":\"at\",\"type\":{\"type\":\"long\",\"logicalType\":\"timestamp-millis\"},\"doc\":\"When it was put. Milliseconds since the Unix epoch, UTC.\"},{\"name\":\"putId\",\"type\":\"string\",\"default\":\"\",\"doc\":\"Tells two puts apart that claim the same version; part of the key.\"},{\"name\":\"who\",\"type\":\"string\",\"default\":\"\",\"doc\":\"Key or person that put it.\"},{\"name\":\"deleted\",\"type\":\"boolean\",\"default\":false,\"doc\":\"True: from this version on there is no such template. It has no content then. Mails that were accepted with older versions are still made of those.\"},{\"name\":\"from\",\"type\":\"string\",\"default\":\"\",\"doc\":\"The From header: one mailbox. Placeholders may stand in the display name, not in the address.\"},{\"name\":\"replyTo\",\"type\":[\"null\",\"string\"],\"default\":null,\"doc\":\"The Reply-To header: one mailbox; placeholders may stand anywhere. Null: none.\"},{\"name\":\"subject\",\"type\":\"string\",\"default\":\"\",\"doc\":\"The Subject header, with placeholders.\"},{\"name\":\"html\",\"type\":[\"null\",\"string\"],\"default\":null,\"doc\":\"The text/html part, with placeholders; values are escaped. Null: none.\"},{\"name\":\"text\",\"type\":[\"null\",\"string\"],\"default\":null,\"doc\":\"The text/plain part, with placeholders. Null: derived from html.\"},{\"name\":\"unsubscribeLink\",\"type\":[\"null\",\"string\"],\"default\":null,\"doc\":\"URI for List-Unsubscribe and for the placeholder unsubscribe_url; placeholders may stand in it. Null: merge data of that name, or none.\"},{\"name\":\"oneClick\",\"type\":\"boolean\",\"default\":false,\"doc\":\"True: unsubscribeLink takes the POST of RFC 8058.\"},{\"name\":\"headers\",\"type\":{\"type\":\"array\",\"items\":{\"type\":\"record\",\"name\":\"NameValue\",\"doc\":\"One entry of a list of names and values. A list and not a map, because order and repetition matter, and because a map's keys become property names in some languages.\",\"fields\":[{\"name\":\"name\",\"type\":\"string\",\"doc\":\"Name of the entry.\"},{\"name\":\"value\",\"type\":\"string\",\"doc\":\"Value of the entry.\"}]}},\"default\":[],\"doc\":\"Further header fields; placeholders may stand in their values. The same names are allowed as in a payload.\"}]}",
+  WebhookEndpoint:
+    "{\"type\":\"record\",\"name\":\"WebhookEndpoint\",\"namespace\":\"postlane\",\"doc\":\"Where a customer wants to be told what became of mails. A row of email.webhook-endpoints, keyed by endpoint id; a tombstone where it was deleted.\",\"fields\":[{\"name\":\"endpointId\",\"type\":\"string\",\"doc\":\"Names it in requests, lists and logs.\"},{\"name\":\"tenant\",\"type\":\"string\",\"default\":\"default\",\"doc\":\"Tenant whose mails it is told of; nobody else's.\"},{\"name\":\"url\",\"type\":\"string\",\"doc\":\"Where events are posted.\"},{\"name\":\"description\",\"type\":\"string\",\"default\":\"\",\"doc\":\"What its owner calls it.\"},{\"name\":\"events\",\"type\":{\"type\":\"array\",\"items\":\"string\"},\"default\":[],\"doc\":\"Types of events that it is told of, such as email.bounced. Empty: all.\"},{\"name\":\"secrets\",\"type\":{\"type\":\"array\",\"items\":{\"type\":\"record\",\"name\":\"WebhookSecret\",\"doc\":\"One secret that events are signed with. Two during a rotation: both sign.\",\"fields\":[{\"name\":\"sealed\",\"type\":\"bytes\",\"doc\":\"The secret, encrypted under the installation's own key (AES-256-GCM, bound to the endpoint id).\"},{\"name\":\"until\",\"type\":[\"null\",{\"type\":\"long\",\"logicalType\":\"timestamp-millis\"}],\"default\":null,\"doc\":\"When it stops signing. Milliseconds since the Unix epoch, UTC. Null: never.\"}]}},\"default\":[],\"doc\":\"The secrets, newest first.\"},{\"name\":\"paused\",\"type\":\"boolean\",\"default\":false,\"doc\":\"True: its owner wants nothing delivered for now. What happens meanwhile is delivered later.\"},{\"name\":\"resumes\",\"type\":\"int\",\"default\":0,\"doc\":\"How often it was resumed. An automatic pause holds for as long as this does not change.\"},{\"name\":\"replays\",\"type\":{\"type\":\"array\",\"items\":{\"type\":\"record\",\"name\":\"WebhookReplay\",\"doc\":\"A request to deliver once more what was recorded in a range of time.\",\"fields\":[{\"name\":\"replayId\",\"type\":\"string\",\"doc\":\"Names the request.\"},{\"name\":\"since\",\"type\":{\"type\":\"long\",\"logicalType\":\"timestamp-millis\"},\"doc\":\"Beginning of the range. Milliseconds since the Unix epoch, UTC.\"},{\"name\":\"until\",\"type\":{\"type\":\"long\",\"logicalType\":\"timestamp-millis\"},\"doc\":\"End of the range, which is not in it. Milliseconds since the Unix epoch, UTC.\"},{\"name\":\"at\",\"type\":{\"type\":\"long\",\"logicalType\":\"timestamp-millis\"},\"doc\":\"When it was asked for. Milliseconds since the Unix epoch, UTC.\"}]}},\"default\":[],\"doc\":\"Replays, newest first; only the last few are kept.\"},{\"name\":\"at\",\"type\":{\"type\":\"long\",\"logicalType\":\"timestamp-millis\"},\"doc\":\"When it was made: it is told of what is recorded from then on. Milliseconds since the Unix epoch, UTC.\"}]}",
+  WebhookProgress:
+    "{\"type\":\"record\",\"name\":\"WebhookProgress\",\"namespace\":\"postlane\",\"doc\":\"How far an endpoint has been told, what waits to be tried again, and how it answers. A row of email.webhook-progress, keyed by endpoint id, in the endpoint's own partition.\",\"fields\":[{\"name\":\"endpointId\",\"type\":\"string\",\"doc\":\"The endpoint.\"},{\"name\":\"tenant\",\"type\":\"string\",\"default\":\"default\",\"doc\":\"Its tenant.\"},{\"name\":\"cursors\",\"type\":{\"type\":\"array\",\"items\":{\"type\":\"record\",\"name\":\"WebhookCursor\",\"doc\":\"A place in the results: everything before it was delivered, waits, or is not wanted.\",\"fields\":[{\"name\":\"type\",\"type\":\"string\",\"doc\":\"Email type of the results topic.\"},{\"name\":\"partition\",\"type\":\"int\",\"doc\":\"Partition of that topic.\"},{\"name\":\"offset\",\"type\":\"long\",\"doc\":\"Offset to go on from.\"},{\"name\":\"end\",\"type\":[\"null\",\"long\"],\"default\":null,\"doc\":\"Offset before which to stop. Null: never.\"}]}},\"default\":[],\"doc\":\"One per partition of the results.\"},{\"name\":\"waiting\",\"type\":{\"type\":\"array\",\"items\":{\"type\":\"record\",\"name\":\"WebhookWaiting\",\"doc\":\"An event that the endpoint did not take, and that is tried again: where its record lies.\",\"fields\":[{\"name\":\"type\",\"type\":\"string\",\"doc\":\"Email type of the results topic.\"},{\"name\":\"partition\",\"type\":\"int\",\"doc\":\"Partition of that topic.\"},{\"name\":\"offset\",\"type\":\"long\",\"doc\":\"Offset of the record.\"},{\"name\":\"attempts\",\"type\":\"int\",\"default\":0,\"doc\":\"Attempts that were made.\"},{\"name\":\"since\",\"type\":{\"type\":\"long\",\"logicalType\":\"timestamp-millis\"},\"doc\":\"When it was first tried, or tried anew after a resume. Milliseconds since the Unix epoch, UTC.\"},{\"name\":\"until\",\"type\":{\"type\":\"long\",\"logicalType\":\"timestamp-millis\"},\"doc\":\"Not tried again before. Milliseconds since the Unix epoch, UTC.\"}]}},\"default\":[],\"doc\":\"What waits to be tried again, oldest first.\"},{\"name\":\"replays\",\"type\":{\"type\":\"array\",\"items\":{\"type\":\"record\",\"name\":\"WebhookReplayProgress\",\"doc\":\"How far a replay has come. It is done when it has no cursors.\",\"fields\":[{\"name\":\"replayId\",\"type\":\"string\",\"doc\":\"The replay.\"},{\"name\":\"cursors\",\"type\":{\"type\":\"array\",\"items\":\"WebhookCursor\"},\"default\":[],\"doc\":\"What of it is left.\"}]}},\"default\":[],\"doc\":\"The endpoint's replays.\"},{\"name\":\"failures\",\"type\":\"int\",\"default\":0,\"doc\":\"Attempts in a row that failed.\"},{\"name\":\"since\",\"type\":[\"null\",{\"type\":\"long\",\"logicalType\":\"timestamp-millis\"}],\"default\":null,\"doc\":\"When the first of them failed. Milliseconds since the Unix epoch, UTC. Null: the last attempt succeeded.\"},{\"name\":\"until\",\"type\":[\"null\",{\"type\":\"long\",\"logicalType\":\"timestamp-millis\"}],\"default\":null,\"doc\":\"Left alone until then. Milliseconds since the Unix epoch, UTC. Null: it is not.\"},{\"name\":\"pause\",\"type\":[\"null\",{\"type\":\"record\",\"name\":\"WebhookPause\",\"doc\":\"An automatic pause.\",\"fields\":[{\"name\":\"reason\",\"type\":\"string\",\"doc\":\"Why: dead (nothing was taken for a day) or gone (it answered 410).\"},{\"name\":\"resumes\",\"type\":\"int\",\"default\":0,\"doc\":\"How often the endpoint had been resumed by then: the pause ends with the next time.\"},{\"name\":\"at\",\"type\":{\"type\":\"long\",\"logicalType\":\"timestamp-millis\"},\"doc\":\"When it was paused. Milliseconds since the Unix epoch, UTC.\"}]}],\"default\":null,\"doc\":\"The last automatic pause. Null: there was none.\"},{\"name\":\"attempts\",\"type\":{\"type\":\"array\",\"items\":{\"type\":\"record\",\"name\":\"WebhookAttempt\",\"doc\":\"One attempt to deliver an event.\",\"fields\":[{\"name\":\"eventId\",\"type\":\"string\",\"doc\":\"The event's id, which is the same at every attempt.\"},{\"name\":\"event\",\"type\":\"string\",\"default\":\"\",\"doc\":\"Type of the event.\"},{\"name\":\"jobId\",\"type\":\"string\",\"default\":\"\",\"doc\":\"The mail that it is about.\"},{\"name\":\"attempt\",\"type\":\"int\",\"default\":1,\"doc\":\"The how manieth attempt it was.\"},{\"name\":\"taken\",\"type\":\"boolean\",\"default\":false,\"doc\":\"True: the endpoint took it.\"},{\"name\":\"status\",\"type\":[\"null\",\"int\"],\"default\":null,\"doc\":\"Status of the answer. Null: there was none.\"},{\"name\":\"failure\",\"type\":[\"null\",\"string\"],\"default\":null,\"doc\":\"Why it failed, as a word of a closed list. Null: it did not.\"},{\"name\":\"durationMs\",\"type\":\"int\",\"default\":0,\"doc\":\"How long it took.\"},{\"name\":\"at\",\"type\":{\"type\":\"long\",\"logicalType\":\"timestamp-millis\"},\"doc\":\"When it began. Milliseconds since the Unix epoch, UTC.\"}]}},\"default\":[],\"doc\":\"The last attempts, newest first: some that failed and some that did not.\"},{\"name\":\"delivered\",\"type\":\"long\",\"default\":0,\"doc\":\"Events that were taken.\"},{\"name\":\"exhausted\",\"type\":\"long\",\"default\":0,\"doc\":\"Events that were given up after a day of attempts while others were taken.\"},{\"name\":\"lost\",\"type\":\"long\",\"default\":0,\"doc\":\"Records that the log no longer had when it was the endpoint's turn.\"},{\"name\":\"at\",\"type\":{\"type\":\"long\",\"logicalType\":\"timestamp-millis\"},\"doc\":\"When the row was written. Milliseconds since the Unix epoch, UTC.\"}]}",
 };

@@ -20,6 +20,8 @@ import type {
   SenderCheck,
   Suppression,
   Template,
+  WebhookEndpoint,
+  WebhookProgress,
 } from './generated.ts';
 
 /** A topic that exists in topics.yaml, and the type of what it carries. There is no other way to name one. */
@@ -46,6 +48,8 @@ export const topics = {
   dkimKeys: topic<DkimKeys>('email.dkim-keys', 'DkimKeys'),
   senderChecks: topic<SenderCheck>('email.sender-checks', 'SenderCheck'),
   placements: topic<Placement>('email.placements', 'Placement'),
+  webhookEndpoints: topic<WebhookEndpoint>('email.webhook-endpoints', 'WebhookEndpoint'),
+  webhookProgress: topic<WebhookProgress>('email.webhook-progress', 'WebhookProgress'),
   cancellations: topic<Cancellation>('email.cancellations', 'Cancellation'),
   feedback: topic<Feedback>('email.feedback', 'Feedback'),
   feedbackEvents: topic<FeedbackEvent>('email.feedback-events', 'FeedbackEvent'),

@@ -14,6 +14,8 @@ export const API_SCOPES = [
   'suppressions:all',
   'templates:read',
   'templates:write',
+  'webhooks:read',
+  'webhooks:write',
 ] as const;
 export type ApiScope = (typeof API_SCOPES)[number];
 

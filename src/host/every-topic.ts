@@ -15,6 +15,8 @@ export const everyTopic = (): readonly Topic<unknown>[] => [
   topics.dkimKeys,
   topics.senderChecks,
   topics.placements,
+  topics.webhookEndpoints,
+  topics.webhookProgress,
   topics.cancellations,
   topics.feedback,
   topics.feedbackEvents,

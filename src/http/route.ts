@@ -34,7 +34,7 @@ export interface RouteResponse {
 }
 
 export interface Route<C> {
-  readonly method: 'GET' | 'POST' | 'DELETE' | 'PUT';
+  readonly method: 'GET' | 'POST' | 'DELETE' | 'PUT' | 'PATCH';
   /** As OpenAPI writes it, for example `/v1/emails/{id}`. */
   readonly path: string;
   readonly operationId: string;

@@ -22,6 +22,8 @@ const named = [
   topics.dkimKeys,
   topics.senderChecks,
   topics.placements,
+  topics.webhookEndpoints,
+  topics.webhookProgress,
   topics.cancellations,
   topics.feedback,
   topics.feedbackEvents,
@@ -74,6 +76,7 @@ describe('topics.yaml', () => {
           : topic.name;
       expect({ way, listed: names.has(name) }).toEqual({ way, listed: true });
     }
+    expect(Object.keys(topics)).toHaveLength(24);
   });
 
   it('stamps every topic with the append time', () => {
