@@ -1,4 +1,4 @@
-import { createServer as createHttp, type IncomingHttpHeaders } from 'node:http';
+import { createServer as createHttp, type IncomingHttpHeaders, type Server } from 'node:http';
 import { type AddressInfo, createServer as createTcp, type Socket } from 'node:net';
 
 export interface Received {
@@ -18,14 +18,10 @@ export interface TestEndpoint {
 
 const HOST = '127.0.0.1';
 
-/** Answers as it is told to: by default 204 to everything. */
-export async function httpEndpoint(
-  answer: (received: Received) => { readonly status: number; readonly headers?: Record<string, string> } = () => ({
-    status: 204,
-  }),
-): Promise<TestEndpoint> {
-  const received: Received[] = [];
-  const server = createHttp((request, response) => {
+type Answer = (received: Received) => { readonly status: number; readonly headers?: Record<string, string> };
+
+const goodServer = (received: Received[], answer: Answer): Server =>
+  createHttp((request, response) => {
     let body = '';
     request.setEncoding('utf8');
     request.on('data', (chunk: string) => {
@@ -38,6 +34,11 @@ export async function httpEndpoint(
       response.writeHead(status, headers).end();
     });
   });
+
+/** Answers as it is told to: by default 204 to everything. */
+export async function httpEndpoint(answer: Answer = () => ({ status: 204 })): Promise<TestEndpoint> {
+  const received: Received[] = [];
+  const server = goodServer(received, answer);
   await new Promise<void>((resolve) => server.listen(0, HOST, resolve));
   return {
     url: `http://${HOST}:${(server.address() as AddressInfo).port}/hook`,
@@ -50,14 +51,26 @@ export async function httpEndpoint(
   };
 }
 
-/** An endpoint that talks to the socket itself, once a whole request has come. */
-export async function rawEndpoint(talk: (socket: Socket, call: number) => void): Promise<TestEndpoint> {
+/** One that can be mended: from then on it answers 204 to everything. */
+export interface BadEndpoint extends TestEndpoint {
+  mend(): void;
+}
+
+/** An endpoint that talks to the socket itself, once a whole request has come, until it is mended. */
+export async function rawEndpoint(talk: (socket: Socket, call: number) => void): Promise<BadEndpoint> {
   let calls = 0;
+  let isBad = true;
+  const received: Received[] = [];
   const sockets = new Set<Socket>();
+  const mended = goodServer(received, () => ({ status: 204 }));
   const server = createTcp((socket) => {
     sockets.add(socket);
     socket.on('close', () => sockets.delete(socket));
     socket.on('error', () => undefined);
+    if (!isBad) {
+      mended.emit('connection', socket);
+      return;
+    }
     let text = '';
     socket.on('data', (chunk) => {
       text += chunk.toString('latin1');
@@ -71,8 +84,12 @@ export async function rawEndpoint(talk: (socket: Socket, call: number) => void):
   await new Promise<void>((resolve) => server.listen(0, HOST, resolve));
   return {
     url: `http://${HOST}:${(server.address() as AddressInfo).port}/hook`,
-    received: [],
-    calls: () => calls,
+    received,
+    calls: () => calls + received.length,
+    mend() {
+      isBad = false;
+      for (const socket of sockets) socket.destroy();
+    },
     async stop() {
       for (const socket of sockets) socket.destroy();
       await new Promise((resolve) => server.close(resolve));
