@@ -1,10 +1,9 @@
 /**
- * `npm run bench:http -- [--seconds 60] [--rate 500] [--json]`: single mails over HTTP at a given rate, everything of `npm start`
- * running, beside a bare route that does one acks=all append. An answer's time counts from when its request was due, so that a
- * stall is not hidden by the requests that it held back.
+ * `npm run bench:http -- [--seconds 60] [--rate 500] [--broker-restart] [--json]`: single mails over HTTP at a given rate, everything
+ * of `npm start` running, beside a bare route that does one acks=all append and nothing else. With `--broker-restart` the broker is killed with -9 in the middle of the
+ * door's load and started again 3 s later; the bare route is left out then.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
-import { Agent, request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -20,20 +19,22 @@ import { TopicTail } from '../../src/kafka/topic-tail.ts';
 import { openRegistryCodec } from '../../src/registry/codec.ts';
 import { JOB_BYTES_MAX_DEFAULT } from '../../src/registry/limits.ts';
 import { newKeyId, newSecret } from '../../src/secrets/api-keys.ts';
+import { type RestartFigures, withBrokerRestart } from './broker-restart.ts';
+import { figures, HttpLoad } from './http-load.ts';
 import { Helper } from './processes.ts';
-import { percentile, rounded } from './statistics.ts';
+import { rounded } from './statistics.ts';
 
 const { values } = parseArgs({
   options: {
     seconds: { type: 'string', default: '60' },
     rate: { type: 'string', default: '500' },
+    'broker-restart': { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
   },
 });
 const seconds = Number(values.seconds);
 const rate = Number(values.rate);
 const WARM_UP_SECONDS = 3;
-const SOCKETS_MAX = 256;
 const ENDINGS_MS_MAX = 180_000;
 const BARE_TOPIC = 'bench-bare';
 
@@ -51,68 +52,6 @@ const context: CliContext = {
     process.exitCode = status;
   },
 };
-
-interface Answer {
-  readonly status: number;
-  readonly id: string | null;
-  readonly ms: number;
-}
-
-const agent = new Agent({ keepAlive: true, maxSockets: SOCKETS_MAX });
-
-function post(url: string, key: string, body: string): Promise<{ readonly status: number; readonly text: string }> {
-  return new Promise((resolve, reject) => {
-    const headers = {
-      'content-type': 'application/json',
-      'content-length': Buffer.byteLength(body),
-      authorization: `Bearer ${key}`,
-    };
-    const asking = request(url, { method: 'POST', agent, headers }, (response) => {
-      let text = '';
-      response.setEncoding('utf8');
-      response.on('data', (chunk: string) => {
-        text += chunk;
-      });
-      response.on('end', () => resolve({ status: response.statusCode ?? 0, text }));
-    });
-    asking.on('error', reject);
-    asking.end(body);
-  });
-}
-
-/** So many requests a second for so long, each at its own time, whatever became of those before it. */
-async function load(url: string, key: string, forSeconds: number): Promise<readonly Answer[]> {
-  const beganAt = performance.now();
-  const count = Math.round(forSeconds * rate);
-  const answers: Promise<Answer>[] = [];
-  for (let n = 0; n < count; n++) {
-    const dueAt = beganAt + (n * 1_000) / rate;
-    const waitMs = dueAt - performance.now();
-    if (waitMs > 0) await new Promise((resolve) => setTimeout(resolve, waitMs));
-    const mail = {
-      type: 'transactional',
-      recipient: `user-${n}@inbox.example`,
-      payload: { from: 'Shop <news@shop.example>', subject: `Order ${n}`, text: 'Thank you. '.repeat(100) },
-    };
-    answers.push(
-      post(url, key, JSON.stringify(mail)).then(
-        ({ status, text }) => {
-          const id = status === 202 ? (JSON.parse(text) as { id: string }).id : null;
-          return { status, id, ms: performance.now() - dueAt };
-        },
-        () => ({ status: 0, id: null, ms: performance.now() - dueAt }),
-      ),
-    );
-  }
-  return Promise.all(answers);
-}
-
-function figures(answers: readonly Answer[]) {
-  const times = answers.map(({ ms }) => ms);
-  const at = (share: number) => rounded(percentile(times, share), 1);
-  const accepted = answers.filter(({ status }) => status === 202).length;
-  return { requests: answers.length, accepted, p50Ms: at(0.5), p95Ms: at(0.95), p99Ms: at(0.99) };
-}
 
 async function bareRoute(stack: LocalStack) {
   const { brokers } = stack.infra;
@@ -162,43 +101,67 @@ async function makeKey(stack: LocalStack): Promise<string> {
   return `${keyId}_${secret}`;
 }
 
+const HANG_MS_MAX = 5_000;
+const NORMAL_MS_MAX = 30_000;
+
+/** The bare route while nothing else happens. */
+async function bareFigures(stack: LocalStack, key: string) {
+  const bare = await bareRoute(stack);
+  const alone = new HttpLoad(rate);
+  try {
+    const { url: bareUrl } = await bare.ask({});
+    await alone.run(`${bareUrl}/`, key, WARM_UP_SECONDS);
+    tell(`a bare route: ${rate} requests a second for ${seconds} s`);
+    return figures(await alone.run(`${bareUrl}/`, key, seconds));
+  } finally {
+    alone.close();
+    await bare.stop();
+  }
+}
+
 const stack = await startStack(context, { dataDirectory: join(directory, 'data') });
-const bare = await bareRoute(stack);
+const load = new HttpLoad(rate);
 try {
   const url = `${stack.status().api}/v1/emails`;
   const key = await makeKey(stack);
-  const isKnown = async () => ((await post(url, key, '{}')).status === 401 ? undefined : true);
+  const isKnown = async () => ((await load.post(url, key, '{}')).status === 401 ? undefined : true);
   await waitFor('the key to be known', isKnown, { deadlineMs: 10_000 });
   const counting = await countEndings(stack);
-  const { url: bareUrl } = await bare.ask({});
   tell('warming up');
-  const early = [...(await load(url, key, WARM_UP_SECONDS))];
-  await load(`${bareUrl}/`, key, WARM_UP_SECONDS);
-  tell(`a bare route: ${rate} requests a second for ${seconds} s`);
-  const ofBare = figures(await load(`${bareUrl}/`, key, seconds));
+  const early = await load.run(url, key, WARM_UP_SECONDS);
+  const restart = values['broker-restart'];
+  const bare = restart ? null : await bareFigures(stack, key);
   tell(`POST /v1/emails: ${rate} requests a second for ${seconds} s`);
-  const answers = await load(url, key, seconds);
+  const { answers, figures: restarted } = restart
+    ? await withBrokerRestart(stack, load, { url, key, seconds }, tell)
+    : { answers: await load.run(url, key, seconds), figures: null };
   const ids = [...early, ...answers].flatMap(({ id }) => id ?? []);
   const allEnded = () => (ids.every((id) => counting.endings.has(id)) ? true : undefined);
   await waitFor('every accepted mail to end', allEnded, { deadlineMs: ENDINGS_MS_MAX });
   await counting.stop();
-  const ofDoor = figures(answers);
+  const door = figures(answers);
   const summary = {
     rate,
     seconds,
-    door: ofDoor,
-    bare: ofBare,
-    p99Ratio: rounded(ofDoor.p99Ms / ofBare.p99Ms, 2),
-    endedOnce: ids.filter((id) => counting.endings.get(id) === 1).length,
+    door,
+    ...(bare && { bare, p99Ratio: rounded(door.p99Ms / bare.p99Ms, 2) }),
+    ...(restarted && { restarted }),
     accepted: ids.length,
+    endedOnce: ids.filter((id) => counting.endings.get(id) === 1).length,
   };
   const lines = Object.entries(summary).map(([name, value]) => `${name}: ${JSON.stringify(value)}\n`);
   process.stdout.write(values.json ? `${JSON.stringify(summary)}\n` : lines.join(''));
-  if (summary.endedOnce !== summary.accepted || ofDoor.accepted !== ofDoor.requests) process.exitCode = 1;
+  const isWhole = restarted === null ? door.accepted === door.requests : heldUp(restarted);
+  if (summary.endedOnce !== summary.accepted || !isWhole) process.exitCode = 1;
 } finally {
-  await bare.stop();
   await stack.stop();
-  agent.destroy();
+  load.close();
   await rm(directory, { recursive: true, force: true, maxRetries: 3 });
 }
 process.exit();
+
+/** Nothing but 202 and 503, nobody hung, and all is as before in time. */
+function heldUp({ statuses, slowestMs, normalAfterMs }: RestartFigures): boolean {
+  const isClear = Object.keys(statuses).every((status) => status === '202' || status === '503');
+  return isClear && slowestMs <= HANG_MS_MAX && normalAfterMs !== null && normalAfterMs <= NORMAL_MS_MAX;
+}
