@@ -37,6 +37,9 @@ export async function checkSubjects(
   return check(new RegistryClient({ url: registryUrl }), catalog);
 }
 
+/** A registry that was started a moment ago, on a busy machine, takes its time with the first schemas. */
+const APPLY_TIMEOUT_MS = 30_000;
+
 /**
  * Sets the compatibility of every subject and registers what is not registered. Nothing is touched where one schema is
  * incompatible: then CONFIG_INVALID lists all that are. Idempotent, and quick where there is nothing to do.
@@ -48,7 +51,7 @@ export async function applySchemas(
   catalog: readonly Topic<unknown>[],
   progress: Progress,
 ): Promise<readonly SubjectReport[]> {
-  const client = new RegistryClient({ url: registryUrl });
+  const client = new RegistryClient({ url: registryUrl, timeoutMs: APPLY_TIMEOUT_MS });
   const reports = await check(client, catalog);
   const problems = reports.filter((report) => report.incompatibility !== null);
   if (problems.length > 0) {
