@@ -16,7 +16,9 @@ import {
 } from '../../domain/webhook-endpoint.ts';
 import { isWebhookEvent, WEBHOOK_EVENTS } from '../../domain/webhook-event.ts';
 import { shownDeliveries, shownEndpoint } from '../../domain/webhook-view.ts';
-import { resolveSecret } from '../../secrets/resolve.ts';
+import { systemClock } from '../../host/clock.ts';
+import { webhookKeyOf } from '../../host/webhook-key.ts';
+import { withSecrets } from '../../secrets/open.ts';
 import { newEndpointId, newReplayId, newWebhookSecret, sealSecret } from '../../secrets/webhook-secrets.ts';
 import { destinationRules, urlProblem } from '../../webhooks/destination.ts';
 import { runningConfigOf } from '../connection.ts';
@@ -286,13 +288,14 @@ async function checkUrl(context: CliContext, { config }: WebhooksOptions, url: s
   if (what !== null) throw new PostlaneError('CONFIG_INVALID', { what: `the URL ${what}` });
 }
 
-async function sealedSecret(context: CliContext, { config }: WebhooksOptions, endpointId: string) {
-  const { notifier } = await runningConfigOf(context, config);
-  const { key } = notifier;
-  if (key === null)
+async function sealedSecret(context: CliContext, options: WebhooksOptions, endpointId: string) {
+  const config = await runningConfigOf(context, options.config);
+  if (config.notifier.key === null) {
     throw new PostlaneError('CONFIG_INVALID', { what: 'notifier.key is not set: nothing can be signed' });
+  }
   const secret = newWebhookSecret();
-  return { secret, sealed: sealSecret(secret, endpointId, await resolveSecret(key, context.environment)) };
+  const keyText = await withSecrets(config, systemClock, (secrets) => webhookKeyOf({ config, secrets })());
+  return { secret, sealed: sealSecret(secret, endpointId, keyText) };
 }
 
 function parseTenant(text: string): string {
