@@ -17,6 +17,7 @@ import {
 import { isWebhookEvent, WEBHOOK_EVENTS } from '../../domain/webhook-event.ts';
 import { shownDeliveries, shownEndpoint } from '../../domain/webhook-view.ts';
 import { systemClock } from '../../host/clock.ts';
+import { webhookKeyOf } from '../../host/webhook-key.ts';
 import { withSecrets } from '../../secrets/open.ts';
 import { newEndpointId, newReplayId, newWebhookSecret, sealSecret } from '../../secrets/webhook-secrets.ts';
 import { destinationRules, urlProblem } from '../../webhooks/destination.ts';
@@ -287,13 +288,13 @@ async function checkUrl(context: CliContext, { config }: WebhooksOptions, url: s
   if (what !== null) throw new PostlaneError('CONFIG_INVALID', { what: `the URL ${what}` });
 }
 
-async function sealedSecret(context: CliContext, { config }: WebhooksOptions, endpointId: string) {
-  const running = await runningConfigOf(context, config);
-  const { key } = running.notifier;
-  if (key === null)
+async function sealedSecret(context: CliContext, options: WebhooksOptions, endpointId: string) {
+  const config = await runningConfigOf(context, options.config);
+  if (config.notifier.key === null) {
     throw new PostlaneError('CONFIG_INVALID', { what: 'notifier.key is not set: nothing can be signed' });
-  const keyText = await withSecrets(running, systemClock, async (secrets) => (await secrets.resolve(key)).text());
+  }
   const secret = newWebhookSecret();
+  const keyText = await withSecrets(config, systemClock, (secrets) => webhookKeyOf({ config, secrets })());
   return { secret, sealed: sealSecret(secret, endpointId, keyText) };
 }
 

@@ -76,7 +76,6 @@ describe('topics.yaml', () => {
           : topic.name;
       expect({ way, listed: names.has(name) }).toEqual({ way, listed: true });
     }
-    expect(Object.keys(topics)).toHaveLength(24);
   });
 
   it('stamps every topic with the append time', () => {
