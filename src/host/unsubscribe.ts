@@ -1,8 +1,8 @@
 import type { Config } from '../config/types.ts';
 import { PostlaneError } from '../domain/error.ts';
+import type { Secrets } from '../secrets/secrets.ts';
 import { UNSUBSCRIBE_KEY_BYTES_MIN, UnsubscribeLinks } from '../smtp/unsubscribe-links.ts';
 import { NO_OWN_LINKS, type OwnLinks } from '../templates/index.ts';
-import type { Secrets } from '../secrets/secrets.ts';
 
 /**
  * What makes unsubscribe links and reads them; null where none are configured. The secret holds one key per line: the first

@@ -7,7 +7,6 @@ import { partitionOf } from '../../domain/partitioner.ts';
 import { EMAIL_TYPES } from '../../domain/policy.ts';
 import { providerIndex } from '../../domain/provider.ts';
 import { DAY_MS, type Millis } from '../../domain/time.ts';
-import { openSecrets } from '../../secrets/open.ts';
 import { systemClock } from '../../host/clock.ts';
 import { feedbackRoutesOf } from '../../host/feedback-routes.ts';
 import { openSentMails } from '../../host/sent-mails.ts';
@@ -20,6 +19,7 @@ import type { Codec } from '../../runtime/codec.ts';
 import type { StoredRecord, Telemetry } from '../../runtime/ports.ts';
 import type { Fold, Input, Output } from '../../runtime/processor.ts';
 import { SEEN_HASH_BYTES, SEEN_PAIR_BYTES, type SeenStore } from '../../runtime/seen-port.ts';
+import { openSecrets } from '../../secrets/open.ts';
 import type { SideTables } from '../../store/side-tables.ts';
 import { type ReadAgain, toldRow } from './told-again.ts';
 
