@@ -318,45 +318,6 @@ const NOTIFIER = [
   ),
 ];
 
-const NOTIFIER = [
-  counter(
-    'postlane_notifier_attempts_total',
-    ['what'],
-    'Attempts to tell an endpoint: taken, or why not. Worry when `forbidden` grows (somebody points endpoints inwards), and when nothing is taken at all.',
-  ),
-  histogram(
-    'postlane_notifier_delay_ms',
-    [],
-    [...DURATION_BUCKETS_MS, 300_000, 3_600_000, 86_400_000],
-    'From an event to its being taken by an endpoint, retries and pauses included. Worry when the median passes 2000.',
-  ),
-  gauge(
-    'postlane_notifier_endpoints',
-    ['state'],
-    'Endpoints of this process: active, failing, paused. Worry when most fail at once: the way out is shut.',
-  ),
-  gauge(
-    'postlane_notifier_waiting',
-    [],
-    'Events that an endpoint did not take and that are tried again. Bounded at 2000 per endpoint.',
-  ),
-  gauge(
-    'postlane_notifier_under_way',
-    [],
-    'Deliveries under way. Worry when it stays at notifier.in_flight_max: endpoints wait for each other.',
-  ),
-  counter(
-    'postlane_notifier_exhausted_total',
-    [],
-    'Events given up after a day of attempts, by endpoints that took others. They can be replayed.',
-  ),
-  counter(
-    'postlane_notifier_lost_total',
-    [],
-    'Results that the log no longer had when it was an endpoint’s turn: it was paused for longer than results are kept.',
-  ),
-];
-
 const TRACKER = [
   gauge(
     'postlane_trails',
