@@ -175,7 +175,7 @@ class DnsChecker {
     const standing = this.states.standing(subject);
     for (const state of ['waiting', 'signing', 'overlapping', 'retired']) {
       const count = standing.filter((key) => key.state === state).length;
-      telemetry.gauge('postlane_dkim_keys', count, { domain: subject, state });
+      telemetry.gauge('postlane_dkim_keys', count, { sender: subject, state });
     }
   }
 }

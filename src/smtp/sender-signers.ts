@@ -72,7 +72,7 @@ export class SenderSigners {
       })
       .catch((error: unknown) => {
         domain.retryAt = now() + RETRY_MS;
-        telemetry.count('postlane_dkim_key_failures_total', { domain: name });
+        telemetry.count('postlane_dkim_key_failures_total', { sender: name });
         telemetry.log('error', 'a new key cannot be used; the old one signs', {
           domain: name,
           selectors: selectors(keys),

@@ -299,7 +299,7 @@ const NOTIFIER = [
   gauge(
     'postlane_notifier_waiting',
     [],
-    'Events that an endpoint did not take and that are tried again. Bounded at 2000 per endpoint.',
+    'Events that an endpoint did not take and that are tried again, at most 2000 per endpoint. Worry when it grows while no endpoint is paused.',
   ),
   gauge(
     'postlane_notifier_under_way',
@@ -309,12 +309,12 @@ const NOTIFIER = [
   counter(
     'postlane_notifier_exhausted_total',
     [],
-    'Events given up after a day of attempts, by endpoints that took others. They can be replayed.',
+    'Events given up after a day of attempts, by endpoints that took others; they can be replayed. Worry when it grows: a customer misses events.',
   ),
   counter(
     'postlane_notifier_lost_total',
     [],
-    'Results that the log no longer had when it was an endpoint’s turn: it was paused for longer than results are kept.',
+    'Results that the log no longer had when it was an endpoint’s turn: it was paused for longer than results are kept. Worry about any: nobody can replay them.',
   ),
 ];
 
@@ -344,12 +344,12 @@ const SENDERS = [
   ),
   gauge(
     'postlane_dkim_keys',
-    ['domain', 'state'],
+    ['sender', 'state'],
     'Keys of a sender domain by where they stand. Worry when waiting stays above 0: the record was not published.',
   ),
   counter(
     'postlane_dkim_key_failures_total',
-    ['domain'],
+    ['sender'],
     'New keys that could not be used, so that the old one goes on. Worry about any: the secret is missing or holds another key.',
   ),
 ];
