@@ -1,6 +1,6 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readdir, readFile, rm, symlink } from 'node:fs/promises';
+import { cp, mkdtemp, readdir, readFile, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
@@ -42,17 +42,21 @@ async function commandsOf(example: string): Promise<{ readonly main: string; rea
 
 const shell = async (commands: string): Promise<string> => {
   const options = { cwd: checkout, env: ownEnvironment(), timeout: EXAMPLE_MS, maxBuffer: 10_000_000 };
-  return (await run('bash', ['-e', '-o', 'pipefail', '-c', commands], options)).stdout;
+  return withoutColours((await run('bash', ['-e', '-o', 'pipefail', '-c', commands], options)).stdout);
 };
+
+/** Maven resets colours that it never set, also where nobody sees them. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: the escape character is what it looks for
+const withoutColours = (text: string): string => text.replaceAll(/\u001b\[[0-9;]*m/g, '');
 
 beforeAll(async () => {
   checkout = await mkdtemp(join(tmpdir(), 'postlane-examples-'));
   for (const name of await readdir(root)) {
     if (!NOT_SHARED.has(name)) await symlink(join(root, name), join(checkout, name));
   }
-  // The packages are installed once for all runs; pip then finds them there.
+  // The packages are installed once for all runs: pip then finds them there. venv makes a folder of a link's name, so it is a copy.
   const python = await pythonWith(join(root, 'examples', 'kafka-python', 'requirements.txt'));
-  await symlink(dirname(dirname(python)), join(checkout, '.venv'));
+  await cp(dirname(dirname(python)), join(checkout, '.venv'), { recursive: true, verbatimSymlinks: true });
   // Its workers must find no other suite's mails.
   infra = await startTestInfra({ own: true });
   await provision(infra);
@@ -145,6 +149,8 @@ describe('every example runs as its README says:', () => {
       'kafka-java',
       'kafka-python',
       'kafka-typescript',
+      // Configurations to look at: docs/presets.md.
+      'presets',
       'smtp-nodemailer',
       'smtp-python',
     ]);

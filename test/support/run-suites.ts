@@ -6,7 +6,7 @@ import { parseArgs } from 'node:util';
 
 /**
  * The test commands: `fast` needs no services and takes under a minute; `all` starts broker, registry and Redis once, and
- * runs everything and the short faults over them; `chaos` runs all faults, and `chaos --minutes N --seed S` those of every
+ * runs everything and the short faults over them; `long` runs what takes minutes for each suite; `chaos` runs all faults, and `chaos --minutes N --seed S` those of every
  * kind in random order for so long. Ends with one line `N passed, N failed, N skipped`; a step that is no Jest suite (lint,
  * types) counts as one test. A suite that cannot run fails: nothing is skipped for want of a service.
  */
@@ -64,6 +64,7 @@ const PREPARE: readonly Step[] = [tool('prepare', node, 'test/support/prepare.ts
 const SERVICES: readonly Step[] = [suite('contract', 1, 'contract/'), suite('integration', 1, 'integration/')];
 const SHORT_FAULTS: readonly Step[] = [suite('faults', 1, 'chaos/faults.test')];
 const CHAOS: readonly Step[] = [suite('faults', 1, 'chaos/')];
+const LONG: readonly Step[] = [suite('long', 1, 'long/')];
 const STORM: readonly Step[] = [suite('storm', 1, 'storm/')];
 
 /** No step may hang the run. */
@@ -130,6 +131,7 @@ const startedAt = Date.now();
 if (which === 'fast' || which === 'all') for (const step of FAST) add(sum, await run(step, {}));
 if (which === 'all') for (const step of PREPARE) add(sum, await run(step, {}));
 if (which === 'all') await withServices([...SERVICES, ...SHORT_FAULTS], sum);
+if (which === 'long') await withServices([...PREPARE, ...LONG], sum);
 if (which === 'chaos') await withServices(stormMinutes > 0 ? STORM : CHAOS, sum);
 console.log(`\n${which}: ${Math.round((Date.now() - startedAt) / 1000)} s`);
 console.log(`${sum.passed} passed, ${sum.failed} failed${sum.skipped > 0 ? `, ${sum.skipped} skipped` : ''}`);
