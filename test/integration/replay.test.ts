@@ -240,8 +240,9 @@ describe('a replay', () => {
     await until('the imported address', () => views.suppressionOfAddress('asked@inbox.example') !== undefined);
     expect((await postlane('suppressions', 'show', 'asked@inbox.example')).printed).toContain('because by letter');
     expect((await postlane('reputation', 'show', 'marketing-1')).printed).toContain('150 bounced');
-    expect((await postlane('warmup', 'status')).printed).toContain(
-      'identity:source:marketing-1|google: 100 mails a day',
+    // Raised where the day of what happened two hours ago has ended since.
+    expect((await postlane('warmup', 'status')).printed).toMatch(
+      /identity:source:marketing-1\|google: 1[02]0 mails a day/,
     );
   }, 120_000);
 

@@ -65,7 +65,7 @@ export class SideFold {
         this.undecodable++;
         continue;
       }
-      if (this.told) inputs.push(...this.told.until(record.at));
+      if (this.told) inputs.push(...(await this.told.until(record.at)));
       if (this.told?.replaces(decoded.value, record.at)) continue;
       inputs.push({ key: keyText(record), value: decoded.value, at: record.at, record });
     }
@@ -74,7 +74,7 @@ export class SideFold {
 
   /** What was read again and is newer than the log's last record. */
   async finish(nextOffset: number): Promise<void> {
-    const inputs = this.told?.until(Number.POSITIVE_INFINITY) ?? [];
+    const inputs = (await this.told?.until(Number.POSITIVE_INFINITY)) ?? [];
     for (let start = 0; start < inputs.length; start += INPUTS_MAX) {
       await this.foldInto(inputs.slice(start, start + INPUTS_MAX), nextOffset);
     }

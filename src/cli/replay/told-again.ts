@@ -56,10 +56,10 @@ export class ToldAgain {
   }
 
   /** Those whose feedback came in by then, and were not given yet. */
-  until(at: Millis): Input<ReputationSignal>[] {
+  async until(at: Millis): Promise<Input<ReputationSignal>[]> {
     const inputs: Input<ReputationSignal>[] = [];
     for (;;) {
-      if (this.waiting.length === 0) this.waiting = this.next();
+      if (this.waiting.length === 0) await this.turnPage();
       const [first] = this.waiting;
       if (first === undefined || first.at > at) return inputs;
       this.waiting.shift();
@@ -81,9 +81,13 @@ export class ToldAgain {
     return { [positionName(this.partition)]: this.after };
   }
 
-  private next() {
-    return this.tables
-      .page(tableName(this.partition), this.waiting.at(-1)?.key ?? this.after, PAGE)
-      .map(({ key, value }) => ({ key, at: Number(key.slice(0, TIME_DIGITS)), value }));
+  /** The schema of what was told again need not be one that the log has shown yet. */
+  private async turnPage(): Promise<void> {
+    const page = this.tables.page(tableName(this.partition), this.after, PAGE);
+    await this.codec.prepare(
+      topics.reputation,
+      page.map(({ value }): StoredRecord => ({ offset: 0, key: null, value, headers: {}, at: 0 })),
+    );
+    this.waiting = page.map(({ key, value }) => ({ key, at: Number(key.slice(0, TIME_DIGITS)), value }));
   }
 }
