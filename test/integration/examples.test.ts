@@ -93,7 +93,7 @@ afterAll(async () => {
 describe('every example runs as its README says:', () => {
   it.each([
     ['http-typescript', [/^accepted \S{36}$/m, /^sent 250 /m]],
-    ['kafka-python', [/"published": "order-python"/, /"kind": "attempt"/, /"ending": "sent"/]],
+    ['kafka-python', [/"published": "order-python"/, /"kind": "ending"/, /"ending": "sent"/]],
     ['kafka-java', [/^published order-java/m, /"jobId": "order-java".*"kind": "ending".*"ending": "sent"/]],
     ['smtp-nodemailer', [/^250 2\.6\.0 accepted: \S{36}$/m]],
     ['smtp-python', [/^2\.6\.0 accepted: \S{36}$/m]],
