@@ -1,50 +1,24 @@
 import type { ApiKey } from '../contracts/generated.ts';
 import { topics } from '../contracts/topic.ts';
 import { PostlaneError } from '../domain/error.ts';
-import type { KafkaClient } from '../kafka/client.ts';
-import { Publisher } from '../kafka/publisher.ts';
-import { rangesOf } from '../kafka/topic-ends.ts';
-import { scanTopics } from '../kafka/topic-scan.ts';
-import type { Codec } from '../runtime/codec.ts';
+import { CommandTables } from './command-tables.ts';
 import type { CliContext } from './context.ts';
-import { openPipeline } from './open-pipeline.ts';
-
-const APPEND_MS_MAX = 30_000;
 
 /** The table of keys, for commands that look once. */
 export class ApiKeyTable {
-  private readonly kafka: KafkaClient;
-  private readonly codec: Codec;
-  private readonly signal: AbortSignal;
+  private readonly tables: CommandTables;
 
-  private constructor(kafka: KafkaClient, codec: Codec, signal: AbortSignal) {
-    this.kafka = kafka;
-    this.codec = codec;
-    this.signal = signal;
+  private constructor(tables: CommandTables) {
+    this.tables = tables;
   }
 
   static async open(context: CliContext, config?: string): Promise<ApiKeyTable> {
-    const { kafka, codec } = await openPipeline(context, config, 'keys', [topics.apiKeys]);
-    return new ApiKeyTable(kafka, codec, context.interrupted);
+    return new ApiKeyTable(await CommandTables.open(context, config, 'keys', [topics.apiKeys]));
   }
 
   /** Every key, revoked ones too, oldest first. */
   async list(): Promise<readonly ApiKey[]> {
-    const topic = topics.apiKeys;
-    const rows = new Map<string, ApiKey>();
-    await scanTopics(this.kafka, {
-      ranges: await rangesOf(this.kafka, [topic.name]),
-      follow: false,
-      signal: this.signal,
-      apply: async (_, partition, records) => {
-        await this.codec.prepare(topic, records);
-        for (const { value, offset } of records) {
-          const decoded = this.codec.decode(topic, value);
-          if (!decoded.ok) throw new PostlaneError('RECORD_UNDECODABLE', { topic: topic.name, partition, offset });
-          rows.set(decoded.value.keyId, decoded.value);
-        }
-      },
-    });
+    const rows = await this.tables.rows(topics.apiKeys, 'refuse');
     return [...rows.values()].sort((left, right) => left.at - right.at);
   }
 
@@ -55,14 +29,7 @@ export class ApiKeyTable {
     return found;
   }
 
-  /** Settles when every in-sync replica has the row; whoever follows the table has it within a second. */
-  async put(key: ApiKey): Promise<void> {
-    const publisher = new Publisher({ kafka: this.kafka, deliveryTimeoutMs: APPEND_MS_MAX });
-    const value = this.codec.encode(topics.apiKeys, key);
-    try {
-      await publisher.append([{ topic: topics.apiKeys.name, key: key.keyId, value }]);
-    } finally {
-      await publisher.close();
-    }
+  put(key: ApiKey): Promise<void> {
+    return this.tables.put(topics.apiKeys, key.keyId, key);
   }
 }

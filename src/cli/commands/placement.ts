@@ -66,7 +66,11 @@ export function register(program: Command, context: CliContext): void {
 async function show(context: CliContext, { config: file, json, days }: PlacementOptions): Promise<void> {
   const config = configOf(context, file);
   const pipeline = await openPipeline(context, file, 'placement');
-  const rows = [...(await readTable(pipeline, topics.placements, context.interrupted)).values()];
+  const rows = [
+    ...(
+      await readTable(pipeline, topics.placements, { signal: context.interrupted, unreadable: 'leave out' })
+    ).values(),
+  ];
   const now = Date.now();
   const rates = placementRates(rows, now - days * DAY_MS, now + 1);
   const alerts = placementAlerts(rows, config.placement, now);
