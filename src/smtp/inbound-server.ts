@@ -1,9 +1,10 @@
-import type { AddressInfo, Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import type { Readable } from 'node:stream';
 import { createSecureContext } from 'node:tls';
 import { SMTPServer } from 'smtp-server';
 import { PostlaneError } from '../domain/error.ts';
 import type { Clock, Stoppable, Telemetry } from '../runtime/ports.ts';
+import { CLOSE_MS, closeDrained, DRAIN_MS, listen, refusal } from './listening.ts';
 
 /** One mail that was taken off the wire. */
 export interface InboundMail {
@@ -60,17 +61,9 @@ const CONNECTION_MS_MAX = 600_000;
 const RECIPIENTS_MAX = 100;
 /** Mails of all connections that are being read or kept, in bytes. */
 const HELD_BYTES_MAX = 64_000_000;
-const DRAIN_MS = 10_000;
-const DRAIN_LOOK_MS = 20;
-/** For the last reply to leave. */
-const CLOSE_MS = 200;
 
 /** What a mail came to: a closed list, counted. */
 type What = 'taken' | 'unknown-recipient' | 'too-many-recipients' | 'too-large' | 'no-room' | 'not-kept' | 'stopping';
-
-function refusal(code: number, text: string): Error {
-  return Object.assign(new Error(text), { responseCode: code });
-}
 
 /** An SMTP server that takes mail for addresses of ours, and answers 250 only once it is kept. Relays for nobody. */
 export class InboundServer implements Stoppable {
@@ -129,17 +122,7 @@ export class InboundServer implements Stoppable {
   /** Listens. Throws INFRA_UNAVAILABLE where the port is taken. */
   static async start(options: InboundServerOptions): Promise<InboundServer> {
     const server = new InboundServer(options);
-    const { host, port } = options;
-    await new Promise<void>((resolve, reject) => {
-      const failed = (cause: Error) =>
-        reject(new PostlaneError('INFRA_UNAVAILABLE', { what: 'the return path', host, port }, { cause }));
-      server.server.server.once('error', failed);
-      server.server.listen(port, host, () => {
-        server.server.server.off('error', failed);
-        server.port = (server.server.server.address() as AddressInfo).port;
-        resolve();
-      });
-    });
+    server.port = await listen(server.server, { what: 'the return path', host: options.host, port: options.port });
     return server;
   }
 
@@ -150,15 +133,9 @@ export class InboundServer implements Stoppable {
 
   /** Lets mails that are being taken end, and no other begin. Idempotent. */
   stop({ withinMs }: { readonly withinMs: number } = { withinMs: DRAIN_MS }): Promise<void> {
-    this.stopping ??= this.drain(withinMs);
+    const underWay = () => this.underWay;
+    this.stopping ??= closeDrained(this.server, { underWay, withinMs, clock: this.options.clock });
     return this.stopping;
-  }
-
-  private async drain(withinMs: number): Promise<void> {
-    const { clock } = this.options;
-    const deadline = clock.now() + withinMs;
-    while (this.underWay > 0 && clock.now() < deadline) await clock.sleep(DRAIN_LOOK_MS);
-    await new Promise<void>((resolve) => this.server.close(() => resolve()));
   }
 
   private refuse(what: What, code: number, text: string): Error {

@@ -1,7 +1,7 @@
-import type { AddressInfo } from 'node:net';
 import { SMTPServer, type SMTPServerDataStream, type SMTPServerSession } from 'smtp-server';
-import { assert, PostlaneError } from '../domain/error.ts';
+import { assert } from '../domain/error.ts';
 import type { Clock, Stoppable, Telemetry } from '../runtime/ports.ts';
+import { CLOSE_MS, closeDrained, DRAIN_MS, listen, refusal } from './listening.ts';
 
 /** What the server says: a code (RFC 5321 section 4.2), and a text that begins with an enhanced code (RFC 3463). */
 export interface Answer {
@@ -58,10 +58,6 @@ const DATA_MS_MAX = 600_000;
 const MAILS_PER_CONNECTION_MAX = 1_000;
 const CONNECTION_MS_MAX = 3_600_000;
 const LOGINS_MAX = 5;
-const DRAIN_MS = 10_000;
-const DRAIN_LOOK_MS = 20;
-/** For the last reply to leave. */
-const CLOSE_MS = 200;
 /** Old jokes of sendmail, and commands that only a proxy may give. */
 const DISABLED = ['WIZ', 'SHELL', 'KILL', 'XCLIENT', 'XFORWARD'];
 
@@ -69,7 +65,7 @@ const STOPPING: Answer = { code: 421, text: '4.3.2 shutting down' };
 const TLS_FIRST: Answer = { code: 530, text: '5.7.0 Must issue a STARTTLS command first' };
 const LATER: Answer = { code: 451, text: '4.3.0 cannot be kept now, come again' };
 
-const refusal = ({ code, text }: Answer): Error => Object.assign(new Error(text), { responseCode: code });
+const refusalOf = ({ code, text }: Answer): Error => refusal(code, text);
 
 /** What is known of an open connection. */
 interface Peer {
@@ -139,36 +135,20 @@ export class SubmissionServer<Caller> implements Stoppable {
   /** Listens. Throws INFRA_UNAVAILABLE where the port is taken. */
   static async start<Caller>(options: SubmissionServerOptions<Caller>): Promise<SubmissionServer<Caller>> {
     const server = new SubmissionServer(options);
-    const { host, port } = options;
-    await new Promise<void>((resolve, reject) => {
-      const failed = (cause: Error) =>
-        reject(new PostlaneError('INFRA_UNAVAILABLE', { what: 'SMTP submission', host, port }, { cause }));
-      server.server.server.once('error', failed);
-      server.server.server.listen(port, host, () => {
-        server.server.server.off('error', failed);
-        server.port = (server.server.server.address() as AddressInfo).port;
-        resolve();
-      });
-    });
+    server.port = await listen(server.server, { what: 'SMTP submission', host: options.host, port: options.port });
     return server;
   }
 
   /** Lets mails that are being taken end, and no other begin. Idempotent. */
   stop({ withinMs }: { readonly withinMs: number } = { withinMs: DRAIN_MS }): Promise<void> {
-    this.stopping ??= this.drain(withinMs);
+    const underWay = () => this.underWay;
+    this.stopping ??= closeDrained(this.server, { underWay, withinMs, clock: this.options.clock });
     return this.stopping;
-  }
-
-  private async drain(withinMs: number): Promise<void> {
-    const { clock } = this.options;
-    const deadline = clock.now() + withinMs;
-    while (this.underWay > 0 && clock.now() < deadline) await clock.sleep(DRAIN_LOOK_MS);
-    await new Promise<void>((resolve) => this.server.close(() => resolve()));
   }
 
   private refuse(what: string, answer: Answer): Error {
     this.options.telemetry.count('postlane_submission_refusals_total', { what });
-    return refusal(answer);
+    return refusalOf(answer);
   }
 
   private connected(session: SMTPServerSession): Error | null {
@@ -220,7 +200,7 @@ export class SubmissionServer<Caller> implements Stoppable {
     session: SMTPServerSession,
     done: (error: Error | null, response?: { readonly user: unknown }) => void,
   ): void {
-    if (!session.secure) return done(refusal(TLS_FIRST));
+    if (!session.secure) return done(refusalOf(TLS_FIRST));
     const peer = this.peerOf(session);
     peer.logins++;
     const login = this.options.login(password);
@@ -241,7 +221,7 @@ export class SubmissionServer<Caller> implements Stoppable {
     const peer = this.peerOf(session);
     peer.mails++;
     if (peer.mails > MAILS_PER_CONNECTION_MAX) {
-      return refusal({ code: 421, text: '4.7.0 enough mails for one connection, come again' });
+      return refusalOf({ code: 421, text: '4.7.0 enough mails for one connection, come again' });
     }
     const refused = await this.options.admit(caller);
     return refused === null ? null : this.refuse('admission', refused);
@@ -287,7 +267,7 @@ export class SubmissionServer<Caller> implements Stoppable {
       telemetry.log('error', 'a mail could not be judged', { error });
       throw this.refuse('not-kept', LATER);
     }
-    if (answer.code >= 400) throw refusal(answer);
+    if (answer.code >= 400) throw refusalOf(answer);
     return answer.text;
   }
 }
