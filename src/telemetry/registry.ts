@@ -1,7 +1,8 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import { PostlaneError } from '../domain/error.ts';
-import { METRICS, type MetricDeclaration } from './metrics.ts';
+import type { MetricDeclaration } from './metric.ts';
+import { METRICS } from './metrics.ts';
 
 type Labels = Readonly<Record<string, string>>;
 

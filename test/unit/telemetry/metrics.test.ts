@@ -9,7 +9,7 @@ function usedNames(): Map<string, string> {
   const used = new Map<string, string>();
   for (const folder of ['src', 'processors', 'producers']) {
     for (const file of readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })) {
-      if (!file.endsWith('.ts') || file.endsWith('telemetry/metrics.ts')) continue;
+      if (!file.endsWith('.ts') || /telemetry\/metric[^/]*\.ts$/.test(file)) continue;
       for (const [, name] of readFileSync(join(root, folder, file), 'utf8').matchAll(
         /['"`](postlane_[a-z0-9_]+)['"`]/g,
       )) {
