@@ -8,8 +8,9 @@ export async function until(
   what: string,
   condition: () => boolean | Promise<boolean>,
   withinMs: number = DEADLINE_MS,
+  everyMs: number = POLL_MS,
 ): Promise<void> {
-  for (const end = Date.now() + withinMs; !(await condition()); await sleep(POLL_MS)) {
+  for (const end = Date.now() + withinMs; !(await condition()); await sleep(everyMs)) {
     if (Date.now() > end) throw new Error(`waited in vain: ${what}`);
   }
 }
