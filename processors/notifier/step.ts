@@ -5,7 +5,7 @@ import type {
   WebhookProgress,
   WebhookWaiting,
 } from '../../src/contracts/generated.ts';
-import { DAY_MS, HOUR_MS, MINUTE_MS, type Millis, SECOND_MS } from '../../src/domain/time.ts';
+import { HOUR_MS, MINUTE_MS, type Millis, SECOND_MS } from '../../src/domain/time.ts';
 import { pauseOf } from '../../src/domain/webhook-endpoint.ts';
 
 export const NAME = 'notifier';
@@ -36,8 +36,6 @@ const JITTER = 0.2;
 const ATTEMPTS_KEPT = 20;
 /** Events of one endpoint that wait to be tried again at most; then no further ones are begun. */
 export const WAITING_MAX = 2_000;
-/** Default of how long an event is tried, and an endpoint that takes nothing is asked. */
-export const RETRY_FOR_MS = DAY_MS;
 
 /** The place of a record in the results. */
 export interface Place {

@@ -36,7 +36,3 @@ export const isPostlaneError = (error: unknown, code?: ErrorCode): error is Post
 export function assert(condition: boolean, what: string, facts: Facts = {}): asserts condition {
   if (!condition) throw new PostlaneError('BUG', { what, ...facts });
 }
-
-export function assertNever(value: never): never {
-  throw new PostlaneError('BUG', { what: 'unreachable', value });
-}

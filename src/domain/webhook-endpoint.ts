@@ -12,9 +12,6 @@ const SECRETS_KEPT = 2;
 /** How long an old secret goes on signing unless told otherwise. */
 export const SECRET_GRACE_MS = 24 * HOUR_MS;
 
-const ENDPOINT_ID = /^we_[a-z2-7]{16}$/;
-export const isEndpointId = (text: string): boolean => ENDPOINT_ID.test(text);
-
 /** What an endpoint is made of. */
 export interface NewEndpoint {
   readonly endpointId: string;

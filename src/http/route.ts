@@ -1,4 +1,3 @@
-import type { Readable } from 'node:stream';
 import { type Problem, type ProblemName, problem } from './problem.ts';
 
 /** JSON Schema 2020-12, as OpenAPI 3.1 takes it. */
@@ -62,9 +61,6 @@ export interface RouteBody {
   readonly shown?: JsonSchema;
   readonly bytesMax: number;
 }
-
-/** A stream of a request's body, for routes that take one. */
-export type BodyStream = Readable;
 
 export const reply = (status: number, body?: unknown, headers: HttpReply['headers'] = {}): HttpReply => ({
   status,

@@ -9,6 +9,3 @@ export function generationIn(metadata: string): number {
   const match = /^g(\d{1,15});/.exec(metadata);
   return match ? Number(match[1]) : -1;
 }
-
-/** What follows the generation. */
-export const metadataRest = (metadata: string): string => metadata.replace(/^g\d{1,15};/, '');
