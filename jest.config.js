@@ -10,7 +10,8 @@ export default {
       { jsc: { target: 'es2024', parser: { syntax: 'typescript' } }, module: { type: 'es6' }, sourceMaps: 'inline' },
     ],
   },
-  setupFiles: ['<rootDir>/test/support/kafkajs-guard.setup.cjs'],
+  setupFiles: ['<rootDir>/test/support/kafkajs-guard.setup.cjs', '<rootDir>/test/support/lanes.setup.ts'],
+  testSequencer: '<rootDir>/test/support/longest-first.cjs',
   // Ends a test that hangs. It judges no speed: machines here may be busy with other things.
   testTimeout: 60_000,
   maxWorkers: 2,

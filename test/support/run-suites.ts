@@ -3,10 +3,12 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
+import type { Infra } from '../../src/infra/provider.ts';
+import { LANES_VARIABLE, type LaneAddresses } from './lanes.ts';
 
 /**
- * The test commands: `fast` needs no services and takes under a minute; `all` starts broker, registry and Redis once, and
- * runs everything and the short faults over them; `long` runs what takes minutes for each suite; `chaos` runs all faults, and `chaos --minutes N --seed S` those of every
+ * The test commands: `fast` needs no services and takes under a minute; `all` starts two sets of broker, registry and Redis,
+ * and runs everything and the short faults over them, side by side; `long` runs what takes minutes for each suite; `chaos` runs all faults, and `chaos --minutes N --seed S` those of every
  * kind in random order for so long. Ends with one line `N passed, N failed, N skipped`; a step that is no Jest suite (lint,
  * types) counts as one test. A suite that cannot run fails: nothing is skipped for want of a service.
  */
@@ -38,6 +40,9 @@ const storm = {
 const root = path.resolve(import.meta.dirname, '../..');
 const node = process.execPath;
 
+/** Suites that need services run side by side, each lane over a broker, registry and Redis of its own. */
+const LANES = 2;
+
 const tool = (name: string, ...command: string[]): Step => ({ name, command, jest: false });
 const suite = (name: string, workers: number, ...folders: string[]): Step => ({
   name,
@@ -53,16 +58,19 @@ const suite = (name: string, workers: number, ...folders: string[]): Step => ({
   ],
 });
 
+/** What the types were when they were last checked: only what changed is checked again. */
+const TYPES_CACHE = '.postlane/types.tsbuildinfo';
 const STATIC: readonly Step[] = [
   tool('lint', 'node_modules/.bin/biome', 'check', '.'),
   tool('import law', node, 'test/support/import-law.ts'),
-  tool('types', node, 'node_modules/typescript/bin/tsc', '--noEmit'),
+  tool('types', node, 'node_modules/typescript/bin/tsc', '--noEmit', '--incremental', '--tsBuildInfoFile', TYPES_CACHE),
   tool('contracts are current', node, 'src/contracts/generate.ts', '--check'),
 ];
 const FAST: readonly Step[] = [...STATIC, suite('unit and flow', 2, 'unit/', 'flow/', 'issues/', 'replay/')];
 const PREPARE: readonly Step[] = [tool('prepare', node, 'test/support/prepare.ts')];
-const SERVICES: readonly Step[] = [suite('contract', 1, 'contract/'), suite('integration', 1, 'integration/')];
-const SHORT_FAULTS: readonly Step[] = [suite('faults', 1, 'chaos/faults.test')];
+const SERVICES: readonly Step[] = [
+  suite('contract, integration and short faults', LANES, 'contract/', 'integration/', 'chaos/faults.test'),
+];
 const CHAOS: readonly Step[] = [suite('faults', 1, 'chaos/')];
 const LONG: readonly Step[] = [suite('long', 1, 'long/')];
 const STORM: readonly Step[] = [suite('storm', 1, 'storm/')];
@@ -105,20 +113,31 @@ function countsIn(report: string): Counts {
   }
 }
 
-async function withServices(steps: readonly Step[], sum: Counts): Promise<void> {
+async function withServices(steps: readonly Step[], lanes: number, sum: Counts): Promise<void> {
   const { startTestInfra } = await import('./infra.ts');
-  const infra = await startTestInfra({});
-  const environment = {
-    KAFKA_BROKERS: infra.brokers.join(','),
-    SCHEMA_REGISTRY_URL: infra.schemaRegistryUrl,
-    ...(infra.redisUrl === null ? {} : { REDIS_URL: infra.redisUrl }),
-  };
+  // What the environment names is one for all: suites that share a broker go one after the other.
+  const given = process.env.KAFKA_BROKERS !== undefined;
+  const infras: Infra[] = [];
   try {
-    for (const step of steps) add(sum, await run(step, environment));
+    // One after the other: two that look for free ports at once may find the same.
+    while (infras.length < (given ? 1 : lanes)) infras.push(await startTestInfra({}));
+    const environment = { [LANES_VARIABLE]: JSON.stringify(infras.map(addressesOf)) };
+    for (const step of steps) add(sum, await run(given ? inOneLane(step) : step, environment));
   } finally {
-    await infra.stop();
+    for (const infra of infras) await infra.stop();
   }
 }
+
+const addressesOf = ({ brokers, schemaRegistryUrl, redisUrl }: Infra): LaneAddresses => ({
+  KAFKA_BROKERS: brokers.join(','),
+  SCHEMA_REGISTRY_URL: schemaRegistryUrl,
+  ...(redisUrl === null ? {} : { REDIS_URL: redisUrl }),
+});
+
+const inOneLane = (step: Step): Step => ({
+  ...step,
+  command: step.command.map((word) => (word.startsWith('--maxWorkers=') ? '--maxWorkers=1' : word)),
+});
 
 function add(sum: Counts, counts: Counts): void {
   sum.passed += counts.passed;
@@ -130,9 +149,9 @@ const sum: Counts = { passed: 0, failed: 0, skipped: 0 };
 const startedAt = Date.now();
 if (which === 'fast' || which === 'all') for (const step of FAST) add(sum, await run(step, {}));
 if (which === 'all') for (const step of PREPARE) add(sum, await run(step, {}));
-if (which === 'all') await withServices([...SERVICES, ...SHORT_FAULTS], sum);
-if (which === 'long') await withServices([...PREPARE, ...LONG], sum);
-if (which === 'chaos') await withServices(stormMinutes > 0 ? STORM : CHAOS, sum);
+if (which === 'all') await withServices(SERVICES, LANES, sum);
+if (which === 'long') await withServices([...PREPARE, ...LONG], 1, sum);
+if (which === 'chaos') await withServices(stormMinutes > 0 ? STORM : CHAOS, 1, sum);
 console.log(`\n${which}: ${Math.round((Date.now() - startedAt) / 1000)} s`);
 console.log(`${sum.passed} passed, ${sum.failed} failed${sum.skipped > 0 ? `, ${sum.skipped} skipped` : ''}`);
 process.exitCode = sum.failed > 0 ? 1 : 0;
