@@ -3,6 +3,7 @@ import type { Batch, Consumer, EachBatchPayload } from 'kafkajs';
 import { assert, PostlaneError } from '../domain/error.ts';
 import type { Intake, IntakeHandler, StoredRecord, Task } from '../runtime/ports.ts';
 import { taskId } from '../runtime/ports.ts';
+import { breathe } from './breath.ts';
 import type { Connection } from './client.ts';
 import { settlesWithin, withDeadline } from './deadline.ts';
 import { type GroupMemory, groupAssigner } from './group-assigner.ts';
@@ -237,6 +238,7 @@ export class KafkaIntake implements Intake {
     const version = feed.version;
     try {
       for (let at = 0; at < batch.messages.length; at += batchRecordsMax) {
+        await breathe();
         const records: StoredRecord[] = batch.messages.slice(at, at + batchRecordsMax).map(toStored);
         const next = await (this.handler as IntakeHandler).batch(feed.task, records);
         const isLast = at + batchRecordsMax >= batch.messages.length;

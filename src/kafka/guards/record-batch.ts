@@ -1,3 +1,4 @@
+import { breathe } from '../breath.ts';
 import { type Guard, guarded } from './guard.ts';
 
 interface RecordBatch {
@@ -34,5 +35,9 @@ export const recordBatch: Guard = {
   name: 'record-batch',
   path: 'protocol/recordBatch/v0/decoder',
   wrap: (original: (decoder: unknown) => Promise<RecordBatch>) =>
-    guarded('record-batch', async (decoder: unknown) => endAtLastOffset(await original(decoder))),
+    guarded('record-batch', async (decoder: unknown) => {
+      // A fetch may hold thousands of batches, and everything that decodes them is there already.
+      await breathe();
+      return endAtLastOffset(await original(decoder));
+    }),
 };
