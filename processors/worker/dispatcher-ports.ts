@@ -37,4 +37,6 @@ export interface DispatcherPorts {
   /** What speaks against sending it at all; null for nothing. */
   skip(unit: Unit, now: Millis): readonly Output[] | null;
   postpone(unit: Unit, until: Millis, now: Millis): readonly Output[];
+  /** To another worker, which has a connection from the source to the unit's site: this one has none. */
+  handOver(unit: Unit, source: Source): readonly Output[];
 }

@@ -27,7 +27,9 @@ const SWEEP_MS = SECOND_MS;
 type Way =
   | { readonly source: Source }
   | { readonly until: Millis; readonly wholeSource: boolean }
-  | { readonly full: true };
+  | { readonly full: true }
+  /** None of the site's connections from this source is ours. */
+  | { readonly othersHave: Source };
 
 /**
  * Decides which of the waiting units of one queue go next. Round robin over sites, so that no site waits for another; per
@@ -196,6 +198,12 @@ export class Dispatcher {
       }
       const way = this.way(site, unit, given > 0, now);
       if ('full' in way) break;
+      if ('othersHave' in way) {
+        site.take();
+        unit.state = 'gone';
+        settled.push({ unit, outputs: this.ports.handOver(unit, way.othersHave) });
+        continue;
+      }
       if ('until' in way) {
         this.block(site, unit, way.until, way.wholeSource, settled, now);
         break;
@@ -235,6 +243,7 @@ export class Dispatcher {
     let until: Millis | null = null;
     let everySource = true;
     let isFull = false;
+    let othersHave: Source | null = null;
     const wait = (moment: Millis) => {
       until = until === null ? moment : Math.min(until, moment);
     };
@@ -256,12 +265,15 @@ export class Dispatcher {
       }
       everySource = false;
       const limitedUntil = site.limitedUntil.get(source.name) ?? 0;
-      if (limitedUntil > now) wait(limitedUntil);
+      if (this.ports.limitsOf(unit, source).connectionsMax === 0) othersHave ??= source;
+      else if (limitedUntil > now) wait(limitedUntil);
       else if (this.hasRoom(source, site, unit, circuits.trial, begun, now)) return { source };
       else isFull = true;
       if (source.name === last || (isNew && this.ports.overflow === 'hold')) break;
     }
-    return isFull || until === null ? { full: true } : { until, wholeSource: everySource };
+    if (isFull) return { full: true };
+    if (othersHave !== null) return { othersHave };
+    return until === null ? { full: true } : { until, wholeSource: everySource };
   }
 
   private hasRoom(source: Source, site: SiteQueue, unit: Unit, trial: boolean, begun: boolean, now: Millis): boolean {

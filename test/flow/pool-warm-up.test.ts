@@ -91,6 +91,7 @@ async function live(queue: Queue, provider: Provider, overflow: 'warm' | 'hold')
     queueRatePerMinute: null,
     queueName: queue,
     skip: () => null,
+    handOver: () => [],
     postpone: () => {
       throw new Error('a lane of one site sends nothing round the ladder');
     },

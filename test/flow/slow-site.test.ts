@@ -48,6 +48,7 @@ it(
       queueRatePerMinute: null,
       queueName: 'marketing',
       skip: () => null,
+      handOver: () => [],
       postpone: () => {
         throw new Error('a limit of this rate never blocks for long');
       },
@@ -109,6 +110,7 @@ it(
       notBefore: null,
       toleranceMs: 0,
       postponements: 0,
+      handedOver: false,
       type: 'marketing',
     });
     let read = 0;

@@ -33,6 +33,7 @@ async function day(
     queueRatePerMinute: null,
     queueName: lane.queue,
     skip: () => null,
+    handOver: () => [],
     postpone: () => {
       postponed++;
       return [];
