@@ -67,6 +67,8 @@ export interface WorkerPorts {
   /** Mails per day that a source which is being warmed up may send to the unit's provider; null for a warm source. */
   allowance(source: Source, unit: Unit): number | null;
   readonly overflow: 'warm' | 'hold';
+  /** Which sources of the pool come first: those that are warm, or those that are being warmed up. */
+  readonly first: 'warm' | 'new';
   limitsOf(unit: Unit, source: Source): SiteLimits;
   /** Who is behind the mail exchangers of recipients' domains; absent where nobody looks them up. */
   readonly sites?: SiteFinder;

@@ -160,6 +160,7 @@ async function startQueue(parts: QueueParts): Promise<Hosted> {
     allowance: allowanceIn(host, views),
     // Somebody waits for it: it is never held while another source of its pool is warm.
     overflow: queue === 'transactional' ? 'warm' : config.reputation.warmUp.overflow,
+    first: queue === 'transactional' ? config.reputation.warmUp.transactionalFirst : 'new',
     sharedBy: (source, unit) => lanesOn(host, source, unit),
     heirOf,
     circuits,

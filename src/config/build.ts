@@ -206,6 +206,7 @@ function reputationOf({ reputation }: Read): Config['reputation'] {
       dailyIncreaseMax: reputation.warm_up.max_daily_increase,
       sources: reputation.warm_up.sources,
       overflow: reputation.warm_up.overflow,
+      transactionalFirst: reputation.warm_up.transactional_first,
     },
     thresholds: {
       bounceRatio: reputation.thresholds.bounce_rate,

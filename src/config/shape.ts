@@ -5,7 +5,7 @@ import { dnsShape } from './dns.ts';
 import * as field from './fields.ts';
 import { placementShape } from './placement.ts';
 import { PRESET_NAMES } from './presets.ts';
-import { LEARNING, LOG_LEVELS, OVERFLOWS, PRIORITIES, REPUTATION_ACTIONS } from './types.ts';
+import { LEARNING, LOG_LEVELS, OVERFLOWS, PREFERENCES, PRIORITIES, REPUTATION_ACTIONS } from './types.ts';
 
 /**
  * What may stand in postlane.yaml: the one schema. Names follow the article's (`ip_pool`, `rate_limit`, `max_retries`).
@@ -137,6 +137,7 @@ const reputation = record({
     max_daily_increase: integer({ min: 1, max: 100_000_000, default: 5_000 }),
     sources: list(text({ pattern: /^[a-z0-9][a-z0-9-]{0,62}$/, what: 'the name of a source' }), { max: 100 }),
     overflow: oneOf(OVERFLOWS, { default: 'warm' }),
+    transactional_first: oneOf(PREFERENCES, { default: 'warm' }),
   }),
   thresholds: record({
     bounce_rate: ratio(0.02),

@@ -266,6 +266,7 @@ export interface WebhookRoute {
 
 export const REPUTATION_ACTIONS = ['throttle', 'pause', 'alert'] as const;
 export const OVERFLOWS = ['warm', 'hold'] as const;
+export const PREFERENCES = ['warm', 'new'] as const;
 
 export interface ReputationConfig {
   readonly warmUp: {
@@ -278,6 +279,8 @@ export interface ReputationConfig {
     readonly sources: readonly string[];
     /** What bulk mail does beyond the allowance: goes over a warm source of the pool, or waits. */
     readonly overflow: (typeof OVERFLOWS)[number];
+    /** Which sources of its pool transactional mail goes over first; all other mail is the new ones' first. */
+    readonly transactionalFirst: (typeof PREFERENCES)[number];
   };
   readonly thresholds: { readonly bounceRatio: number; readonly complaintRatio: number };
   readonly action: (typeof REPUTATION_ACTIONS)[number];

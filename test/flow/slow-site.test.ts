@@ -45,6 +45,7 @@ it(
       circuits: () => ({ source: null, site: null, trial: false }),
       allowance: () => null,
       overflow: 'warm',
+      first: 'new',
       queueRatePerMinute: null,
       queueName: 'marketing',
       skip: () => null,

@@ -188,6 +188,7 @@ async function tell(story: Story) {
         circuits: () => ({ source: null, site: null, trial: false }),
         allowance: () => null,
         overflow: 'warm',
+        first: 'new',
         sites,
         async send(unit) {
           const behaviour = unit.job.recipient.local.split('.')[0] as Behaviour;

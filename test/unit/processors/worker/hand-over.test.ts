@@ -46,6 +46,7 @@ async function chosen(
     circuits: () => ({ source: null, site: null, trial: false }),
     allowance: () => null,
     overflow: 'warm',
+    first: 'new',
     queueRatePerMinute: null,
     queueName: 'marketing',
     skip: () => null,
