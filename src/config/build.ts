@@ -168,6 +168,7 @@ function submissionOf({ submission, job }: Read): Config['submission'] {
     connectionsPerAddressMax: submission.max_connections_per_address,
     queueBytesMax: submission.max_queue,
     acceptMsMax: submission.accept_timeout,
+    tlsMode: submission.tls,
     tls: key === null || certificate === null ? null : { key, certificate },
   };
 }

@@ -201,6 +201,9 @@ export interface UnsubscribeConfig {
 }
 
 /** The listener for mails that applications hand in by SMTP. */
+/** How a connection comes to TLS (RFC 8314): by STARTTLS, or it begins with the handshake. */
+export const SUBMISSION_TLS = ['starttls', 'implicit'] as const;
+
 export interface SubmissionConfig {
   readonly host: string;
   /** 0: any free one. */
@@ -218,7 +221,8 @@ export interface SubmissionConfig {
   readonly queueBytesMax: number;
   /** A mail that the log has not taken by then is answered with 451. */
   readonly acceptMsMax: number;
-  /** References to key and certificate for STARTTLS. `null`: one of our own making stands in. */
+  readonly tlsMode: (typeof SUBMISSION_TLS)[number];
+  /** References to key and certificate. `null`: one of our own making stands in. */
   readonly tls: { readonly key: string; readonly certificate: string } | null;
 }
 
