@@ -218,7 +218,7 @@ class PooledCourier implements Courier {
       }
       pool.trim();
       if (abortable.isAborted) return Promise.resolve(failed('connect', 'aborted'));
-      return SmtpConnection.open(endpointOf(source), as, this.patience, abortable);
+      return SmtpConnection.open(endpointOf(source), as, this.patience, abortable, (link) => pool.track(link));
     };
     return credentials === null ? open(null) : this.logIn(source, credentials, open);
   }

@@ -136,7 +136,13 @@ export class SourcePool {
     await Promise.all(gone);
   }
 
-  /** Every connection to a site that counts them, whatever it is doing. */
+  /** Keeps a connection in view until it is gone. */
+  track(link: Link): void {
+    this.links.add(link);
+    void link.gone.then(() => this.links.delete(link));
+  }
+
+  /** Every connection, whatever it is doing. */
   destroyAll(): void {
     for (const link of this.links) link.destroy();
   }
@@ -152,9 +158,8 @@ export class SourcePool {
   private place(site: string): Place {
     add(this.placesBySite, site, 1);
     return (link) => {
-      this.links.add(link);
+      this.track(link);
       void link.gone.then(() => {
-        this.links.delete(link);
         add(this.placesBySite, site, -1);
         this.makeRoom(site);
       });

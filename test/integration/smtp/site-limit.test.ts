@@ -87,6 +87,6 @@ it('a site never has more connections than it takes, however they begin and end'
         expect(client?.connectionsPeak ?? 0).toBeLessThanOrEqual(world.connectionsMax);
       },
     ),
-    { numRuns: Number(process.env.POSTLANE_SITE_RUNS ?? 15), endOnFailure: true },
+    { numRuns: Number(process.env.POSTLANE_SITE_RUNS ?? 10), endOnFailure: true },
   );
 }, 120_000);
