@@ -29,12 +29,16 @@ export interface DispatcherPorts {
   ): { readonly source: Millis | null; readonly site: Millis | null; readonly trial: boolean };
   /** Mails per day that a source which is being warmed up may send to the unit's provider; null for a warm source. */
   allowance(source: Source, unit: Unit): number | null;
-  /** Does what a new source may not send go over the next one of the pool, or wait for it? */
+  /** Does what the new sources may not send go over the warm ones of the pool, or wait for the new ones? */
   readonly overflow: 'warm' | 'hold';
+  /** Which sources of the pool come first: those that are warm, or those that are being warmed up. */
+  readonly first: 'warm' | 'new';
   /** Per worker and minute, for the whole queue; null for no limit. */
   readonly queueRatePerMinute: number | null;
   readonly queueName: string;
   /** What speaks against sending it at all; null for nothing. */
   skip(unit: Unit, now: Millis): readonly Output[] | null;
   postpone(unit: Unit, until: Millis, now: Millis): readonly Output[];
+  /** To another worker, which has a connection from the source to the unit's site: this one has none. */
+  handOver(unit: Unit, source: Source): readonly Output[];
 }

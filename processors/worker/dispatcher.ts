@@ -27,7 +27,9 @@ const SWEEP_MS = SECOND_MS;
 type Way =
   | { readonly source: Source }
   | { readonly until: Millis; readonly wholeSource: boolean }
-  | { readonly full: true };
+  | { readonly full: true }
+  /** None of the site's connections from this source is ours. */
+  | { readonly othersHave: Source };
 
 /**
  * Decides which of the waiting units of one queue go next. Round robin over sites, so that no site waits for another; per
@@ -196,6 +198,12 @@ export class Dispatcher {
       }
       const way = this.way(site, unit, given > 0, now);
       if ('full' in way) break;
+      if ('othersHave' in way) {
+        site.take();
+        unit.state = 'gone';
+        settled.push({ unit, outputs: this.ports.handOver(unit, way.othersHave) });
+        continue;
+      }
       if ('until' in way) {
         this.block(site, unit, way.until, way.wholeSource, settled, now);
         break;
@@ -223,22 +231,20 @@ export class Dispatcher {
   }
 
   /**
-   * The source to send over: the first in order of preference that has room. A retry keeps to the source of its last attempt
+   * The source to send over: the first candidate that has room. A retry keeps to the source of its last attempt
    * while that may send at all: a site that greylists knows the mail by it. A source that sends quickly and has enough under
    * way is `full` until a whole chunk fits, unless one was `begun`.
    */
   private way(site: SiteQueue, unit: Unit, begun: boolean, now: Millis): Way {
-    const { sources } = this.ports;
     const last = unit.envelope.lastSource;
-    const ordered =
-      last === null ? sources : [...sources].sort((a, b) => Number(b.name === last) - Number(a.name === last));
     let until: Millis | null = null;
     let everySource = true;
     let isFull = false;
+    let othersHave: Source | null = null;
     const wait = (moment: Millis) => {
       until = until === null ? moment : Math.min(until, moment);
     };
-    for (const source of ordered) {
+    for (const source of this.candidates(unit)) {
       const circuits = this.ports.circuits(source, site.site);
       const closedAt = circuits.source ?? circuits.site;
       if (closedAt !== null && closedAt > now) {
@@ -246,22 +252,40 @@ export class Dispatcher {
         if (circuits.source === null) everySource = false;
         continue;
       }
-      const isNew = this.ports.allowance(source, unit) !== null;
-      const spentUntil = isNew ? (this.spentUntil.get(spentKey(source, unit)) ?? 0) : 0;
+      const spentUntil =
+        this.ports.allowance(source, unit) !== null ? (this.spentUntil.get(spentKey(source, unit)) ?? 0) : 0;
       if (spentUntil > now) {
         // Looked at again soon: the lane waits as a whole, and none of its mails is sent round the ladder for it.
         wait(Math.min(spentUntil, now + WAIT_MS_MAX));
-        if (this.ports.overflow === 'hold') break;
         continue;
       }
       everySource = false;
       const limitedUntil = site.limitedUntil.get(source.name) ?? 0;
-      if (limitedUntil > now) wait(limitedUntil);
+      if (this.ports.limitsOf(unit, source).connectionsMax === 0) othersHave ??= source;
+      else if (limitedUntil > now) wait(limitedUntil);
       else if (this.hasRoom(source, site, unit, circuits.trial, begun, now)) return { source };
       else isFull = true;
-      if (source.name === last || (isNew && this.ports.overflow === 'hold')) break;
+      if (source.name === last) break;
     }
-    return isFull || until === null ? { full: true } : { until, wholeSource: everySource };
+    if (isFull) return { full: true };
+    if (othersHave !== null) return { othersHave };
+    return until === null ? { full: true } : { until, wholeSource: everySource };
+  }
+
+  /**
+   * The sources that a unit may go over, in the order in which they are asked: that of its last attempt; then those that are
+   * being warmed up for its provider, which become warm by nothing else, and the warm ones; the warm ones first for what
+   * must not wait. Where the rest is held for the new ones, the warm ones are none of them.
+   */
+  private candidates(unit: Unit): readonly Source[] {
+    const { sources, first, overflow } = this.ports;
+    const fresh = sources.filter((source) => this.ports.allowance(source, unit) !== null);
+    const last = sources.find(({ name }) => name === unit.envelope.lastSource);
+    if (fresh.length === 0 && last === undefined) return sources;
+    const warm = sources.filter((source) => !fresh.includes(source));
+    const held = overflow === 'hold' && fresh.length > 0;
+    const ordered = first === 'warm' ? [...warm, ...fresh] : held ? fresh : [...fresh, ...warm];
+    return last === undefined ? ordered : [last, ...ordered.filter((source) => source !== last)];
   }
 
   private hasRoom(source: Source, site: SiteQueue, unit: Unit, trial: boolean, begun: boolean, now: Millis): boolean {

@@ -22,6 +22,7 @@ import { Dispatcher } from './dispatcher.ts';
 import type { Located } from './dispatcher-ports.ts';
 import {
   deadLettered,
+  handedOver,
   moveTo,
   postponed,
   skip,
@@ -66,10 +67,14 @@ export interface WorkerPorts {
   /** Mails per day that a source which is being warmed up may send to the unit's provider; null for a warm source. */
   allowance(source: Source, unit: Unit): number | null;
   readonly overflow: 'warm' | 'hold';
+  /** Which sources of the pool come first: those that are warm, or those that are being warmed up. */
+  readonly first: 'warm' | 'new';
   limitsOf(unit: Unit, source: Source): SiteLimits;
   /** Who is behind the mail exchangers of recipients' domains; absent where nobody looks them up. */
   readonly sites?: SiteFinder;
   sharedBy(source: Source, unit: Unit): readonly string[];
+  /** The partition of the unit's lane whose owner may connect from the source to the unit's site; see `ConnectionShares`. */
+  heirOf(unit: Unit, source: Source): number;
   circuits(
     source: Source,
     site: string,
@@ -107,6 +112,10 @@ export function workerDefinition(ports: WorkerPorts): WorkerDefinition {
       const outputs = skip(unit, views, now);
       if (outputs) ports.tell(unit, 'skipped');
       return outputs;
+    },
+    handOver: (unit, source) => {
+      ports.tell(unit, 'handed_over');
+      return [handedOver(unit, ports.heirOf(unit, source))];
     },
     postpone: (unit, until, now) => {
       ports.tell(unit, 'postponed');

@@ -2,7 +2,7 @@ import type { EmailJob } from '../../src/contracts/generated.ts';
 import type { MailExchangers } from '../../src/dns/mail-exchangers.ts';
 import { assert } from '../../src/domain/error.ts';
 import { identitySubject } from '../../src/domain/identity.ts';
-import { QUEUES, type Queue, type SiteLimits, type Source } from '../../src/domain/policy.ts';
+import { PROVIDERS, QUEUES, type Queue, type SiteLimits, type Source } from '../../src/domain/policy.ts';
 import type { Millis } from '../../src/domain/time.ts';
 import { hostEffects } from '../../src/host/effect-host.ts';
 import { failpoint } from '../../src/host/failpoints.ts';
@@ -25,11 +25,12 @@ import type { Courier } from '../../src/smtp/mail.ts';
 import { createMailMaker, type KnownSenders, type MailMaker } from '../../src/smtp/mail-maker.ts';
 import { SenderSigners } from '../../src/smtp/sender-signers.ts';
 import { Conditions } from './conditions.ts';
-import { ConnectionShares } from './connection-shares.ts';
+import { ConnectionShares, type PartitionsOf } from './connection-shares.ts';
 import { lanesOf, type SiteFinder, workerDefinition } from './index.ts';
 import type { TemplateState } from './plan.ts';
 import { ReadAhead } from './read-ahead.ts';
 import { sender } from './send.ts';
+import { lanesOn, shapingOf, sourcesOf } from './shaping.ts';
 import { Turns } from './turns.ts';
 import type { Unit } from './unit.ts';
 
@@ -70,10 +71,12 @@ export async function startWorkers(host: Host, queues: readonly Queue[] = QUEUES
     idleMs: CONNECTION_IDLE_MS,
     now: clock.now,
     failpoint,
-    ...(exchangers && { directory: directoryOver(exchangers) }),
+    ...(exchangers && { directory: directoryOver(exchangers, learns(config)) }),
     brokenTls: ({ name }) => telemetry.count('postlane_broken_tls_total', { source: name }),
   });
-  const shaping = { conditions: new Conditions(), shares: new ConnectionShares() };
+  const partitions = await partitionCounts(host);
+  const partitionsOf = (lane: string): number => partitions.get(lane) ?? 1;
+  const shaping = { conditions: new Conditions(), shares: new ConnectionShares(partitionsOf) };
   const inFlight = new InFlight(config.worker.inFlightMax);
   const bulk = {
     inFlight: new InFlight(Math.ceil(inFlight.max * BULK_SHARE), inFlight),
@@ -92,6 +95,7 @@ export async function startWorkers(host: Host, queues: readonly Queue[] = QUEUES
         courier,
         exchangers,
         shaping,
+        partitionsOf,
         inFlight,
         bulk,
         readAhead,
@@ -127,6 +131,7 @@ interface QueueParts {
   readonly exchangers: MailExchangers | null;
   /** What the queues of a process know of sites together. */
   readonly shaping: { readonly conditions: Conditions; readonly shares: ConnectionShares };
+  readonly partitionsOf: PartitionsOf;
   readonly inFlight: InFlight;
   /** What queues of lower priority share. */
   readonly bulk: { readonly inFlight: InFlight; readonly making: Turns };
@@ -140,8 +145,7 @@ async function startQueue(parts: QueueParts): Promise<Hosted> {
   assert(policy !== undefined, 'the configuration has every queue', { queue });
   const isUrgent = policy.priority === 'high';
   const sources = sourcesOf(host, queue);
-  const { limitsOf, circuits, answered } = shapingOf(parts);
-  const partitions = await partitionCounts(host, queue);
+  const { limitsOf, heirOf, circuits, answered } = shapingOf({ host, courier, ...parts.shaping });
   const definition = workerDefinition({
     policy,
     sources,
@@ -156,13 +160,15 @@ async function startQueue(parts: QueueParts): Promise<Hosted> {
     allowance: allowanceIn(host, views),
     // Somebody waits for it: it is never held while another source of its pool is warm.
     overflow: queue === 'transactional' ? 'warm' : config.reputation.warmUp.overflow,
+    first: queue === 'transactional' ? config.reputation.warmUp.transactionalFirst : 'new',
     sharedBy: (source, unit) => lanesOn(host, source, unit),
+    heirOf,
     circuits,
     ...(parts.exchangers && learnsFor(config, policy.pool) && { sites: finderOver(parts.exchangers) }),
     send: sender({
       mails: parts.mails,
       courier,
-      limitsOf,
+      limitsOf: (unit, source) => atLeastOne(limitsOf(unit, source)),
       answered,
       telemetry,
       making: isUrgent ? null : parts.bulk.making,
@@ -178,12 +184,14 @@ async function startQueue(parts: QueueParts): Promise<Hosted> {
     onAssigned(tasks) {
       parts.readAhead.owns(queue, tasks.length);
       for (const { provider } of lanesOf(policy)) {
-        const owned = tasks.filter(({ topic }) => topic.endsWith(`.${queue}.${provider}`)).length;
-        const share = owned / (partitions.get(provider) ?? 1);
-        limits.setShare(`${queue}.${provider}`, share);
-        parts.shaping.shares.set(queue, provider, share);
+        const lane = `${queue}.${provider}`;
+        const owned = tasks.filter(({ topic }) => topic.endsWith(`.${lane}`)).map(({ partition }) => partition);
+        limits.setShare(lane, owned.length / parts.partitionsOf(lane));
+        parts.shaping.shares.set(queue, provider, owned);
       }
     },
+    // Whoever owns them next counts its own connections only.
+    onDrained: () => courier.closeIdle(),
   });
   const stopSampling = sample(() => {
     telemetry.gauge('postlane_units_in_flight', parts.inFlight.used, { queue });
@@ -208,52 +216,9 @@ async function startQueue(parts: QueueParts): Promise<Hosted> {
   };
 }
 
-function sourcesOf({ config }: Host, queue: Queue): readonly Source[] {
-  const { pool } = config.queues.find((candidate) => candidate.queue === queue) as { pool: string };
-  const names = config.pools.find(({ name }) => name === pool)?.sources ?? [];
-  return names.map((name) => config.sources.find((source) => source.name === name) as Source);
-}
-
-/** Queues whose pool holds the source: all of them draw on its limits. */
-const lanesSharing = (host: Host, source: Source): readonly Queue[] =>
-  QUEUES.filter((queue) => sourcesOf(host, queue).some(({ name }) => name === source.name));
-
-/** Lanes of that provider that draw on the limits of the source. */
-const lanesOn = (host: Host, source: Source, { lane }: Unit): readonly string[] =>
-  lanesSharing(host, source).map((queue) => `${queue}.${lane.provider}`);
-
-/** What sites take: by rule, by what they have said lately, and this process's part of it. */
-function shapingOf({ host, courier, shaping }: QueueParts): {
-  limitsOf(unit: Unit, source: Source): SiteLimits;
-  circuits: Courier['circuits'];
-  answered: NonNullable<Parameters<typeof sender>[0]['answered']>;
-} {
-  const { config, clock, telemetry } = host;
-  const { conditions, shares } = shaping;
-  const providers = new Map(config.providers.map((rule) => [rule.provider, rule.limits]));
-  const sites = new Map(config.sites.map((rule) => [rule.id, rule.limits]));
-  return {
-    limitsOf(unit, source) {
-      const limits = sites.get(unit.site) ?? (providers.get(unit.lane.provider) as SiteLimits);
-      // Behind a relay connections are the relay's, and so are the replies.
-      if (source.mode === 'relay') return limits;
-      return conditions.limited(source, unit.site, shares.of(limits, lanesOn(host, source, unit)), clock.now());
-    },
-    circuits(source, site) {
-      const state = courier.circuits(source, site);
-      const until = conditions.suspendedUntil(source, site, clock.now());
-      return until === null ? state : { ...state, site: Math.max(until, state.site ?? 0) };
-    },
-    answered(unit, source, outcome) {
-      if (source.mode === 'relay') return;
-      const rule = conditions.heed(source, unit.site, outcome, clock.now());
-      if (rule === null) return;
-      const { provider } = unit.lane;
-      telemetry.count('postlane_site_conditions_total', { source: source.name, provider, rule: rule.id });
-      telemetry.log('warn', 'a site asks for less', { source: source.name, provider, rule: rule.id, why: rule.why });
-    },
-  };
-}
+/** What has been given out had a connection then; it must not wait for ever because another worker has it now. */
+const atLeastOne = (limits: SiteLimits): SiteLimits =>
+  limits.connectionsMax > 0 ? limits : { ...limits, connectionsMax: 1 };
 
 /** Look-ups of mail exchangers, as the lanes of many sites ask for them. */
 const finderOver = (exchangers: MailExchangers): SiteFinder => ({
@@ -284,14 +249,11 @@ const templateStates =
     return isThere ? { kind: 'ready' } : { kind: 'unknown', knownAt: now() - templates.stalenessMs() };
   };
 
-async function partitionCounts(host: Host, queue: Queue): Promise<ReadonlyMap<string, number>> {
-  const lanes = lanesOf({ queue } as Parameters<typeof lanesOf>[0]);
-  const counts = await Promise.all(
-    lanes.map(
-      async (lane) => [lane.provider, await host.partitionsOf(`email.send.${lane.queue}.${lane.provider}`)] as const,
-    ),
-  );
-  return new Map(counts);
+/** Of every lane, by `<queue>.<provider>`: queues that other processes serve may draw on the same limits. */
+async function partitionCounts(host: Host): Promise<ReadonlyMap<string, number>> {
+  const lanes = QUEUES.flatMap((queue) => PROVIDERS.map((provider) => `${queue}.${provider}`));
+  const counts = lanes.map(async (lane) => [lane, await host.partitionsOf(`email.send.${lane}`)] as const);
+  return new Map(await Promise.all(counts));
 }
 
 /** Keys that operators have made sign in place of the configured ones, once the DNS shows them. */

@@ -120,6 +120,7 @@ export function postponed(unit: Unit, until: Millis, change: Partial<Envelope>, 
   const envelope: Envelope = {
     ...unit.envelope,
     ...change,
+    handedOver: false,
     notBefore: Math.round(until),
     toleranceMs,
     postponements: unit.envelope.postponements + 1,
@@ -134,9 +135,13 @@ export const returned = (unit: Unit, change: Partial<Envelope>): Output => onLan
 /** The unit on the lane of the provider that its recipient's mail exchangers belong to. */
 export const moveTo = (unit: Unit, lane: Lane): Output => onLane(unit, lane, {});
 
-function onLane(unit: Unit, lane: Lane, change: Partial<Envelope>): Output {
-  const envelope: Envelope = { ...unit.envelope, ...change, type: unit.job.type };
-  return emit(topics.send(lane), unit.job.address, new Raw(unit.bytes), { headers: writeEnvelope(envelope) });
+/** The unit in another partition of its lane, whose owner has a connection to its site. */
+export const handedOver = (unit: Unit, partition: number): Output =>
+  onLane(unit, unit.lane, { handedOver: true }, { partition });
+
+function onLane(unit: Unit, lane: Lane, change: Partial<Envelope>, to: { readonly partition?: number } = {}): Output {
+  const envelope: Envelope = { ...unit.envelope, handedOver: false, ...change, type: unit.job.type };
+  return emit(topics.send(lane), unit.job.address, new Raw(unit.bytes), { headers: writeEnvelope(envelope), ...to });
 }
 
 /**

@@ -17,7 +17,7 @@ import { type AttemptFacts, attempted, ending, signal } from '../../src/domain/r
 import { recipientSubject } from '../../src/domain/suppression.ts';
 import { MINUTE_MS, type Millis, SECOND_MS } from '../../src/domain/time.ts';
 import { emit, type Output } from '../../src/runtime/processor.ts';
-import { postponed, returned, unknownOutputs } from './plan.ts';
+import { moveTo, postponed, returned, unknownOutputs } from './plan.ts';
 import type { Unit } from './unit.ts';
 
 /** What was not tried for want of a connection or a closed circuit comes back after this long. */
@@ -42,6 +42,7 @@ export function settle(
 ): readonly Output[] {
   const { outcome } = attempt;
   if (outcome.kind === 'accepted') return accepted(unit, attempt, now);
+  if (outcome.kind === 'failed' && outcome.reason === 'elsewhere') return [lookedUpAgain(unit)];
   if (wasNotTried(outcome)) return [postponed(unit, now + NOT_TRIED_MS, {}, now)];
   if (outcome.kind === 'failed') {
     if (outcome.afterDot) return afterDot(unit, attempt, policy, now);
@@ -58,6 +59,12 @@ export function settle(
   if (refusal && found.permanent && !isSiteFailure(outcome)) return bounced(unit, attempt, found, now);
   return deferred(unit, attempt, found, policy, chance, now);
 }
+
+/**
+ * What its mail exchangers say has changed, or could not be looked up, since it was given a site: it goes where sites are
+ * found. By then the answer is known.
+ */
+const lookedUpAgain = (unit: Unit): Output => moveTo(unit, { queue: unit.lane.queue, provider: 'other' });
 
 /** The name service has answered, and there is no way. */
 const saysNo = (outcome: DeliveryOutcome): boolean =>

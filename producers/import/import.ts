@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import { isPostlaneError } from '../../src/domain/error.ts';
 import { SECOND_MS } from '../../src/domain/time.ts';
 import { isRefused } from '../../src/kafka/errors.ts';
@@ -36,6 +37,8 @@ export interface ImportParts {
 /** Rows that are appended together. A kill makes this many times `BATCHES_MAX` rows, and those of a second, be read again. */
 const BATCH_ROWS_MAX = 500;
 const BATCH_BYTES_MAX = 450_000;
+/** So many rows are made in one go; then what has come from the brokers has its turn, and the next request goes out. */
+const TURN_ROWS = 100;
 /** Batches under way: one is made while others are on the wire. */
 const BATCHES_MAX = 4;
 /** Paced rows go in batches of a tenth of a second. */
@@ -145,8 +148,10 @@ class Run {
 
 async function* batchesOf({ rows, from, accept, signal }: ImportParts, rowsMax: number): AsyncGenerator<Batch> {
   let batch = emptyBatch(from.place);
+  let turn = 0;
   for await (const some of rows) {
     for (const row of some) {
+      if (++turn % TURN_ROWS === 0) await setImmediate();
       if (signal.aborted) return;
       addRow(batch, row, accept);
       const { records, bad, bytes } = batch;

@@ -85,7 +85,7 @@ async function open(host: Host, opened: (part: Stoppable) => void): Promise<Subm
     host: submission.host,
     port: submission.port,
     hostname: submission.hostname,
-    tls,
+    tls: { ...tls, mode: submission.tlsMode },
     mailBytesMax: Math.min(submission.mailBytesMax, config.job.bytesMax - JOB_MORE_BYTES),
     recipientsMax: submission.recipientsMax,
     connectionsMax: submission.connectionsMax,

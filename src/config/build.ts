@@ -168,6 +168,7 @@ function submissionOf({ submission, job }: Read): Config['submission'] {
     connectionsPerAddressMax: submission.max_connections_per_address,
     queueBytesMax: submission.max_queue,
     acceptMsMax: submission.accept_timeout,
+    tlsMode: submission.tls,
     tls: key === null || certificate === null ? null : { key, certificate },
   };
 }
@@ -206,6 +207,7 @@ function reputationOf({ reputation }: Read): Config['reputation'] {
       dailyIncreaseMax: reputation.warm_up.max_daily_increase,
       sources: reputation.warm_up.sources,
       overflow: reputation.warm_up.overflow,
+      transactionalFirst: reputation.warm_up.transactional_first,
     },
     thresholds: {
       bounceRatio: reputation.thresholds.bounce_rate,

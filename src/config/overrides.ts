@@ -23,6 +23,7 @@ export const OVERRIDES: readonly Override[] = [
   { variable: 'POSTLANE_INBOUND_PORT', path: ['inbound', 'port'] },
   { variable: 'POSTLANE_SUBMISSION_HOST', path: ['submission', 'host'] },
   { variable: 'POSTLANE_SUBMISSION_PORT', path: ['submission', 'port'] },
+  { variable: 'POSTLANE_SUBMISSION_TLS', path: ['submission', 'tls'] },
   { variable: 'POSTLANE_WEBHOOKS_HOST', path: ['webhooks', 'host'] },
   { variable: 'POSTLANE_WEBHOOKS_PORT', path: ['webhooks', 'port'] },
   { variable: 'POSTLANE_NOTIFIER_ALLOW_HTTP', path: ['notifier', 'allow_http'] },

@@ -5,7 +5,15 @@ import { dnsShape } from './dns.ts';
 import * as field from './fields.ts';
 import { placementShape } from './placement.ts';
 import { PRESET_NAMES } from './presets.ts';
-import { LEARNING, LOG_LEVELS, OVERFLOWS, PRIORITIES, REPUTATION_ACTIONS } from './types.ts';
+import {
+  LEARNING,
+  LOG_LEVELS,
+  OVERFLOWS,
+  PREFERENCES,
+  PRIORITIES,
+  REPUTATION_ACTIONS,
+  SUBMISSION_TLS,
+} from './types.ts';
 
 /**
  * What may stand in postlane.yaml: the one schema. Names follow the article's (`ip_pool`, `rate_limit`, `max_retries`).
@@ -137,6 +145,7 @@ const reputation = record({
     max_daily_increase: integer({ min: 1, max: 100_000_000, default: 5_000 }),
     sources: list(text({ pattern: /^[a-z0-9][a-z0-9-]{0,62}$/, what: 'the name of a source' }), { max: 100 }),
     overflow: oneOf(OVERFLOWS, { default: 'warm' }),
+    transactional_first: oneOf(PREFERENCES, { default: 'warm' }),
   }),
   thresholds: record({
     bounce_rate: ratio(0.02),
@@ -200,6 +209,7 @@ const submission = record({
   max_connections_per_address: integer({ min: 1, max: 10_000, default: 100 }),
   max_queue: size({ min: 1 * MEGABYTE, max: 10_000 * MEGABYTE, default: 128 * MEGABYTE }),
   accept_timeout: duration({ min: 100, max: 5 * MINUTE_MS, default: 20 * SECOND_MS }),
+  tls: oneOf(SUBMISSION_TLS, { default: 'starttls' }),
   tls_key: optional(reference),
   tls_certificate: optional(reference),
 });

@@ -201,6 +201,9 @@ export interface UnsubscribeConfig {
 }
 
 /** The listener for mails that applications hand in by SMTP. */
+/** How a connection comes to TLS (RFC 8314): by STARTTLS, or it begins with the handshake. */
+export const SUBMISSION_TLS = ['starttls', 'implicit'] as const;
+
 export interface SubmissionConfig {
   readonly host: string;
   /** 0: any free one. */
@@ -218,7 +221,8 @@ export interface SubmissionConfig {
   readonly queueBytesMax: number;
   /** A mail that the log has not taken by then is answered with 451. */
   readonly acceptMsMax: number;
-  /** References to key and certificate for STARTTLS. `null`: one of our own making stands in. */
+  readonly tlsMode: (typeof SUBMISSION_TLS)[number];
+  /** References to key and certificate. `null`: one of our own making stands in. */
   readonly tls: { readonly key: string; readonly certificate: string } | null;
 }
 
@@ -266,6 +270,7 @@ export interface WebhookRoute {
 
 export const REPUTATION_ACTIONS = ['throttle', 'pause', 'alert'] as const;
 export const OVERFLOWS = ['warm', 'hold'] as const;
+export const PREFERENCES = ['warm', 'new'] as const;
 
 export interface ReputationConfig {
   readonly warmUp: {
@@ -278,6 +283,8 @@ export interface ReputationConfig {
     readonly sources: readonly string[];
     /** What bulk mail does beyond the allowance: goes over a warm source of the pool, or waits. */
     readonly overflow: (typeof OVERFLOWS)[number];
+    /** Which sources of its pool transactional mail goes over first; all other mail is the new ones' first. */
+    readonly transactionalFirst: (typeof PREFERENCES)[number];
   };
   readonly thresholds: { readonly bounceRatio: number; readonly complaintRatio: number };
   readonly action: (typeof REPUTATION_ACTIONS)[number];

@@ -19,6 +19,8 @@ export interface Envelope {
   readonly toleranceMs: number;
   /** Round trips lane → ladder → lane so far. */
   readonly postponements: number;
+  /** It comes from a worker without a connection to its site: it is not handed over again, whatever the one that has it has. */
+  readonly handedOver: boolean;
   /** Type of the job, so that the delay processor need not decode it. */
   readonly type: string;
 }
@@ -31,6 +33,7 @@ const NAMES = {
   notBefore: 'pl-not-before',
   toleranceMs: 'pl-tolerance',
   postponements: 'pl-postponements',
+  handedOver: 'pl-handed-over',
   type: 'pl-type',
 } as const;
 
@@ -50,6 +53,7 @@ export function readEnvelope(headers: Readonly<Record<string, string>>, recordAt
     notBefore: notBefore === 0 ? null : notBefore,
     toleranceMs: count(headers[NAMES.toleranceMs]),
     postponements: count(headers[NAMES.postponements]),
+    handedOver: headers[NAMES.handedOver] !== undefined,
     type: headers[NAMES.type] ?? '',
   };
 }
@@ -66,5 +70,6 @@ export function writeEnvelope(envelope: Envelope): Record<string, string> {
   if (envelope.notBefore !== null) headers[NAMES.notBefore] = String(envelope.notBefore);
   if (envelope.toleranceMs > 0) headers[NAMES.toleranceMs] = String(envelope.toleranceMs);
   if (envelope.postponements > 0) headers[NAMES.postponements] = String(envelope.postponements);
+  if (envelope.handedOver) headers[NAMES.handedOver] = '1';
   return headers;
 }

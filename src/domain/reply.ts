@@ -46,6 +46,7 @@ export type FailureReason =
   | 'too-big' // larger than the server's SIZE
   | 'aborted' // by us: the signal, or the watchdog
   | 'circuit-open' // not tried: the circuit is open
+  | 'elsewhere' // not tried: the mail exchangers are another site's than the one whose limits it was given
   | 'no-capacity' // not tried: too many already wait for a connection
   | 'stopped'; // not tried: the courier is closed
 
@@ -63,10 +64,11 @@ export type DeliveryOutcome =
       readonly detail: string | null;
     };
 
+const NOT_TRIED: ReadonlySet<FailureReason> = new Set(['circuit-open', 'elsewhere', 'no-capacity', 'stopped']);
+
 /** True where nothing went over the wire, so that the attempt does not count as one. */
 export const wasNotTried = (outcome: DeliveryOutcome): boolean =>
-  outcome.kind === 'failed' &&
-  (outcome.reason === 'circuit-open' || outcome.reason === 'no-capacity' || outcome.reason === 'stopped');
+  outcome.kind === 'failed' && NOT_TRIED.has(outcome.reason);
 
 /** True where the same mail cannot pass this server, however often it is tried. */
 export const isImpossible = (outcome: DeliveryOutcome): boolean =>

@@ -167,6 +167,8 @@ export function checkSiteRules(rules: readonly SiteRule[]): readonly { rule: str
     const add = (problem: string) => problems.push({ rule: rule.id, problem });
     if (seen.has(rule.id)) add('there is another site of this name');
     seen.add(rule.id);
+    // A lane's mails have the provider for their site: under another name they would go from lane to lane for ever.
+    if (rule.provider !== 'other' && rule.id !== rule.provider) add('has the lane of a provider, and not its name');
     if (rule.why.trim().length < REASON_LENGTH_MIN) add('does not say why');
     if (rule.mx.length === 0) add('has no exchangers: no domain can be its');
     if (rule.samples.length === 0) add('has no sample that shows that it is reachable');

@@ -15,6 +15,8 @@ export interface EffectHostOptions {
   readAheadMax(): { readonly units: number; readonly bytes: number };
   /** Told at every assignment which tasks are ours. */
   readonly onAssigned: (tasks: readonly Task[]) => void;
+  /** Waited for before tasks are given up, once what was in flight has settled. */
+  readonly onDrained?: () => Promise<void>;
 }
 
 /** Runs an effect definition as a member of a consumer group. */
@@ -59,7 +61,10 @@ export async function hostEffects<V, U extends object, R>(
       options.onAssigned(tasks);
       await processor.assigned(tasks, generation);
     },
-    revoking: (deadlineMs) => processor.revoking(deadlineMs),
+    async revoking(deadlineMs) {
+      await processor.revoking(deadlineMs);
+      await options.onDrained?.();
+    },
     batch: (task, records) => processor.batch(task, records),
   };
   await intake.start(handler);

@@ -34,13 +34,18 @@ export const openMailExchangers = (
     ...(looked && { looked }),
   });
 
-/** The same, as direct delivery asks for it. */
-export const directoryOver = (exchangers: MailExchangers): Directory => ({
+/** The same, as direct delivery asks for it. `tellsSites`: units have the sites of their exchangers, and it says what those are. */
+export const directoryOver = (exchangers: MailExchangers, tellsSites: boolean): Directory => ({
   async exchange(domain) {
     const found = await exchangers.of(domain);
     switch (found.kind) {
       case 'found':
-        return { group: found.group, hosts: exchangers.hostsOf(found), tls: found.tls };
+        return {
+          ...(tellsSites && { site: found.site }),
+          group: found.group,
+          hosts: exchangers.hostsOf(found),
+          tls: found.tls,
+        };
       case 'unknown':
         return { reason: 'dns', detail: found.code };
       default:

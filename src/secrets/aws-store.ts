@@ -1,4 +1,5 @@
 import {
+  CreateSecretCommand,
   GetSecretValueCommand,
   type GetSecretValueCommandOutput,
   SecretsManagerClient,
@@ -6,7 +7,7 @@ import {
 import type { AwsSecretsConfig } from '../config/types.ts';
 import type { SecretReference } from '../domain/secret-reference.ts';
 import { Secret, SecretDocument } from './secret.ts';
-import { SECRET_BYTES_MAX, type SecretStore, unavailable } from './store.ts';
+import { SECRET_BYTES_MAX, type SecretStore, THERE_ALREADY, unavailable } from './store.ts';
 
 const ATTEMPTS_MAX = 2;
 const STAGE_NEWEST = 'AWSCURRENT';
@@ -43,6 +44,18 @@ export class AwsStore implements SecretStore {
     if (pinned !== null) return null;
     // A secret that was never rotated has none.
     return this.fetch(reference, { VersionStage: STAGE_BEFORE }).catch(() => null);
+  }
+
+  async create(reference: SecretReference, secret: Secret): Promise<void> {
+    const { name, field } = reference;
+    const content = field === null ? secret.text() : JSON.stringify({ [field]: secret.text() });
+    try {
+      const abortSignal = AbortSignal.timeout(this.options.timeoutMs);
+      await this.client(name).send(new CreateSecretCommand({ Name: name, SecretString: content }), { abortSignal });
+    } catch (cause) {
+      const what = cause instanceof Error ? cause.name : 'AWS cannot be asked';
+      throw unavailable(reference, what === 'ResourceExistsException' ? THERE_ALREADY : what);
+    }
   }
 
   private async fetch(

@@ -24,6 +24,11 @@ export class EnvStore implements SecretStore {
     return new SecretDocument(null, secret);
   }
 
+  async create(reference: SecretReference): Promise<never> {
+    const reason = 'environment variables cannot be written: keep it in vault:…, aws-sm:… or file:…';
+    throw unavailable(reference, reason);
+  }
+
   watch(): null {
     return null;
   }

@@ -1,10 +1,11 @@
+import { randomUUID } from 'node:crypto';
 import { type FSWatcher, watch } from 'node:fs';
-import { constants, open } from 'node:fs/promises';
+import { constants, link, mkdir, open, rm, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { PostlaneError } from '../domain/error.ts';
 import type { SecretReference } from '../domain/secret-reference.ts';
 import { Secret, SecretDocument } from './secret.ts';
-import { SECRET_BYTES_MAX, type SecretStore, unavailable } from './store.ts';
+import { SECRET_BYTES_MAX, type SecretStore, THERE_ALREADY, unavailable } from './store.ts';
 
 /** A file is written in several steps, each of which is told. */
 const SETTLE_MS = 50;
@@ -48,6 +49,24 @@ export class FileStore implements SecretStore {
     } finally {
       buffer.fill(0);
       await file.close();
+    }
+  }
+
+  /** Readable by its owner only. It is there whole, or not at all. */
+  async create(reference: SecretReference, secret: Secret): Promise<void> {
+    const draft = `${reference.name}.${randomUUID()}.draft`;
+    const bytes = secret.bytes();
+    try {
+      await mkdir(dirname(reference.name), { recursive: true, mode: 0o700 });
+      await writeFile(draft, bytes, { mode: 0o600, flush: true });
+      // Unlike a renaming it fails where there is one.
+      await link(draft, reference.name);
+    } catch (cause) {
+      const { code } = cause as NodeJS.ErrnoException;
+      throw unavailable(reference, code === 'EEXIST' ? THERE_ALREADY : (code ?? 'cannot be written'), cause);
+    } finally {
+      bytes.fill(0);
+      await rm(draft, { force: true });
     }
   }
 

@@ -75,6 +75,12 @@ export class SecretKeeper implements Secrets {
     }
   }
 
+  async create(text: string, secret: Secret): Promise<void> {
+    const reference = parse(text);
+    if (reference.pinned !== null) throw unavailable(reference, 'only the newest edition can be written');
+    await this.storeOf(reference).create(reference, secret);
+  }
+
   onChange(references: readonly string[], changed: () => void): () => void {
     const listener = { documents: new Set(references.map((text) => parse(text).document)), changed };
     this.listeners.add(listener);

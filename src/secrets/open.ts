@@ -1,6 +1,6 @@
 import { environment } from '../config/environment.ts';
 import type { Config, SecretsConfig } from '../config/types.ts';
-import { parseSecretReference, type SecretScheme } from '../domain/secret-reference.ts';
+import { parseSecretReference, type SecretReference, type SecretScheme } from '../domain/secret-reference.ts';
 import type { Clock, Telemetry } from '../runtime/ports.ts';
 import { EnvStore } from './env-store.ts';
 import { FileStore } from './file-store.ts';
@@ -73,6 +73,10 @@ class LazyAwsStore implements SecretStore {
 
   read: SecretStore['read'] = (async (reference: never, edition: never) =>
     (await this.open()).read(reference, edition)) as SecretStore['read'];
+
+  async create(reference: SecretReference, secret: Secret): Promise<void> {
+    await (await this.open()).create(reference, secret);
+  }
 
   watch(): null {
     return null;

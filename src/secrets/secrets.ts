@@ -14,6 +14,11 @@ export interface Secrets {
   reread(reference: string): Promise<Secret>;
   /** The value before the newest one, as its store keeps it; null where there is none or it cannot be had. */
   before(reference: string): Promise<Secret | null>;
+  /**
+   * Keeps a secret where there is none yet. Throws SECRET_UNAVAILABLE where there is one, which stays as it is, and where the
+   * store cannot be written: environment variables, an edition that is pinned, a right that we lack.
+   */
+  create(reference: string, secret: Secret): Promise<void>;
   /** Calls after the value of any of the references has changed. Calling the answer ends it. */
   onChange(references: readonly string[], changed: () => void): () => void;
   /** Ends schedule and watches. Idempotent. */

@@ -1,6 +1,6 @@
 import { PostlaneError } from '../domain/error.ts';
 import { type SecretReference, type SecretScheme, shownReference } from '../domain/secret-reference.ts';
-import type { SecretDocument } from './secret.ts';
+import type { Secret, SecretDocument } from './secret.ts';
 
 /** A private key is a few kilobytes; a secret that is longer is something else. */
 export const SECRET_BYTES_MAX = 65_536;
@@ -14,11 +14,19 @@ export interface SecretStore {
    */
   read(reference: SecretReference, edition: 'newest'): Promise<SecretDocument>;
   read(reference: SecretReference, edition: 'before'): Promise<SecretDocument | null>;
+  /**
+   * Keeps a secret under a reference where there is none yet. One that is there stays as it is, also where two create it at once;
+   * then, and where nothing can be written, throws SECRET_UNAVAILABLE.
+   */
+  create(reference: SecretReference, secret: Secret): Promise<void>;
   /** Calls when the document may have changed, at times without a reason; calling the answer ends it. Null: nobody tells. */
   watch(reference: SecretReference, changed: () => void): (() => void) | null;
   /** Ends what it started. Idempotent. */
   close(): Promise<void>;
 }
+
+/** Why `create` keeps nothing. */
+export const THERE_ALREADY = 'there is one already, and it stays as it is';
 
 /**
  * The error of every store. No cause is passed on where it may quote what was read: the message of a failed JSON.parse does.

@@ -54,15 +54,23 @@ export class VaultSession {
     this.options = options;
   }
 
+  get(path: string): Promise<JsonAnswer> {
+    return this.ask('GET', path);
+  }
+
+  post(path: string, body: unknown): Promise<JsonAnswer> {
+    return this.ask('POST', path, body);
+  }
+
   /** Asks with the token. One that Vault refuses is replaced, and it asks once more. */
-  async get(path: string): Promise<JsonAnswer> {
+  private async ask(method: 'GET' | 'POST', path: string, body?: unknown): Promise<JsonAnswer> {
     const token = await this.opened();
-    const answer = await this.send('GET', path, token.value);
+    const answer = await this.send(method, path, token.value, body);
     if (answer.status !== 403) return answer;
     // Denied is what Vault says to a token that is gone as well as to one that may not: only a new one can tell.
     if (this.token === token) this.token = null;
     const fresh = await this.opened();
-    return fresh.value.equals(token.value) ? answer : this.send('GET', path, fresh.value);
+    return fresh.value.equals(token.value) ? answer : this.send(method, path, fresh.value, body);
   }
 
   async close(): Promise<void> {

@@ -1,6 +1,7 @@
 import type { SecretReference } from '../domain/secret-reference.ts';
+import type { JsonAnswer } from './json-request.ts';
 import { Secret, SecretDocument } from './secret.ts';
-import { SECRET_BYTES_MAX, type SecretStore, unavailable } from './store.ts';
+import { SECRET_BYTES_MAX, type SecretStore, THERE_ALREADY, unavailable } from './store.ts';
 import { objectAt, refusalOf, type VaultSession } from './vault-session.ts';
 
 /** Taken where a reference names no field. */
@@ -27,11 +28,24 @@ export class VaultStore implements SecretStore {
     return this.version(reference, String(before)).catch(() => null);
   }
 
+  /** Other fields of the document stay. Vault itself refuses where it has changed since it was read. */
+  async create(reference: SecretReference, secret: Secret): Promise<void> {
+    const path = pathOf(reference);
+    const found = await this.ask(reference, () => this.session.get(path));
+    if (found.status !== 200 && found.status !== 404) throw unavailable(reference, refusalOf(found).message);
+    const metadata = objectAt(objectAt(found.body, 'data'), 'metadata');
+    const fields = objectAt(objectAt(found.body, 'data'), 'data') ?? {};
+    const field = reference.field ?? FIELD_DEFAULT;
+    if (Object.hasOwn(fields, field)) throw unavailable(reference, THERE_ALREADY);
+    const data = { ...fields, [field]: secret.text() };
+    const options = { cas: Number(metadata?.version ?? 0) };
+    const answer = await this.ask(reference, () => this.session.post(path, { options, data }));
+    if (answer.status !== 200 && answer.status !== 204) throw unavailable(reference, refusalOf(answer).message);
+  }
+
   private async version(reference: SecretReference, version: string | null): Promise<SecretDocument> {
-    const [mount = '', ...path] = reference.name.split('/');
     const query = version === null ? '' : `?version=${version}`;
-    const encoded = path.map((segment) => encodeURIComponent(decoded(segment))).join('/');
-    const answer = await this.ask(reference, `${decoded(mount)}/data/${encoded}${query}`);
+    const answer = await this.ask(reference, () => this.session.get(`${pathOf(reference)}${query}`));
     if (answer.status === 404) throw unavailable(reference, notFound(answer.body));
     if (answer.status !== 200) throw unavailable(reference, refusalOf(answer).message);
     const found = objectAt(answer.body, 'data');
@@ -51,9 +65,9 @@ export class VaultStore implements SecretStore {
     return new SecretDocument(String(metadata.version ?? ''), fields.get(FIELD_DEFAULT) ?? null, fields);
   }
 
-  private async ask(reference: SecretReference, path: string) {
+  private async ask(reference: SecretReference, asked: () => Promise<JsonAnswer>): Promise<JsonAnswer> {
     try {
-      return await this.session.get(path);
+      return await asked();
     } catch (cause) {
       throw unavailable(reference, cause instanceof Error ? cause.message : 'Vault cannot be asked');
     }
@@ -66,6 +80,11 @@ export class VaultStore implements SecretStore {
   close(): Promise<void> {
     return this.session.close();
   }
+}
+
+function pathOf({ name }: SecretReference): string {
+  const [mount = '', ...path] = name.split('/');
+  return `${decoded(mount)}/data/${path.map((segment) => encodeURIComponent(decoded(segment))).join('/')}`;
 }
 
 const decoded = (segment: string): string => {

@@ -2,6 +2,7 @@ import net from 'node:net';
 import tls from 'node:tls';
 import { assert } from '../domain/error.ts';
 import type { FailureReason } from '../domain/reply.ts';
+import type { Patience } from './patience.ts';
 import { type RawReply, ReplyReader } from './reply-reader.ts';
 
 /** Why nothing more can be read from a channel. The first cause stays. */
@@ -26,6 +27,9 @@ const REASONS: Readonly<Record<string, FailureReason>> = {
   ETIMEDOUT: 'timeout',
 };
 
+/** The other side has none of it, or none of it any more. */
+const PARTED: ReadonlySet<string> = new Set(['ECONNREFUSED', 'ECONNRESET', 'EPIPE']);
+
 /** Many bytes in one write would hide how far the message had come. */
 const BLOCK_BYTES = 65_536;
 
@@ -42,22 +46,40 @@ export class Channel {
   private timer: NodeJS.Timeout | null = null;
   private deadline = 0;
   private armedUntil = 0;
+  /** It has been a connection. */
+  private stood = false;
+  /** Our side has let go of it. */
+  private parting = false;
+  private readonly patience: Pick<Patience, 'quit' | 'notice'>;
+  private parted: () => void = () => undefined;
   /** Called once, when the channel breaks. */
   onBroken: (() => void) | null = null;
+  /**
+   * Settles when the other side has let go of the connection, which a site that counts connections counts until then: it
+   * has closed, or has had `quit` to do so after our end of it was closed, or `notice` after we had to cut it.
+   */
+  readonly gone: Promise<void>;
 
-  private constructor(socket: net.Socket) {
+  private constructor(socket: net.Socket, patience: Pick<Patience, 'quit' | 'notice'>) {
     this.socket = socket;
+    this.patience = patience;
+    this.gone = new Promise((resolve) => {
+      this.parted = resolve;
+    });
     this.listen(socket);
   }
 
   /** Begins to connect. `connected` says how it went. */
-  static to(options: net.TcpNetConnectOpts): Channel {
-    return new Channel(net.connect({ ...options, noDelay: true, keepAlive: true }));
+  static to(options: net.TcpNetConnectOpts, patience: Pick<Patience, 'quit' | 'notice'>): Channel {
+    return new Channel(net.connect({ ...options, noDelay: true, keepAlive: true }), patience);
   }
 
   /** Settles when the connection stands, or with the reason why it does not. */
   async connected(withinMs: number): Promise<Broken | null> {
-    this.socket.once('connect', () => this.rouse());
+    this.socket.once('connect', () => {
+      this.stood = true;
+      this.rouse();
+    });
     await this.until(() => !this.socket.connecting, withinMs);
     return this.broken;
   }
@@ -152,29 +174,62 @@ export class Channel {
   fail(reason: FailureReason, detail: string | null = null): void {
     if (this.broken !== null) return;
     this.broken = { reason, detail };
-    this.destroy();
+    this.part();
     this.rouse();
     this.onBroken?.();
   }
 
-  destroy(): void {
+  /**
+   * Lets go of it from our side, without another word. Where everything written has gone out our end is closed, and the
+   * other side sees that in its turn; what is still to go out must not, and the connection is cut.
+   */
+  part(): void {
+    if (this.parting) return;
+    this.parting = true;
     if (this.timer !== null) clearTimeout(this.timer);
     this.timer = null;
-    this.socket.destroy();
+    const { socket } = this;
+    if (!this.stood) return this.cut(0);
+    const hasEnded = socket.destroyed || socket.writableEnded;
+    if (hasEnded || this.handshaking || socket.writableLength > 0) return this.cut(this.patience.notice);
+    socket.end();
+    this.timer = setTimeout(() => this.cut(this.patience.notice), this.patience.quit);
+    this.timer.unref();
   }
 
   /** Says goodbye and closes, without waiting for the answer. */
-  end(line: string, withinMs: number): void {
-    if (this.broken !== null) return;
+  end(line: string): void {
+    if (this.broken !== null || this.parting) return;
     this.expect(1);
     this.socket.end(line);
-    this.arm(withinMs);
+    this.arm(this.patience.quit);
+  }
+
+  /** Closes it at once, whatever the other side makes of it. */
+  destroy(): void {
+    this.cut(0);
+  }
+
+  /** Nobody tells when the other side has noticed; it is thought to have after so long. */
+  private cut(noticedAfterMs: number): void {
+    if (this.timer !== null) clearTimeout(this.timer);
+    this.timer = null;
+    this.parting = true;
+    this.socket.destroy();
+    if (noticedAfterMs > 0) setTimeout(this.parted, noticedAfterMs).unref();
+    else this.parted();
   }
 
   private listen(socket: net.Socket): void {
     socket.on('data', (chunk: Buffer) => this.received(chunk));
-    socket.on('error', (error: NodeJS.ErrnoException) => this.fail(this.reasonOf(error), error.code ?? null));
-    socket.on('end', () => this.fail('reset', 'FIN'));
+    socket.on('error', (error: NodeJS.ErrnoException) => {
+      this.fail(this.reasonOf(error), error.code ?? null);
+      if (PARTED.has(error.code ?? '')) this.cut(0);
+    });
+    socket.on('end', () => {
+      this.fail('reset', 'FIN');
+      this.cut(0);
+    });
     socket.on('close', () => this.fail('reset', null));
   }
 

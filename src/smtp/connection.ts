@@ -3,7 +3,7 @@ import { type DeliveryOutcome, isLogInLost, type SmtpStage } from '../domain/rep
 import type { Abortable } from './abortable.ts';
 import { type Channel, isBroken } from './channel.ts';
 import { FINAL_DOT, stuffDots } from './dot-stuffing.ts';
-import { type Capabilities, type Endpoint, openSession, type Session } from './handshake.ts';
+import { type Capabilities, type Endpoint, type Link, openSession, type Session } from './handshake.ts';
 import type { Credentials, OutgoingMail } from './mail.ts';
 import { acceptedBy, type Failed, failed, isPositive, type Refused, refusedBy } from './outcome.ts';
 import type { Patience } from './patience.ts';
@@ -35,14 +35,15 @@ export class SmtpConnection {
     this.patience = patience;
   }
 
-  /** Opens one, ready for mail. */
+  /** Opens one, ready for mail; see `openSession`. */
   static async open(
     endpoint: Endpoint,
     credentials: Credentials | null,
     patience: Patience,
     abortable?: Abortable,
+    begun?: (link: Link) => void,
   ): Promise<SmtpConnection | Refused | Failed> {
-    const opened = await openSession(endpoint, credentials, patience, abortable);
+    const opened = await openSession(endpoint, credentials, patience, abortable, begun);
     return 'kind' in opened ? opened : new SmtpConnection(opened, credentials, patience);
   }
 
@@ -80,11 +81,8 @@ export class SmtpConnection {
   /** Says QUIT and closes. What the server answers changes nothing. Settles when the connection is gone. */
   quit(): Promise<void> {
     this.closing = true;
-    if (this.channel.failure !== null) return Promise.resolve();
-    return new Promise((resolve) => {
-      this.channel.onBroken = resolve;
-      this.channel.end('QUIT\r\n', this.patience.quit);
-    });
+    this.channel.end('QUIT\r\n');
+    return this.channel.gone;
   }
 
   /** True where nobody on the way can read what goes over it. */
@@ -184,6 +182,6 @@ export class SmtpConnection {
 
   private spoil(): void {
     this.closing = true;
-    this.channel.destroy();
+    if (this.channel.failure === null) this.channel.part();
   }
 }

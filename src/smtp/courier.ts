@@ -10,7 +10,7 @@ import type { LogIns } from './log-ins.ts';
 import type { CircuitState, Courier, Credentials, OutgoingMail, Route } from './mail.ts';
 import { failed } from './outcome.ts';
 import { type Patience, patienceOf } from './patience.ts';
-import { SourcePool } from './source-pool.ts';
+import { type Place, SourcePool } from './source-pool.ts';
 
 export interface CourierOptions {
   /** Asked for every new connection, so that a rotated password is used at once. Null: the source needs no log-in. */
@@ -75,14 +75,11 @@ class PooledCourier implements Courier {
     if (route.signal?.aborted) abort();
     try {
       if (!(await this.entered(pool, route, abortable))) return failed('connect', this.closed ? 'stopped' : 'aborted');
-      const slot: Slot = { closing: null };
       try {
         if (route.closing?.aborted) return failed('connect', 'aborted');
-        return await this.guarded(route, () => this.attempt(pool, mail, route, abortable, slot));
+        return await this.guarded(route, () => this.attempt(pool, mail, route, abortable));
       } finally {
-        // A site counts a connection until it is gone.
-        if (slot.closing === null) pool.leave(route.site);
-        else void slot.closing.then(() => pool.leave(route.site));
+        pool.leave(route.site);
       }
     } finally {
       route.signal?.removeEventListener('abort', abort);
@@ -124,10 +121,15 @@ class PooledCourier implements Courier {
     clearInterval(this.sweeper);
     await this.settled(withinMs);
     for (const abortable of this.attempts.keys()) abortable.abort();
-    await this.settled(this.patience.quit);
-    for (const pool of this.pools.values()) pool.closeIdle(Number.POSITIVE_INFINITY);
+    await this.settled(this.patience.stop);
+    await within(this.patience.stop, this.closeIdle());
+    for (const pool of this.pools.values()) pool.destroyAll();
     this.relays.close();
     this.sites.close();
+  }
+
+  async closeIdle(): Promise<void> {
+    await Promise.all([...this.pools.values()].map((pool) => pool.closeIdle(Number.POSITIVE_INFINITY)));
   }
 
   private pool(source: Source): SourcePool {
@@ -159,35 +161,51 @@ class PooledCourier implements Courier {
     mail: OutgoingMail,
     route: Route,
     abortable: Abortable,
-    slot: Slot,
   ): Promise<DeliveryOutcome> {
-    const { source, site, limits } = route;
-    const isDirect = source.mode === 'direct';
-    const exchange = isDirect ? await this.exchanges.of(mail.to.domain) : null;
+    const { source, site } = route;
+    const exchange = source.mode === 'direct' ? await this.exchanges.of(mail.to.domain) : null;
     if (exchange !== null && 'kind' in exchange) return exchange;
+    // Its connections would be counted, and its mails be paced, as another's.
+    if (exchange !== null && (exchange.site ?? site) !== site) return failed('connect', 'elsewhere');
     const way = exchange === null ? source.name : `${siteKey(source, site)} ${exchange.group}`;
     const reused = this.takeIdle(pool, way, source);
     if (reused !== null) {
       const outcome = this.exchanges.judged(await reused.deliver(mail, abortable, this.options.failpoint), reused);
-      this.release(pool, way, reused, route, slot);
+      this.release(pool, way, reused, route);
       if (!wasDead(outcome)) return outcome;
     }
-    await pool.makeRoom(site, isDirect ? limits.connectionsMax : null);
-    const connection = await this.connect(route, exchange, abortable);
+    const connection = await this.connect(pool, route, exchange, abortable);
     if (!(connection instanceof SmtpConnection)) return connection;
     const outcome = this.exchanges.judged(
       await connection.deliver(mail, abortable, this.options.failpoint),
       connection,
     );
-    this.release(pool, way, connection, route, slot);
+    this.release(pool, way, connection, route);
     return outcome;
   }
 
+  /** A place among the site's connections. Null where the attempt was aborted first. */
+  private place(pool: SourcePool, { site, limits }: Route, abortable: Abortable): Promise<Place | null> {
+    if (abortable.isAborted) return Promise.resolve(null);
+    return new Promise((resolve) => {
+      const giveUp = pool.seek(site, limits.connectionsMax, (place) => {
+        abortable.over();
+        resolve(place);
+      });
+      abortable.during(() => {
+        giveUp();
+        resolve(null);
+      });
+    });
+  }
+
   private async connect(
-    { source }: Route,
+    pool: SourcePool,
+    route: Route,
     exchange: Exchange | null,
     abortable: Abortable,
   ): Promise<SmtpConnection | DeliveryOutcome> {
+    const { source } = route;
     let credentials: Credentials | null;
     try {
       credentials = await this.options.credentials(source);
@@ -195,9 +213,12 @@ class PooledCourier implements Courier {
       return failed('auth', 'auth', 'credentials are not available');
     }
     const open = (as: Credentials | null): Promise<SmtpConnection | DeliveryOutcome> => {
-      if (exchange !== null) return this.exchanges.connect(exchange, source, as, abortable);
+      if (exchange !== null) {
+        return this.exchanges.connect(exchange, source, as, abortable, () => this.place(pool, route, abortable));
+      }
+      pool.trim();
       if (abortable.isAborted) return Promise.resolve(failed('connect', 'aborted'));
-      return SmtpConnection.open(endpointOf(source), as, this.patience, abortable);
+      return SmtpConnection.open(endpointOf(source), as, this.patience, abortable, (link) => pool.track(link));
     };
     return credentials === null ? open(null) : this.logIn(source, credentials, open);
   }
@@ -236,20 +257,16 @@ class PooledCourier implements Courier {
     return credentials === null || (this.options.logIns?.isCurrent(source, credentials) ?? true);
   }
 
-  private release(pool: SourcePool, way: string, connection: SmtpConnection, route: Route, slot: Slot): void {
+  private release(pool: SourcePool, way: string, connection: SmtpConnection, route: Route): void {
     if (!connection.usable) return;
     const isSpent = connection.mails >= mailsMax(route) || !this.isCurrent(connection, route.source);
-    if (!this.closed && !isSpent) {
-      pool.putIdle(way, route.site, connection, performance.now());
-      return;
-    }
-    const gone = connection.quit();
-    if (route.source.mode === 'direct') slot.closing = gone;
+    if (this.closed || isSpent) void connection.quit();
+    else pool.putIdle(way, route.site, connection, performance.now());
   }
 
   private sweep(): void {
     const now = performance.now();
-    for (const pool of this.pools.values()) pool.closeIdle(now - this.options.idleMs);
+    for (const pool of this.pools.values()) void pool.closeIdle(now - this.options.idleMs);
     for (const [abortable, startedAt] of this.attempts) {
       if (now - startedAt > this.patience.attempt) abortable.abort();
     }
@@ -257,12 +274,10 @@ class PooledCourier implements Courier {
 
   private async settled(withinMs: number): Promise<void> {
     if (this.attempts.size === 0) return;
-    let timer: NodeJS.Timeout | undefined;
-    await new Promise<void>((resolve) => {
+    const drained = new Promise<void>((resolve) => {
       this.drained = resolve;
-      timer = setTimeout(resolve, withinMs);
     });
-    clearTimeout(timer);
+    await within(withinMs, drained);
   }
 }
 
@@ -270,9 +285,13 @@ const CLOSED = { until: null, trial: false };
 
 const siteKey = (source: Source, site: string): string => `${source.name} ${site}`;
 
-/** What an attempt leaves behind: settles when its last connection is gone; null where there is nothing to wait for. */
-interface Slot {
-  closing: Promise<void> | null;
+async function within(ms: number, work: Promise<void>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, ms);
+  });
+  await Promise.race([work, late]);
+  clearTimeout(timer);
 }
 
 const mailsMax = ({ source, limits }: Route): number =>

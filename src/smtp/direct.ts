@@ -9,9 +9,12 @@ import type { Endpoint } from './handshake.ts';
 import type { Credentials } from './mail.ts';
 import { type Failed, failed, type Refused } from './outcome.ts';
 import type { Patience } from './patience.ts';
+import type { Place } from './source-pool.ts';
 
 /** Where the mail of one domain goes. */
 export interface Exchange {
+  /** Whose limits hold for it. Absent where nobody asks the exchangers: then those of the site that a mail came with. */
+  readonly site?: string;
   /** The set of exchangers: domains that share it can share a connection. */
   readonly group: string;
   /** In the order in which they are tried. */
@@ -40,6 +43,9 @@ export interface ExchangesOptions {
   readonly now: () => Millis;
 }
 
+/** Opens a connection, once the site has a place for it. */
+type Dial = (endpoint: Endpoint) => Promise<SmtpConnection | Refused | Failed>;
+
 /** Connections that are tried for one mail: hosts of a large site are down together. */
 const TRIES_MAX = 5;
 /** How long a host is talked to in clear after its TLS failed; what other mail servers take. */
@@ -67,13 +73,19 @@ export class Exchanges {
     return 'reason' in found ? failed('connect', found.reason, found.detail) : found;
   }
 
-  /** Opens a connection to the first host that talks to us. */
+  /** Opens a connection to the first host that talks to us. Each try has a place of its own among the site's connections. */
   async connect(
     exchange: Exchange,
     source: Source,
     credentials: Credentials | null,
     abortable: Abortable,
+    place: () => Promise<Place | null>,
   ): Promise<SmtpConnection | DeliveryOutcome> {
+    const dial: Dial = async (endpoint) => {
+      const taken = await place();
+      if (taken === null) return failed('connect', 'aborted');
+      return SmtpConnection.open(endpoint, credentials, this.options.patience, abortable, taken);
+    };
     const family = isIPv6(source.localAddress ?? '') ? 6 : 4;
     let worst: NoWay | null = null;
     let last: Refused | Failed | null = null;
@@ -88,7 +100,7 @@ export class Exchanges {
       for (const address of addresses) {
         if (abortable.isAborted) return failed('connect', 'aborted');
         if (tries++ >= TRIES_MAX) break;
-        const opened = await this.open({ host, address, tls: exchange.tls }, source, credentials, abortable);
+        const opened = await this.open({ host, address, tls: exchange.tls }, source, dial, abortable);
         if (opened instanceof SmtpConnection) return opened;
         last = opened;
       }
@@ -109,10 +121,10 @@ export class Exchanges {
   private async open(
     at: { readonly host: string; readonly address: string; readonly tls: Exchange['tls'] },
     source: Source,
-    credentials: Credentials | null,
+    dial: Dial,
     abortable: Abortable,
   ): Promise<SmtpConnection | Refused | Failed> {
-    const { patience, now } = this.options;
+    const { now } = this.options;
     const policy = tlsOf(source, at.tls);
     const isBroken = policy === 'opportunistic' && this.broken.get(at.address, now()) === true;
     const endpoint: Endpoint = {
@@ -125,14 +137,14 @@ export class Exchanges {
       localAddress: source.localAddress,
       helo: source.helo,
     };
-    let opened = await SmtpConnection.open(endpoint, credentials, patience, abortable);
+    let opened = await dial(endpoint);
     let inClear = isBroken;
     if (policy === 'opportunistic' && !isBroken && isTlsFailure(opened) && !abortable.isAborted) {
       if (opened.kind === 'failed') {
         this.broken.set(at.address, true, now() + BROKEN_TLS_MS);
         this.options.brokenTls?.(source);
       }
-      opened = await SmtpConnection.open({ ...endpoint, tls: 'none' }, credentials, patience, abortable);
+      opened = await dial({ ...endpoint, tls: 'none' });
       inClear = true;
     }
     if (inClear && opened instanceof SmtpConnection) this.inClear.set(opened, at.address);

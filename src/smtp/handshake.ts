@@ -32,6 +32,9 @@ export interface Capabilities {
   readonly sizeMax: number | null;
 }
 
+/** A connection as its bookkeeping sees it. */
+export type Link = Pick<Channel, 'gone' | 'destroy'>;
+
 export interface Session {
   readonly channel: Channel;
   readonly capabilities: Capabilities;
@@ -63,21 +66,26 @@ export function readCapabilities(lines: readonly string[]): Capabilities {
   };
 }
 
-/** Connects, greets, secures and logs in: everything before the first mail. Answers where and why it stopped. */
+/**
+ * Connects, greets, secures and logs in: everything before the first mail. Answers where and why it stopped. `begun` is told
+ * of the connection as soon as there may be one.
+ */
 export async function openSession(
   endpoint: Endpoint,
   credentials: Credentials | null,
   patience: Patience,
   abortable?: Abortable,
+  begun?: (link: Link) => void,
 ): Promise<Session | Stopped> {
   const { host, address, port, localAddress } = endpoint;
-  const channel = Channel.to({ host: address ?? host, port, localAddress: localAddress ?? undefined });
+  const channel = Channel.to({ host: address ?? host, port, localAddress: localAddress ?? undefined }, patience);
+  begun?.(channel);
   abortable?.during(() => channel.fail('aborted'));
   const broken = await channel.connected(patience.connect);
   if (broken) return failed('connect', broken.reason, broken.detail);
   const session = await new Handshake(channel, endpoint, patience).run(credentials);
   abortable?.over();
-  if (isStopped(session)) channel.destroy();
+  if (isStopped(session) && channel.failure === null) channel.part();
   return session;
 }
 

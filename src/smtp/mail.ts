@@ -54,6 +54,8 @@ export interface Courier {
   circuits(source: Source, site: string): CircuitState;
   /** How many more mails could start at once. */
   capacity(source: Source, site: string, limits: SiteLimits): number;
+  /** Closes what is idle, so that another process can have the sites' connections. Settles when it is gone. */
+  closeIdle(): Promise<void>;
   /** Lets what is under way settle for `withinMs`, then aborts it; closes every connection. Idempotent. */
   close(options: { readonly withinMs: number }): Promise<void>;
 }

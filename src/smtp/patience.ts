@@ -5,6 +5,10 @@ import { MINUTE_MS, SECOND_MS } from '../domain/time.ts';
 export type Patience = Readonly<Record<SmtpStage, number>> & {
   /** Every stage of one attempt together: the watchdog. */
   readonly attempt: number;
+  /** Until a server has noticed that a connection was cut: nothing says when it has. */
+  readonly notice: number;
+  /** Until what was aborted has settled, and what was quit is gone, when everything ends. */
+  readonly stop: number;
 };
 
 /**
@@ -22,8 +26,10 @@ const PATIENCE: Patience = {
   data: 2 * MINUTE_MS,
   body: 3 * MINUTE_MS, // per block of the message
   dot: 10 * MINUTE_MS,
-  quit: 5 * SECOND_MS,
+  quit: MINUTE_MS, // until it has closed: it counts the connection for as long
   attempt: 45 * MINUTE_MS,
+  notice: SECOND_MS,
+  stop: 5 * SECOND_MS,
 };
 
 /** Every time-out multiplied by one factor; tests shrink it. No time-out is less than a millisecond. */

@@ -27,8 +27,8 @@ export interface SubmissionServerOptions<Caller> {
   readonly port: number;
   /** As which it greets. Null: the name of the machine. */
   readonly hostname: string | null;
-  /** PEM texts: nobody can log in without STARTTLS. */
-  readonly tls: { readonly key: string; readonly certificate: string };
+  /** PEM texts: nobody can log in without TLS, which comes by STARTTLS or is there from the first byte on (RFC 8314 section 3.3). */
+  readonly tls: { readonly key: string; readonly certificate: string; readonly mode: 'starttls' | 'implicit' };
   /** Larger mails are refused. */
   readonly mailBytesMax: number;
   readonly recipientsMax: number;
@@ -90,6 +90,7 @@ export class SubmissionServer<Caller> implements Stoppable {
     this.options = options;
     this.server = new SMTPServer({
       ...(options.hostname === null ? {} : { name: options.hostname }),
+      secure: options.tls.mode === 'implicit',
       key: options.tls.key,
       cert: options.tls.certificate,
       banner: 'Postlane',
@@ -163,7 +164,7 @@ export class SubmissionServer<Caller> implements Stoppable {
     this.after(session, LOGIN_MS_MAX, 'no log-in came', () => session.user === undefined || session.user === false);
     this.after(session, CONNECTION_MS_MAX, 'too long', () => true);
     // Not offered in the clear: a client that sees it would send its key.
-    Object.assign(session, { disabledCommands: ['AUTH', ...DISABLED] });
+    Object.assign(session, { disabledCommands: [session.secure ? 'STARTTLS' : 'AUTH', ...DISABLED] });
     return null;
   }
 

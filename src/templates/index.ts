@@ -10,5 +10,5 @@ export {
   ownValuesOf,
   type TemplatedJob,
 } from './judge.ts';
-export { joinPieces, type Literal, type Piece } from './part.ts';
+export { joinPieces, type Literal, type Piece } from './piece-emitter.ts';
 export { mergeFault, type RenderedMail, type RenderResult, renderTemplate } from './render.ts';

@@ -4,98 +4,15 @@ import {
   type MergeFault,
   type MergeScope,
   OPERATIONS_MAX,
-  RENDERED_LENGTH_MAX,
   type TemplateFault,
 } from '../domain/template.ts';
-import { complaint, isOverLimit, missingName, parse, render, type Writing } from './engine.ts';
+import { complaint, escapeHtml, isOverLimit, missingName, parse, render, type Writing } from './engine.ts';
 import { HTML_START, type HtmlState, kindAt, readHtml, type ValueKind } from './html-state.ts';
-
-/** A stretch of a template that is the same in every mail. The object itself is the same, too: encodings hang on it. */
-export interface Literal {
-  readonly literal: string;
-}
-
-/** What a rendered part is made of, in order: stretches of the template, and what was put between them. */
-export type Piece = Literal | string;
-
-export const pieceText = (piece: Piece): string => (typeof piece === 'string' ? piece : piece.literal);
-export const joinPieces = (pieces: readonly Piece[]): string => pieces.map(pieceText).join('');
-
-/** Thrown while a part is written: what is wrong with the value at hand. */
-class Unfit extends Error {
-  readonly problem: MergeFault['problem'];
-  constructor(problem: MergeFault['problem'], detail: string) {
-    super(detail);
-    this.problem = problem;
-  }
-}
-
-class PieceEmitter implements Emitter {
-  /** Nobody looks at it: the emitter's other half is in `pieces`. */
-  readonly buffer = '';
-  readonly pieces: Piece[] = [];
-  /** What is asked of the value that is written next. */
-  kind: ValueKind = 'plain';
-  /** Why the writing was broken off: the engine wraps what is thrown inside of it. */
-  unfit: Unfit | null = null;
-  private length = 0;
-  private readonly oneLine: boolean;
-
-  constructor(oneLine: boolean) {
-    this.oneLine = oneLine;
-  }
-
-  write(written: unknown): void {
-    const value = String(written);
-    if (value === '') return;
-    this.grow(value.length);
-    const wrong = wrongWith(value, this.kind, this.oneLine);
-    if (wrong) this.refuse(wrong);
-    this.pieces.push(value);
-  }
-
-  writeLiteral(piece: Literal): void {
-    this.grow(piece.literal.length);
-    this.pieces.push(piece);
-  }
-
-  private grow(by: number): void {
-    this.length += by;
-    if (this.length > RENDERED_LENGTH_MAX) {
-      this.refuse(new Unfit('too-long', `more than ${RENDERED_LENGTH_MAX} characters`));
-    }
-  }
-
-  private refuse(unfit: Unfit): never {
-    this.unfit = unfit;
-    throw unfit;
-  }
-}
-
-/** Escaped, so `&#34;` may stand for a quotation mark; none of them stands before the colon of a link that is allowed. */
-const LINK = /^(?:https?:\/\/|mailto:|tel:|cid:|#)/i;
-const STYLE = /^[\w#%., -]*$/;
-// biome-ignore lint/suspicious/noControlCharactersInRegex: these characters are what it looks for
-const LINE = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/;
-
-function wrongWith(value: string, kind: ValueKind, oneLine: boolean): Unfit | null {
-  if (oneLine && LINE.test(value))
-    return new Unfit('text-forbidden', 'a value holds a line break or a control character');
-  if (kind === 'link' && !LINK.test(value.trim())) {
-    return new Unfit('link-forbidden', 'a link must begin with https://, http://, mailto:, tel: or cid:');
-  }
-  if (kind === 'style' && !STYLE.test(value)) {
-    return new Unfit(
-      'text-forbidden',
-      'a value in a style attribute may hold letters, digits, spaces and # % . , - only',
-    );
-  }
-  return null;
-}
+import { type Literal, type Piece, PieceEmitter } from './piece-emitter.ts';
 
 class LiteralNode implements Template {
   readonly token: Template['token'];
-  private readonly piece: Literal;
+  readonly piece: Literal;
 
   constructor({ token }: Template, literal: string) {
     this.token = token;
@@ -107,15 +24,23 @@ class LiteralNode implements Template {
   }
 }
 
+/** A placeholder that is nothing but a name. What Liquid knows of texts and lists beside what is in them is no such name. */
+const NAME_ALONE = /^\{\{-?\s*([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)\s*-?\}\}$/;
+const KEYWORDS = /(?:^|\.)(?:true|false|nil|null|empty|blank|size|first|last)(?:\.|$)/;
+
 class PlaceholderNode implements Template {
   readonly token: Template['token'];
+  readonly kind: ValueKind;
+  /** What is looked up, step by step, where the placeholder is no more than a name; else null. */
+  readonly path: readonly string[] | null;
   private readonly output: Output;
-  private readonly kind: ValueKind;
 
   constructor(output: Output, kind: ValueKind) {
     this.token = output.token;
     this.output = output;
     this.kind = kind;
+    const name = NAME_ALONE.exec(output.token.getText())?.[1];
+    this.path = name === undefined || KEYWORDS.test(name) ? null : name.split('.');
   }
 
   *render(context: Context, emitter: Emitter): IterableIterator<unknown> {
@@ -136,6 +61,8 @@ export interface Part {
   /** Its values reach a header: they must not break a line. */
   readonly oneLine: boolean;
   readonly templates: Template[];
+  /** The same, where it holds nothing but literals and names: it is filled without the engine. Else null. */
+  readonly plain: readonly (LiteralNode | PlaceholderNode)[] | null;
   /** Placeholders, tags and filters in it. */
   readonly operations: number;
 }
@@ -161,7 +88,7 @@ export function compilePart(field: string, source: string, writing: Writing, one
     const walk = new Walk(writing);
     walk.through(templates, HTML_START, 0);
     const operations = walk.count + filtersIn(source);
-    return { ok: true, part: { field, writing, oneLine, templates, operations } };
+    return { ok: true, part: { field, writing, oneLine, templates, plain: plainOf(templates), operations } };
   } catch (error) {
     if (error instanceof Refusal) return { ok: false, fault: { problem: error.problem, field, detail: error.message } };
     if (error instanceof RangeError) {
@@ -169,6 +96,12 @@ export function compilePart(field: string, source: string, writing: Writing, one
     }
     return { ok: false, fault: { problem: 'syntax', field, detail: complaint(error) } };
   }
+}
+
+function plainOf(templates: Template[]): Part['plain'] {
+  const isPlain = (one: Template): one is LiteralNode | PlaceholderNode =>
+    one instanceof LiteralNode || (one instanceof PlaceholderNode && one.path !== null);
+  return templates.every(isPlain) ? templates : null;
 }
 
 const TOO_MANY = `has more than ${OPERATIONS_MAX} placeholders, tags and filters`;
@@ -251,14 +184,40 @@ class Walk {
   }
 }
 
+/**
+ * What the engine does with literals and names, in a tenth of the time: an import tries every row's mail out. False where a
+ * name stands for no text: the engine is then left to say what is wrong.
+ */
+function fillPlain(
+  nodes: NonNullable<Part['plain']>,
+  writing: Writing,
+  scope: MergeScope,
+  emitter: PieceEmitter,
+): boolean {
+  for (const node of nodes) {
+    if (node instanceof LiteralNode) {
+      emitter.writeLiteral(node.piece);
+      continue;
+    }
+    let value: MergeScope | string | undefined = scope;
+    for (const name of node.path as readonly string[]) value = typeof value === 'object' ? value[name] : undefined;
+    if (typeof value !== 'string') return false;
+    emitter.kind = node.kind;
+    emitter.write(writing === 'html' ? escapeHtml(value) : value);
+  }
+  return true;
+}
+
 export type Filled =
   | { readonly ok: true; readonly pieces: readonly Piece[] }
   | { readonly ok: false; readonly fault: MergeFault };
 
 /** Fills a part with values. Same part and scope, same pieces. */
-export function fill({ field, writing, oneLine, templates }: Part, scope: MergeScope): Filled {
-  const emitter = new PieceEmitter(oneLine);
+export function fill({ field, writing, oneLine, templates, plain }: Part, scope: MergeScope): Filled {
+  let emitter = new PieceEmitter(oneLine);
   try {
+    if (plain !== null && fillPlain(plain, writing, scope, emitter)) return { ok: true, pieces: emitter.pieces };
+    emitter = new PieceEmitter(oneLine);
     render(templates, writing, scope, emitter);
     return { ok: true, pieces: emitter.pieces };
   } catch (error) {

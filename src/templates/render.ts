@@ -10,7 +10,8 @@ import {
   type OwnValues,
 } from '../domain/template.ts';
 import type { CompiledTemplate } from './compile.ts';
-import { fill, joinPieces, type Part, type Piece } from './part.ts';
+import { fill, type Part } from './part.ts';
+import { joinPieces, type Piece } from './piece-emitter.ts';
 
 /** What a template and the values of one mail make, before it is encoded. */
 export interface RenderedMail {

@@ -1,7 +1,7 @@
 import { parseSecretReference } from '../domain/secret-reference.ts';
 import { Secret } from '../secrets/secret.ts';
 import type { Secrets } from '../secrets/secrets.ts';
-import { unavailable } from '../secrets/store.ts';
+import { THERE_ALREADY, unavailable } from '../secrets/store.ts';
 
 /** Secrets of a test: it says what they are, and when they change. */
 export class MemorySecrets implements Secrets {
@@ -43,6 +43,13 @@ export class MemorySecrets implements Secrets {
 
   async before(reference: string): Promise<Secret | null> {
     return this.values.get(reference)?.before ?? null;
+  }
+
+  async create(reference: string, secret: Secret): Promise<void> {
+    if (this.values.has(reference)) {
+      throw unavailable(parseSecretReference(reference) ?? reference, THERE_ALREADY);
+    }
+    this.set(reference, secret.text());
   }
 
   onChange(references: readonly string[], changed: () => void): () => void {

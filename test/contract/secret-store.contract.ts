@@ -1,4 +1,5 @@
 import { parseSecretReference, type SecretReference } from '../../src/domain/secret-reference.ts';
+import { Secret } from '../../src/secrets/secret.ts';
 import type { SecretStore } from '../../src/secrets/store.ts';
 
 /** What a suite does to the place where the secrets are kept. */
@@ -12,6 +13,8 @@ export interface StoreWorld {
   readonly away: ((isAway: boolean) => Promise<void>) | null;
   /** Each document has other values beside the one that is put. */
   readonly holdsSeveral: boolean;
+  /** It can be written, too. */
+  readonly canWrite: boolean;
   /** Editions are kept. */
   readonly keepsEditions: boolean;
   close(): Promise<void>;
@@ -114,6 +117,33 @@ export function secretStoreContract(open: () => Promise<StoreWorld>): void {
       expect(text).not.toContain(VALUE);
     }
     expect(secret?.text()).toBe(VALUE);
+  });
+
+  it('keeps a secret that it is given, and never in the place of another', async () => {
+    const text = `${VALUE} ü\nline 2`;
+    if (!world.canWrite) {
+      await expect(world.store.create(reference('a'), Secret.of(text))).rejects.toMatchObject({
+        code: 'SECRET_UNAVAILABLE',
+        facts: { reference: reference('a').document, reason: expect.stringMatching(/cannot be written/) },
+      });
+      return;
+    }
+    await world.store.create(reference('a'), Secret.of(text));
+    expect(await textOf('a')).toBe(text);
+    const again = await world.store.create(reference('a'), Secret.of('other')).catch((error) => error);
+    expect(again).toMatchObject({
+      code: 'SECRET_UNAVAILABLE',
+      facts: { reason: expect.stringMatching(/there is one already/) },
+    });
+    expect(await textOf('a')).toBe(text);
+  });
+
+  it('keeps one of two that are given at once', async () => {
+    if (!world.canWrite) return;
+    const given = ['one', 'two', 'three'];
+    const kept = await Promise.allSettled(given.map((text) => world.store.create(reference('b'), Secret.of(text))));
+    const winners = given.filter((_, n) => kept[n]?.status === 'fulfilled');
+    expect(winners).toEqual([await textOf('b')]);
   });
 
   it('stops at once', async () => {

@@ -28,6 +28,7 @@ describe('env:', () => {
       },
       away: null,
       holdsSeveral: false,
+      canWrite: false,
       keepsEditions: false,
       async close() {},
     };
@@ -45,6 +46,7 @@ describe('file:', () => {
       remove: (name) => rm(join(directory, name)),
       away: null,
       holdsSeveral: false,
+      canWrite: true,
       keepsEditions: false,
       async close() {
         await store.close();
@@ -92,12 +94,38 @@ describe.each(['token', 'approle'] as const)('vault:, logged in by %s', (kind) =
         vault.sealed = isAway;
       },
       holdsSeveral: true,
+      canWrite: true,
       keepsEditions: true,
       async close() {
         await store.close();
         await vault.stop();
       },
     };
+  });
+});
+
+describe('vault:, a document that is there', () => {
+  it('keeps its other fields when one is added, and a refused token is told', async () => {
+    const vault = await FakeVault.start();
+    const session = new VaultSession({
+      config: { address: vault.address, namespace: null, caFile: null, auth: { kind: 'token', token: 'env:TOKEN' } },
+      timeoutMs: 5_000,
+      clock: systemClock,
+      telemetry: new RecordingTelemetry(),
+      credential: async () => Secret.of(token),
+    });
+    const token = vault.token();
+    const store = new VaultStore(session);
+    vault.put('kv/mail', { user: 'relay' });
+    await store.create(parsed('vault:kv/mail#password'), Secret.of('one'));
+    const document = await store.read(parsed('vault:kv/mail'), 'newest');
+    expect(['user', 'password'].map((name) => document.value(name)?.text())).toEqual(['relay', 'one']);
+    vault.readOnly = true;
+    await expect(store.create(parsed('vault:kv/other'), Secret.of('two'))).rejects.toMatchObject({
+      facts: { reason: expect.stringMatching(/403.*permission denied/) },
+    });
+    await store.close();
+    await vault.stop();
   });
 });
 
@@ -122,6 +150,7 @@ describe('aws-sm:', () => {
       remove: (name) => moto.remove(`${prefix}/${name}`),
       away: null,
       holdsSeveral: false,
+      canWrite: true,
       keepsEditions: true,
       close: () => store.close(),
     };

@@ -24,6 +24,7 @@ const envelope = (over: Partial<Envelope>): Envelope => ({
   notBefore: null,
   toleranceMs: 0,
   postponements: 0,
+  handedOver: false,
   type: 'marketing',
   ...over,
 });

@@ -76,7 +76,11 @@ interface Day {
 }
 
 /** Thirty days of one queue at one provider: the dispatcher, the limits and the fold of production on a virtual clock. */
-async function live(queue: Queue, provider: Provider, overflow: 'warm' | 'hold'): Promise<Day[]> {
+async function live(
+  queue: Queue,
+  provider: Provider,
+  { overflow, first }: { readonly overflow: 'warm' | 'hold'; readonly first: 'warm' | 'new' },
+): Promise<Day[]> {
   const limits = new ShareLimits();
   limits.setShare(`${queue}.${provider}`, 1);
   const standings = new Map(NEW.map((name) => [name, new Standing(name, provider)]));
@@ -88,9 +92,11 @@ async function live(queue: Queue, provider: Provider, overflow: 'warm' | 'hold')
     circuits: () => ({ source: null, site: null, trial: false }),
     allowance: ({ name }) => standings.get(name)?.allowance ?? null,
     overflow,
+    first,
     queueRatePerMinute: null,
     queueName: queue,
     skip: () => null,
+    handOver: () => [],
     postpone: () => {
       throw new Error('a lane of one site sends nothing round the ladder');
     },
@@ -156,13 +162,13 @@ async function live(queue: Queue, provider: Provider, overflow: 'warm' | 'hold')
 }
 
 describe('a pool of two new sources and a warm one over thirty days', () => {
-  const both = async (queue: Queue, overflow: 'warm' | 'hold') =>
+  const both = async (queue: Queue, order: Parameters<typeof live>[2]) =>
     new Map(
-      await Promise.all(PROVIDERS.map(async (provider) => [provider, await live(queue, provider, overflow)] as const)),
+      await Promise.all(PROVIDERS.map(async (provider) => [provider, await live(queue, provider, order)] as const)),
     );
 
   it('sends over the new ones what each is allowed per day and provider, and the rest over the warm one', async () => {
-    const lives = await both('marketing', 'warm');
+    const lives = await both('marketing', { overflow: 'warm', first: 'new' });
     for (const [provider, days] of lives) {
       for (const [n, { allowed, sent, waiting }] of days.entries()) {
         for (const name of NEW) {
@@ -203,17 +209,29 @@ describe('a pool of two new sources and a warm one over thirty days', () => {
   }, 120_000);
 
   it('lets bulk mail wait for the new ones where the configuration says so', async () => {
-    const days = await live('marketing', 'google', 'hold');
+    const days = await live('marketing', 'google', { overflow: 'hold', first: 'new' });
     for (const { sent, allowed, waiting } of days) {
       expect(sent['warm-1']).toBe(0);
-      // Held mail waits for the first source of the pool.
-      expect(Math.abs((sent['new-1'] as number) - (allowed['new-1'] as number))).toBeLessThanOrEqual(2);
+      for (const name of NEW) {
+        expect(Math.abs((sent[name] as number) - (allowed[name] as number))).toBeLessThanOrEqual(2);
+      }
       expect(waiting).toBeGreaterThan(0);
     }
   }, 120_000);
 
   it('never lets transactional mail wait', async () => {
-    const lives = await both('transactional', 'warm');
-    for (const days of lives.values()) expect(days.map(({ waiting }) => waiting)).toEqual(days.map(() => 0));
+    for (const first of ['warm', 'new'] as const) {
+      const lives = await both('transactional', { overflow: 'warm', first });
+      for (const days of lives.values()) {
+        expect(days.map(({ waiting }) => waiting)).toEqual(days.map(() => 0));
+        // Over the warm source, or as much of it over the new ones as they are allowed.
+        for (const { sent, allowed } of days) {
+          for (const name of NEW) {
+            const expected = first === 'warm' ? 0 : (allowed[name] as number);
+            expect(Math.abs((sent[name] as number) - expected)).toBeLessThanOrEqual(first === 'warm' ? 0 : 2);
+          }
+        }
+      }
+    }
   }, 120_000);
 });

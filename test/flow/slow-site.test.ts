@@ -45,9 +45,11 @@ it(
       circuits: () => ({ source: null, site: null, trial: false }),
       allowance: () => null,
       overflow: 'warm',
+      first: 'new',
       queueRatePerMinute: null,
       queueName: 'marketing',
       skip: () => null,
+      handOver: () => [],
       postpone: () => {
         throw new Error('a limit of this rate never blocks for long');
       },
@@ -109,6 +111,7 @@ it(
       notBefore: null,
       toleranceMs: 0,
       postponements: 0,
+      handedOver: false,
       type: 'marketing',
     });
     let read = 0;

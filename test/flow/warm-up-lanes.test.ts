@@ -30,9 +30,11 @@ async function day(
     circuits: () => ({ source: null, site: null, trial: false }),
     allowance: ({ name }) => (name === NEW.name ? 240 : null),
     overflow: 'warm',
+    first: 'new',
     queueRatePerMinute: null,
     queueName: lane.queue,
     skip: () => null,
+    handOver: () => [],
     postpone: () => {
       postponed++;
       return [];
@@ -96,6 +98,33 @@ describe('a source that is being warmed up', () => {
     expect(sent['warm-1']).toBeUndefined();
     expect(total(sent['new-1'])).toBeGreaterThanOrEqual(28);
     expect(waiting).toBe(500 - total(sent['new-1']));
+  });
+
+  it('sends its allowance first wherever it stands in its pool, but not of what must not wait', async () => {
+    const lane = { queue: 'marketing', provider: 'google' } as const;
+    for (const sources of [
+      [NEW, WARM],
+      [WARM, NEW],
+    ]) {
+      const bulk = await day(lane, sources, { hours: 2 });
+      expect(total(bulk.sent['new-1'])).toBeGreaterThan(0);
+      const limitsOf = () => ({ connectionsMax: 100, messagesPerConnectionMax: 100, ratePerMinute: null });
+      const urgent = await day({ ...lane, queue: 'transactional' }, sources, { hours: 2, first: 'warm', limitsOf });
+      expect([urgent.waiting, urgent.sent['new-1'], total(urgent.sent['warm-1'])]).toEqual([0, undefined, 500]);
+    }
+  });
+
+  it('takes what must not wait, within its allowance, where no warm source can', async () => {
+    const circuits = ({ name }: Source) => ({
+      source: name === WARM.name ? START + DAY_MS : null,
+      site: null,
+      trial: false,
+    });
+    const lane = { queue: 'transactional', provider: 'google' } as const;
+    const { sent } = await day(lane, [WARM, NEW], { hours: 3, first: 'warm', circuits });
+    expect(sent['warm-1']).toBeUndefined();
+    expect(total(sent['new-1'])).toBeGreaterThanOrEqual(28);
+    expect(total(sent['new-1'])).toBeLessThanOrEqual(32);
   });
 
   it('holds nothing up while its pool has a warm source, in lanes of many sites neither', async () => {

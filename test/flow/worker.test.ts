@@ -54,11 +54,15 @@ const BEHAVIOURS = [
   'no-mail',
   'nowhere',
   'no-dns',
+  'moved',
 ] as const;
 type Behaviour = (typeof BEHAVIOURS)[number];
 
-function outcomeOf(behaviour: Behaviour): DeliveryOutcome {
+function outcomeOf(behaviour: Behaviour, isFirst: boolean): DeliveryOutcome {
   switch (behaviour) {
+    case 'moved':
+      if (!isFirst) return { kind: 'accepted', reply: reply(250, '2.0.0', 'taken') };
+      return { kind: 'failed', stage: 'connect', reason: 'elsewhere', afterDot: false, detail: null };
     case 'ok':
     case 'slow':
       return { kind: 'accepted', reply: reply(250, '2.0.0', 'taken') };
@@ -114,6 +118,7 @@ async function tell(story: Story) {
   const codec = new MemoryCodec();
   const cluster = new MemoryCluster({ partitions: 2, now: clock.now() });
   const copies = new Map<string, number>();
+  const begun = new Set<string>();
   const lanes = ['google', 'other'] as const;
   const jobs: EmailJob[] = story.behaviours.map((behaviour, n) => {
     const domain = n % 2 === 0 ? 'google.test' : `d${n % 5}.example`;
@@ -129,6 +134,7 @@ async function tell(story: Story) {
       notBefore: null,
       toleranceMs: 0,
       postponements: 0,
+      handedOver: false,
       type: 'marketing',
     };
     const topic = topics.send(lane);
@@ -172,16 +178,23 @@ async function tell(story: Story) {
           mode: () => 'share',
           stop: async () => undefined,
         },
-        limitsOf: () => UNLIMITED,
+        // Another worker's: this one has no connection for what lies in one of the lane's partitions.
+        limitsOf: ({ lane, place, envelope }) =>
+          lane.provider === 'other' && place.split('/')[1] === '1' && !envelope.handedOver
+            ? { ...UNLIMITED, connectionsMax: 0 }
+            : UNLIMITED,
+        heirOf: () => 0,
         sharedBy: () => [],
         circuits: () => ({ source: null, site: null, trial: false }),
         allowance: () => null,
         overflow: 'warm',
+        first: 'new',
         sites,
         async send(unit) {
           const behaviour = unit.job.recipient.local.split('.')[0] as Behaviour;
           await clock.sleep(behaviour === 'slow' ? 40 : 3);
-          const outcome = outcomeOf(behaviour);
+          const outcome = outcomeOf(behaviour, !begun.has(unit.job.id));
+          begun.add(unit.job.id);
           const went = outcome.kind === 'accepted' || behaviour === 'cut-dot';
           if (isAlive() && went) copies.set(unit.job.id, (copies.get(unit.job.id) ?? 0) + 1);
           await clock.sleep(2);

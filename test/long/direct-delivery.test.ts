@@ -138,6 +138,20 @@ describe('direct delivery to sites that each have their habits', () => {
     return jobs.length;
   };
 
+  const LIMITS = { google: 5, outlook: 5, yahoo: 10, hoster: 2 } as const;
+  const expectNoLimitExceeded = () => {
+    for (const [name, max] of Object.entries(LIMITS)) {
+      const { clients, sites, protocolErrors } = sinks[name as 'google'].stats();
+      for (const { ip, connectionsPeak } of clients) {
+        expect([name, ip, connectionsPeak, connectionsPeak <= max]).toEqual([name, ip, connectionsPeak, true]);
+        expect(SOURCES).toContain(ip);
+      }
+      expect([name, protocolErrors]).toEqual([name, 0]);
+      // Neither too many mails over one connection nor too many at a time: nobody was told 421.
+      expect([name, sites.map(({ otherwise }) => otherwise['421'] ?? 0)]).toEqual([name, sites.map(() => 0)]);
+    }
+  };
+
   it('every mail arrives, once, and no limit is exceeded', async () => {
     const counts = {
       'gmail.com': 120,
@@ -157,16 +171,7 @@ describe('direct delivery to sites that each have their habits', () => {
     const taken = Object.values(sinks).flatMap((one) => one.journal());
     expect(taken.length).toBe(total);
     expect(new Set(taken.map(({ jobId }) => jobId)).size).toBe(total);
-    for (const [name, max] of Object.entries({ google: 5, outlook: 5, yahoo: 10, hoster: 2 })) {
-      const { clients, sites, protocolErrors } = sinks[name as 'google'].stats();
-      for (const { ip, connectionsPeak } of clients) {
-        expect([name, ip, connectionsPeak, connectionsPeak <= max]).toEqual([name, ip, connectionsPeak, true]);
-        expect(SOURCES).toContain(ip);
-      }
-      expect([name, protocolErrors]).toEqual([name, 0]);
-      // Neither too many mails over one connection nor too many at a time: nobody was told 421.
-      expect([name, sites.map(({ otherwise }) => otherwise['421'] ?? 0)]).toEqual([name, sites.map(() => 0)]);
-    }
+    expectNoLimitExceeded();
   }, 240_000);
 
   it('a retry of what was greylisted comes from the same source', () => {
@@ -254,4 +259,27 @@ describe('direct delivery to sites that each have their habits', () => {
     // Asked once more before it counts.
     expect(nowhere).toMatchObject({ ending: 'bounced', class: 'invalid-domain', enhancedCode: '5.1.2', attempt: 2 });
   }, 60_000);
+
+  it('more workers than a site takes connections keep its limit together, also while they come', async () => {
+    const workers = [worker];
+    const handedOver = async () => {
+      const counts = await Promise.all(
+        workers.map((one) => one.metric('postlane_units_total', { what: 'handed_over' })),
+      );
+      return counts.reduce((sum, count) => sum + count, 0);
+    };
+    expect(await handedOver()).toBe(0);
+    for (let n = 0; n < 3; n++) workers.push(await pipeline.start(['worker', 'delay']));
+    let round = 0;
+    await pipeline.waitFor(
+      'a worker without a connection to hand a mail over',
+      async () => {
+        await send(`many-${++round}`, { 'alpha.example': 30, 'beta.example': 30, 'gmail.com': 30 });
+        return (await handedOver()) > 0;
+      },
+      180_000,
+    );
+    expect(endingsOf('many-').filter(({ ending }) => ending !== 'sent')).toEqual([]);
+    expectNoLimitExceeded();
+  }, 240_000);
 });

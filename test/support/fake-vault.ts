@@ -34,6 +34,8 @@ export class FakeVault {
   readonly roleId = 'role-1';
   secretId = 'secret-id-1';
   sealed = false;
+  /** No token's policy lets it write. */
+  readOnly = false;
   /** Milliseconds before each answer. */
   slowMs = 0;
   /** Where every request is sent on to: as a standby does. */
@@ -118,7 +120,19 @@ export class FakeVault {
       return { status: 200, body: { data: { id: token, ttl, renewable: live.renewable } } };
     }
     if (url.pathname === '/v1/auth/token/renew-self' && request.method === 'POST') return this.renew(token, live);
+    if (request.method === 'POST') return this.write(url, JSON.parse(body));
     return request.method === 'GET' ? this.read(url) : errors(405, 'unsupported operation');
+  }
+
+  private write(url: URL, { options, data }: { options?: { cas?: number }; data?: object }) {
+    const [, mount = '', path = ''] = KV_PATH.exec(decodeURIComponent(url.pathname)) ?? [];
+    const versions = this.secrets.get(`${mount}/${path}`)?.length ?? 0;
+    if (this.readOnly) return errors(403, 'permission denied');
+    if (options?.cas !== undefined && options.cas !== versions) {
+      return errors(400, 'check-and-set parameter did not match the current version');
+    }
+    this.put(`${mount}/${path}`, { ...data });
+    return { status: 200, body: { data: { version: versions + 1, destroyed: false, deletion_time: '' } } };
   }
 
   private logIn(given: { role_id?: string; secret_id?: string }): { status: number; body: unknown } {
@@ -142,7 +156,7 @@ export class FakeVault {
   }
 
   private read(url: URL): { status: number; body: unknown } {
-    const [, mount = '', path = ''] = /^\/v1\/(.+?)\/data\/(.+)$/.exec(decodeURIComponent(url.pathname)) ?? [];
+    const [, mount = '', path = ''] = KV_PATH.exec(decodeURIComponent(url.pathname)) ?? [];
     const versions = this.secrets.get(`${mount}/${path}`);
     const number = Number(url.searchParams.get('version') ?? versions?.length ?? 0);
     const version = versions?.[number - 1];
@@ -157,6 +171,8 @@ export class FakeVault {
     return { status, body: { lease_id: '', lease_duration: 0, data: { data: version.data, metadata } } };
   }
 }
+
+const KV_PATH = /^\/v1\/(.+?)\/data\/(.+)$/;
 
 const errors = (status: number, ...words: string[]) => ({ status, body: { errors: words } });
 

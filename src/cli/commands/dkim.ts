@@ -26,6 +26,8 @@ interface GenerateOptions extends DkimOptions {
 }
 
 const ALGORITHMS = ['rsa-sha256', 'ed25519-sha256'] as const;
+const STORE =
+  'where the private key is kept, under its selector: a directory, vault:MOUNT/PATH or aws-sm:NAME (default: keys/<domain> in state_dir)';
 const SELECTOR = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
 
 /** `postlane dkim generate|list|rotate|retire`: the keys that mail is signed with, changed without a restart. */
@@ -40,7 +42,7 @@ export function register(program: Command, context: CliContext): void {
     .argument('<domain>', 'a sender domain of the configuration')
     .option('--algorithm <name>', `one of ${ALGORITHMS.join(', ')}`, parseAlgorithm, 'rsa-sha256' as const)
     .option('--selector <name>', 'default: one that says when it was made', parseSelector)
-    .option('--store <directory>', 'where the private key is written (default: keys/<domain> in state_dir)')
+    .option('--store <place>', STORE)
     .option(
       '--private-key <reference>',
       'take the key that this secret (file:…, vault:… and so on) holds, and make none',
@@ -57,7 +59,7 @@ export function register(program: Command, context: CliContext): void {
         'shows the new ones, and their records stay until they are retired.',
     )
     .argument('<domain>', 'a sender domain of the configuration')
-    .option('--store <directory>', 'where the private keys are written (default: keys/<domain> in state_dir)')
+    .option('--store <place>', STORE)
     .action((domain: string, options: DkimOptions & { readonly store?: string }) => rotate(context, domain, options));
   common(dkim.command('retire'))
     .summary('end a key that no longer signs, so that its record may go')

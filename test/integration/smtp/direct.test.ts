@@ -1,4 +1,5 @@
 import type { Source } from '../../../src/domain/policy.ts';
+import { wasNotTried } from '../../../src/domain/reply.ts';
 import { DAY_MS } from '../../../src/domain/time.ts';
 import type { Directory, NoWay } from '../../../src/smtp/direct.ts';
 import type { Courier } from '../../../src/smtp/mail.ts';
@@ -141,6 +142,19 @@ describe('connections to a site', () => {
     );
     expect(outcomes.filter(({ kind }) => kind !== 'accepted')).toEqual([]);
     expect(simulator.stats().clients).toEqual([{ ip: HERE, connectionsOpen: expect.any(Number), connectionsPeak: 2 }]);
+  });
+
+  it('are another site’s where the exchangers are: the mail is not tried, and says so', async () => {
+    simulator = await startSimulator();
+    const exchange = async () => ({ site: 'hoster', group: 'g', hosts: [HERE], tls: 'opportunistic' as const });
+    courier = courierWith({ directory: { ...directoryOf(HERE), exchange } });
+    const source = direct();
+    // Such as where the look-up before had failed: the site was thought to be the recipient's domain.
+    const outcome = await courier.deliver(named('m'), { source, site: 'x.example', limits });
+    expect(outcome).toMatchObject({ kind: 'failed', reason: 'elsewhere', afterDot: false });
+    expect(wasNotTried(outcome)).toBe(true);
+    expect(simulator.stats().connections.total).toBe(0);
+    expect(await courier.deliver(named('m'), { source, site: 'hoster', limits })).toMatchObject({ kind: 'accepted' });
   });
 
   it('come from the source’s address with its name', async () => {

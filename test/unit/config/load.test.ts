@@ -50,6 +50,7 @@ describe('the template of tiered routing, as it stands', () => {
         dailyIncreaseMax: 5_000,
         sources: [],
         overflow: 'warm',
+        transactionalFirst: 'warm',
       },
       thresholds: { bounceRatio: 0.02, complaintRatio: 0.001 },
       action: 'throttle',

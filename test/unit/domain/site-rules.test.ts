@@ -30,6 +30,7 @@ describe('the table of sites', () => {
     const bad = { ...first, id: 'bad', mx: ['.nobody.example'], why: 'short', samples: ['mx.elsewhere.example'] };
     expect(checkSiteRules([first, first, bad]).map(({ rule, problem }) => `${rule}: ${problem}`)).toEqual([
       'google: there is another site of this name',
+      'bad: has the lane of a provider, and not its name',
       'bad: does not say why',
       'bad: does not match its own sample "mx.elsewhere.example"',
     ]);

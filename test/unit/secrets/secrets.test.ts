@@ -31,6 +31,8 @@ class ScriptedStore implements SecretStore {
     return new SecretDocument(value, Secret.of(value), fields);
   }
 
+  async create(): Promise<void> {}
+
   watch(_: SecretReference, changed: () => void): () => void {
     this.told = changed;
     return () => {

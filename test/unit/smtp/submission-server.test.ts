@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import net from 'node:net';
 import { systemClock } from '../../../src/host/clock.ts';
 import { selfSigned, yearFrom } from '../../../src/secrets/self-signed.ts';
 import {
@@ -26,7 +28,7 @@ async function start(over: Partial<SubmissionServerOptions<string>> = {}): Promi
     host: '127.0.0.1',
     port: 0,
     hostname: 'smtp.shop.example',
-    tls: { key, certificate: cert },
+    tls: { key, certificate: cert, mode: 'starttls' },
     mailBytesMax: 50_000,
     recipientsMax: 3,
     connectionsMax: 4,
@@ -101,6 +103,29 @@ describe('SMTP submission', () => {
     expect(capabilities).toMatch(/SIZE 50000/);
     expect(capabilities).not.toMatch(/STARTTLS|DSN|REQUIRETLS/);
     expect(await client.say('MAIL FROM:<a@b.example>')).toMatch(/^530/);
+  });
+
+  it('listens with TLS from the first byte on where it is told to', async () => {
+    await start({ tls: { key, certificate: cert, mode: 'implicit' } });
+    const client = await SmtpClient.openSecure(server.port);
+    clients.push(client);
+    const capabilities = await client.say('EHLO x');
+    expect(capabilities).toMatch(/AUTH PLAIN LOGIN/);
+    expect(capabilities).not.toMatch(/STARTTLS/);
+    expect(await client.say('STARTTLS')).toMatch(/^50/);
+    expect(await client.say('MAIL FROM:<a@b.example>')).toMatch(/^530/);
+    expect(await client.login('wrong')).toBe('535 5.7.8 no');
+    expect(await client.login('right')).toMatch(/^235/);
+    expect(await client.send(['ada@inbox.example'], MAIL)).toMatch(/^250/);
+    expect(taken).toMatchObject([{ caller: 'right', recipients: ['ada@inbox.example'] }]);
+    // In the clear it says nothing, and takes nothing.
+    const clear = net.connect({ host: '127.0.0.1', port: server.port });
+    const heard: Buffer[] = [];
+    clear.on('data', (chunk) => heard.push(chunk)).on('error', () => undefined);
+    clear.write('EHLO x\r\nMAIL FROM:<a@b.example>\r\n');
+    await once(clear, 'close');
+    expect(Buffer.concat(heard).toString('latin1')).not.toMatch(/^\d{3}[ -]/m);
+    expect(taken).toHaveLength(1);
   });
 
   it('forgets at TLS what was said in the clear, and runs nothing that was slipped in behind STARTTLS', async () => {

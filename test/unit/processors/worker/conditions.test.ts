@@ -1,5 +1,4 @@
 import { Conditions } from '../../../../processors/worker/conditions.ts';
-import { ConnectionShares } from '../../../../processors/worker/connection-shares.ts';
 import type { Source } from '../../../../src/domain/policy.ts';
 import type { DeliveryOutcome } from '../../../../src/domain/reply.ts';
 import { HOUR_MS, MINUTE_MS } from '../../../../src/domain/time.ts';
@@ -54,29 +53,5 @@ describe('what a site asks of a source', () => {
     for (const outcome of [accepted, failed, refused(550, '5.7.1', 'rate limit')]) {
       expect(conditions.heed(A, 'google', outcome, 0)).toBeNull();
     }
-  });
-});
-
-describe('shares of connections', () => {
-  it('add up to no more than the limit while every worker has one', () => {
-    const ten = { ...LIMITS, connectionsMax: 10 };
-    const parts = [1, 2, 3].map((owned) => {
-      const shares = new ConnectionShares();
-      shares.set('marketing', 'google', owned / 6);
-      return shares.of(ten, ['marketing.google']).connectionsMax;
-    });
-    expect(parts).toEqual([1, 3, 5]);
-  });
-
-  it('are means over the lanes that share a source, and whole for a single worker', () => {
-    const shares = new ConnectionShares();
-    shares.set('marketing', 'google', 1);
-    expect(shares.of(LIMITS, ['marketing.google', 'marketing-throttled.google']).connectionsMax).toBe(2);
-    shares.set('marketing-throttled', 'google', 1);
-    expect(shares.of(LIMITS, ['marketing.google', 'marketing-throttled.google'])).toEqual(LIMITS);
-  });
-
-  it('leave one connection to whoever has a lane', () => {
-    expect(new ConnectionShares().of(LIMITS, ['marketing.google']).connectionsMax).toBe(1);
   });
 });
