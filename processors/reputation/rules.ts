@@ -2,7 +2,7 @@ import type { Config } from '../../src/config/types.ts';
 import { classify } from '../../src/domain/classification.ts';
 import type { ReputationOverrides } from '../../src/domain/reputation-overrides.ts';
 import { identityRules } from '../../src/domain/reputation-rules.ts';
-import { SUPPRESSION_RULES } from '../../src/domain/suppression.ts';
+import { suppressionRules } from '../../src/domain/suppression.ts';
 import { HOUR_MS } from '../../src/domain/time.ts';
 import type { ReputationRules } from './step.ts';
 
@@ -12,17 +12,13 @@ export function rulesOf(
   over: ReputationOverrides = {},
 ): ReputationRules {
   const { warmUp, thresholds, latenessMs } = reputation;
-  const complaintScope = over.complaintScope ?? reputation.complaintScope;
-  const countMin = over.softBounces ?? SUPPRESSION_RULES.soft.countMin;
   const sources = warmUp.enabled ? warmUp.sources : [];
   return {
     judge: classify,
-    suppression: {
-      ...SUPPRESSION_RULES,
-      version: `${SUPPRESSION_RULES.version}/${complaintScope}/${countMin}`,
-      complaintScope,
-      soft: { ...SUPPRESSION_RULES.soft, countMin, daysMin: Math.min(countMin, SUPPRESSION_RULES.soft.daysMin) },
-    },
+    suppression: suppressionRules({
+      complaintScope: over.complaintScope ?? reputation.complaintScope,
+      softBounces: over.softBounces,
+    }),
     identity: identityRules({
       score: {
         bounceRatioMax: over.bounce ?? thresholds.bounceRatio,

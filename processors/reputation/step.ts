@@ -84,7 +84,8 @@ export function foldSuppression(
   const evidence = evidenceIn(signal, Math.min(signal.at, appendedAt), rules);
   if (evidence === null) return row;
   const next = addEvidence(row, evidence, rules.suppression);
-  return JSON.stringify(next) === JSON.stringify(row) ? row : next;
+  const isSame = next.evidence.length === row.evidence.length && JSON.stringify(next) === JSON.stringify(row);
+  return isSame ? row : next;
 }
 
 /** What a signal counts for its identity; null for what counts nothing. */
@@ -107,9 +108,12 @@ function countsIn(signal: ReputationSignal, judge: Classify): Counts | null {
 }
 
 /** The class that the rules give the reply; under the same rules the worker's own, which knew the stage. */
-function classIn({ smtpCode, enhancedCode, reply, ...told }: ReputationSignal, judge: Classify): BounceClass {
+function classIn(signal: ReputationSignal, judge: Classify): BounceClass {
+  const { smtpCode, enhancedCode, reply } = signal;
   const found = judge({ smtpCode, enhancedCode, text: reply ?? '', stage: null });
-  return told.ruleVersion === found.ruleVersion && told.class !== null ? (told.class as BounceClass) : found.class;
+  return signal.ruleVersion === found.ruleVersion && signal.class !== null
+    ? (signal.class as BounceClass)
+    : found.class;
 }
 
 /** How everything is judged: today's rules, or others in a replay. */

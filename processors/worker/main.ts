@@ -278,6 +278,6 @@ async function mailOptions(host: Host, templates: TemplateReader): Promise<Param
     feedbackSenderId: config.feedbackId.senderId,
     unsubscribeBaseUrl: config.unsubscribe.baseUrl,
     templates: { find: templates.find, links: ownLinksOf(links) },
-    ...(links && { unsubscribeLinkOf: (job: EmailJob) => links.linkOf(job) }),
+    ...(links && { unsubscribeLinkOf: (job: EmailJob) => links.current.linkOf(job) }),
   };
 }

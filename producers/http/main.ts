@@ -114,7 +114,9 @@ async function open(
     deliveryTimeoutMs: api.acceptMsMax,
   });
   await opened({ stop: () => appender.close() });
-  const links = ownLinksOf(await openUnsubscribeLinks(host));
+  const unsubscribe = await openUnsubscribeLinks(host);
+  await opened({ stop: async () => unsubscribe?.stop() });
+  const links = ownLinksOf(unsubscribe);
   const intake = {
     appender,
     codec,

@@ -1,10 +1,10 @@
 import { join } from 'node:path';
 import type { ApiKey, Cancellation, Suppression } from '../../src/contracts/generated.ts';
 import { topics } from '../../src/contracts/topic.ts';
-import { EDITIONS_KEY, editionPrefix, FIRST_EDITION } from '../../src/domain/edition.ts';
+import { Editions } from '../../src/host/edition-in-force.ts';
 import type { Host } from '../../src/host/host.ts';
 import { MemoryTable } from '../../src/host/memory-table.ts';
-import { EditionInForce, STALENESS_MS_MAX } from '../../src/host/views.ts';
+import { STALENESS_MS_MAX } from '../../src/host/views.ts';
 import { ViewFollower, type ViewStore } from '../../src/kafka/view-follower.ts';
 import type { Stoppable } from '../../src/runtime/ports.ts';
 import { TableStore } from '../../src/store/table-store.ts';
@@ -37,27 +37,24 @@ export async function openApiViews(host: Host, directory: string): Promise<ApiVi
   const endpoints = new MemoryTable(topics.webhookEndpoints, codec, telemetry);
   const progress = new MemoryTable(topics.webhookProgress, codec, telemetry);
   const followingEndpoints = follow(topics.webhookEndpoints.name, endpoints);
-  const editions = new MemoryTable(topics.reputationEditions, codec, telemetry);
   const followingKeys = follow(topics.apiKeys.name, keys);
   const followingSuppressions = follow(topics.suppressions.name, suppressions);
+  const stalenessMs = () => followingSuppressions.stalenessMs();
+  const editions = new Editions({ codec, clock, telemetry, stalenessMs });
   const followers = [
     followingKeys,
     followingSuppressions,
     follow(topics.cancellations.name, cancellations),
-    follow(topics.reputationEditions.name, editions),
+    follow(topics.reputationEditions.name, editions.store),
     followingEndpoints,
     follow(topics.webhookProgress.name, progress),
   ];
   await Promise.all(followers.map((follower) => follower.start()));
-  const edition = new EditionInForce(
-    () => (editions.get(EDITIONS_KEY) ?? FIRST_EDITION).active,
-    () => followingSuppressions.stalenessMs(),
-  );
-  const prefix = () => editionPrefix(edition.at(clock.now()));
+  editions.begin();
   return {
     keyOf: (keyId) => keys.get(keyId),
     cancellationOf: (jobId) => cancellations.get(jobId),
-    suppressions: rowsOf(suppressions, prefix),
+    suppressions: rowsOf(suppressions, () => editions.prefix()),
     webhooks: {
       get: (endpointId) => endpoints.get(endpointId),
       progressOf: (endpointId) => progress.get(endpointId),

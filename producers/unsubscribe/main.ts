@@ -36,8 +36,8 @@ export async function startUnsubscribe(host: Host): Promise<RunningUnsubscribe> 
     links === null
       ? []
       : unsubscribeRoutes({
-          path: links.path,
-          read: (token) => links.read(token),
+          path: links.current.path,
+          read: (token) => links.current.read(token),
           append: async (record) => void (await publisher.append(encodeOutputs(codec, [record]))),
           kept: new BoundedMap<string, true>(KEPT_MAX),
           clock,
@@ -55,10 +55,11 @@ export async function startUnsubscribe(host: Host): Promise<RunningUnsubscribe> 
     telemetry,
   });
   if (links === null) telemetry.log('warn', 'no unsubscribe links: unsubscribe.base_url and .key are not set');
-  else telemetry.log('info', 'unsubscribe links are served', { url: `${server.url}${links.path}` });
+  else telemetry.log('info', 'unsubscribe links are served', { url: `${server.url}${links.current.path}` });
   return {
     url: server.url,
     async stop({ withinMs } = { withinMs: config.worker.drainMs }) {
+      links?.stop();
       await server.stop({ withinMs });
       await publisher.close();
     },

@@ -3,7 +3,6 @@ import { topics } from '../../src/contracts/topic.ts';
 import type { Host } from '../../src/host/host.ts';
 import { indexedView } from '../../src/host/indexed-view.ts';
 import { ViewFollower } from '../../src/kafka/view-follower.ts';
-import { BoundedMap } from '../../src/limits/bounded-map.ts';
 import type { Stoppable } from '../../src/runtime/ports.ts';
 import { IndexedStore } from '../../src/store/indexed-store.ts';
 import { deliveryId } from './accept.ts';
@@ -11,8 +10,6 @@ import { MAILGUN_AGE_MS_MAX } from './providers.ts';
 
 /** No signature is taken that is older; twice that, because what counts is when it came in. */
 const KEPT_MS = 2 * MAILGUN_AGE_MS_MAX;
-/** Deliveries of this process that the log has not shown it yet. */
-const RECENT_MAX = 20_000;
 
 /** One delivery that was kept. */
 export interface Delivery {
@@ -21,14 +18,13 @@ export interface Delivery {
   readonly at: number;
 }
 
-/** Which deliveries were kept, by any process: the log itself remembers them, so neither a restart nor a second process forgets. */
+/**
+ * Which deliveries were kept, by any process: the log itself remembers them, so neither a restart nor a second process
+ * forgets. What was kept a moment ago the log has not shown yet: that, an `AnswerStore` knows.
+ */
 export interface Deliveries {
   /** The content that came under an id; undefined for none. */
   known(id: string): string | undefined;
-  /** Whether the id is ours to keep something under: false while somebody else of this process is at it. */
-  begin(id: string): boolean;
-  /** What was begun is kept; null: it was not. */
-  end(id: string, content: string | null): void;
 }
 
 /** Follows `email.feedback` into a store of its own in `directory`. Settles when it has caught up. */
@@ -55,19 +51,8 @@ export async function openDeliveries(
   const view = indexedView<Delivery, Feedback>(store, fold, parts);
   const follower = new ViewFollower({ kafka, topic: topics.feedback.name, store: view, clock, telemetry });
   await follower.start();
-  const recent = new BoundedMap<string, string>(RECENT_MAX);
-  const underWay = new Set<string>();
   return {
-    known: (id) => recent.get(id) ?? store.get(id)?.content,
-    begin(id) {
-      const isFree = !underWay.has(id);
-      underWay.add(id);
-      return isFree;
-    },
-    end(id, content) {
-      underWay.delete(id);
-      if (content !== null) recent.set(id, content);
-    },
+    known: (id) => store.get(id)?.content,
     async stop() {
       await follower.stop();
       await store.close();

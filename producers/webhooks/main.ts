@@ -3,6 +3,7 @@ import type { Host } from '../../src/host/host.ts';
 import { claimInstanceDirectory } from '../../src/host/instance-directory.ts';
 import { HttpServer } from '../../src/http/server.ts';
 import { Publisher } from '../../src/kafka/publisher.ts';
+import { openRequestStores } from '../../src/limits/request-stores.ts';
 import { encodeOutputs } from '../../src/runtime/encode.ts';
 import type { Stoppable } from '../../src/runtime/ports.ts';
 import { follow } from '../../src/secrets/follow.ts';
@@ -49,6 +50,7 @@ export async function startWebhooks(host: Host): Promise<RunningWebhooks> {
   const deliveries = await openDeliveries(host, join(directory.path, 'deliveries'), (body) =>
     cryptography.hash([body]),
   );
+  const stores = await openRequestStores({ redis: config.redis, clock, telemetry });
   const publisher = new Publisher({ kafka, queuedBytesMax: BYTES_MAX, deliveryTimeoutMs: APPEND_MS_MAX });
   const server = await HttpServer.start<null>({
     host: config.webhooks.host,
@@ -57,6 +59,7 @@ export async function startWebhooks(host: Host): Promise<RunningWebhooks> {
       routes: () => followed.map(({ current }) => current),
       certificates: new Certificates(clock),
       deliveries,
+      answers: stores.answers,
       append: async (record) => void (await publisher.append(encodeOutputs(codec, [record]))),
       confirm: fetchOverHttps,
       clock,
@@ -79,6 +82,7 @@ export async function startWebhooks(host: Host): Promise<RunningWebhooks> {
       await server.stop({ withinMs });
       await publisher.close();
       await deliveries.stop();
+      await stores.stop();
       await directory.release();
     },
   };

@@ -1,19 +1,22 @@
 import type { Feedback } from '../../src/contracts/generated.ts';
 import { FEEDBACK_BODY_BYTES_MAX } from '../../src/domain/feedback/bounds.ts';
 import { type HttpReply, type HttpRequest, problemReply, type Route, reply } from '../../src/http/route.ts';
+import type { AnswerStore } from '../../src/limits/answer-store.ts';
 import type { Clock, Telemetry } from '../../src/runtime/ports.ts';
 import type { Output } from '../../src/runtime/processor.ts';
 import { accept, statusOf, type Verdict } from './accept.ts';
 import type { Certificates } from './certificates.ts';
 import type { Deliveries } from './deliveries.ts';
 import { cryptography } from './proofs.ts';
-import type { RouteKeys } from './request.ts';
+import type { Refusal, RouteKeys } from './request.ts';
 
 export interface WebhookParts {
   /** As their secrets are now. */
   readonly routes: () => readonly RouteKeys[];
   readonly certificates: Pick<Certificates, 'keyOf' | 'fetch'>;
   readonly deliveries: Deliveries;
+  /** Who keeps what just now, or did lately: of all processes where they have a Redis, else of this one. */
+  readonly answers: AnswerStore;
   /** Settles when the record is replicated. */
   readonly append: (record: Output<Feedback>) => Promise<void>;
   /** Asks for a URL of SNS's that confirms a subscription. */
@@ -64,8 +67,7 @@ async function handle(request: HttpRequest<null>, route: RouteKeys, parts: Webho
     case 'needs-certificate':
       return busy(parts, route.name);
     case 'refused':
-      tell(verdict.why);
-      return { ...problemReply('unauthorized', { detail: verdict.why }), status: statusOf(verdict.why) };
+      return refusal(verdict.why, route.name, parts);
     default:
       tell(verdict.kind);
       return reply(200);
@@ -91,13 +93,23 @@ async function keep(
   { name }: RouteKeys,
   parts: WebhookParts,
 ): Promise<HttpReply> {
-  const { deliveries, telemetry } = parts;
-  if (!deliveries.begin(verdict.id)) return busy(parts, name);
+  const { answers, telemetry } = parts;
+  const key = `webhook ${verdict.id}`;
+  const claim = await answers.claim(key, verdict.content);
+  switch (claim.kind) {
+    case 'answered':
+      telemetry.count('postlane_webhooks_total', { route: name, what: 'repeated' });
+      return reply(200);
+    case 'other':
+      return refusal('token-reused', name, parts);
+    case 'in-flight':
+      return busy(parts, name);
+  }
   try {
     await parts.append(verdict.record);
-    deliveries.end(verdict.id, verdict.content);
+    await answers.keep(key, verdict.content, claim.token);
   } catch (error) {
-    deliveries.end(verdict.id, null);
+    await answers.release(key, verdict.content, claim.token);
     telemetry.count('postlane_webhooks_total', { route: name, what: 'not-kept' });
     telemetry.log('warn', 'a webhook could not be kept', { route: name, error });
     return problemReply('unavailable', {}, { retryAfterMs: RETRY_MS });
@@ -116,6 +128,11 @@ async function confirm(url: string, { name }: RouteKeys, { telemetry, ...parts }
   }
   telemetry.count('postlane_webhooks_total', { route: name, what: 'confirmed' });
   return reply(200);
+}
+
+function refusal(why: Refusal, name: string, { telemetry }: WebhookParts): HttpReply {
+  telemetry.count('postlane_webhooks_total', { route: name, what: why });
+  return { ...problemReply('unauthorized', { detail: why }), status: statusOf(why) };
 }
 
 function busy({ telemetry }: WebhookParts, name: string): HttpReply {

@@ -1,5 +1,6 @@
 import type { Evidence, Suppression, SuppressionSeverity } from '../contracts/generated.ts';
 import type { EmailType } from './policy.ts';
+import type { ReputationOverrides } from './reputation-overrides.ts';
 import { DAY_MS, type Millis } from './time.ts';
 
 /** Subject of what is known about a recipient by the whole installation. `folded` is the address in lower case. */
@@ -73,11 +74,29 @@ export interface SuppressionRules {
   };
 }
 
-export const SUPPRESSION_RULES: SuppressionRules = {
-  version: '1',
-  complaintScope: 'tenant',
-  soft: { countMin: EVIDENCE_PER_GROUND_MAX, daysMin: 3, withinMs: 30 * DAY_MS, forMs: 30 * DAY_MS },
+/** Changes whenever the same events could be judged otherwise under the same thresholds. */
+const SUPPRESSION_RULES_VERSION = '1';
+const SOFT: SuppressionRules['soft'] = {
+  countMin: EVIDENCE_PER_GROUND_MAX,
+  daysMin: 3,
+  withinMs: 30 * DAY_MS,
+  forMs: 30 * DAY_MS,
 };
+
+/**
+ * The rules that follow from some choices. Their version holds every threshold, in the order of `SuppressionRules` and in
+ * days; values only, because each of millions of rows may repeat it.
+ */
+export function suppressionRules({
+  complaintScope = 'tenant',
+  softBounces = SOFT.countMin,
+}: Pick<ReputationOverrides, 'complaintScope' | 'softBounces'> = {}): SuppressionRules {
+  const soft = { ...SOFT, countMin: softBounces, daysMin: Math.min(softBounces, SOFT.daysMin) };
+  const values = [complaintScope, soft.countMin, soft.daysMin, soft.withinMs / DAY_MS, soft.forMs / DAY_MS];
+  return { version: [SUPPRESSION_RULES_VERSION, ...values].join('/'), complaintScope, soft };
+}
+
+export const SUPPRESSION_RULES: SuppressionRules = suppressionRules();
 
 /** Rows that were written before evidence named its severity are read by its kind. */
 const severityOf = (evidence: Evidence): SuppressionSeverity | null => {

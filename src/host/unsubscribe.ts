@@ -1,22 +1,34 @@
 import type { Config } from '../config/types.ts';
 import { PostlaneError } from '../domain/error.ts';
+import type { Telemetry } from '../runtime/ports.ts';
+import { type Followed, follow } from '../secrets/follow.ts';
 import type { Secrets } from '../secrets/secrets.ts';
 import { UNSUBSCRIBE_KEY_BYTES_MIN, UnsubscribeLinks } from '../smtp/unsubscribe-links.ts';
 import { NO_OWN_LINKS, type OwnLinks } from '../templates/index.ts';
 
+export interface UnsubscribeSurroundings {
+  readonly config: Pick<Config, 'unsubscribe'>;
+  readonly secrets: Secrets;
+  readonly telemetry: Telemetry;
+}
+
 /**
  * What makes unsubscribe links and reads them; null where none are configured. The secret holds one key per line: the first
- * makes links, all of them read. Throws CONFIG_INVALID for a key that could be guessed, and what resolving the key throws.
+ * makes links, all of them read. Follows rotations: a key that is no good is an alarm, and those before it go on. Throws
+ * CONFIG_INVALID for a key that could be guessed at the start, and what resolving the key throws.
  */
 export async function openUnsubscribeLinks({
   config,
   secrets,
-}: {
-  readonly config: Pick<Config, 'unsubscribe'>;
-  readonly secrets: Secrets;
-}): Promise<UnsubscribeLinks | null> {
+  telemetry,
+}: UnsubscribeSurroundings): Promise<Followed<UnsubscribeLinks> | null> {
   const { baseUrl, key } = config.unsubscribe;
   if (baseUrl === null || key === null) return null;
+  const build = () => linksOf(baseUrl, key, secrets);
+  return follow({ secrets, telemetry, what: 'unsubscribe', references: [key], build });
+}
+
+async function linksOf(baseUrl: string, key: string, secrets: Secrets): Promise<UnsubscribeLinks> {
   const keys = (await secrets.resolve(key)).lines().map((line) => line.bytes());
   if (keys.length === 0 || keys.some(({ length }) => length < UNSUBSCRIBE_KEY_BYTES_MIN)) {
     const what = `unsubscribe.key: every line must have at least ${UNSUBSCRIBE_KEY_BYTES_MIN} characters`;
@@ -26,7 +38,7 @@ export async function openUnsubscribeLinks({
 }
 
 /** The links that templates may show. Transactional mail has none: nobody unsubscribes from password resets. */
-export const ownLinksOf = (links: UnsubscribeLinks | null): OwnLinks => ({
+export const ownLinksOf = (links: Pick<Followed<UnsubscribeLinks>, 'current'> | null): OwnLinks => ({
   ...NO_OWN_LINKS,
-  unsubscribeUrlOf: (job) => (job.type === 'transactional' ? null : (links?.linkOf(job) ?? null)),
+  unsubscribeUrlOf: (job) => (job.type === 'transactional' ? null : (links?.current.linkOf(job) ?? null)),
 });

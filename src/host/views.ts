@@ -1,12 +1,12 @@
 import { join } from 'node:path';
 import type { Allowance, Cancellation, Score, Suppression } from '../contracts/generated.ts';
 import { topics } from '../contracts/topic.ts';
-import { EDITIONS_KEY, editionPrefix, FIRST_EDITION } from '../domain/edition.ts';
 import { recipientSubject } from '../domain/suppression.ts';
 import { type Millis, SECOND_MS } from '../domain/time.ts';
 import { ViewFollower, type ViewStore } from '../kafka/view-follower.ts';
 import type { Stoppable } from '../runtime/ports.ts';
 import { TableStore } from '../store/table-store.ts';
+import { Editions } from './edition-in-force.ts';
 import type { Host } from './host.ts';
 import { MemoryTable } from './memory-table.ts';
 import { sample } from './sampler.ts';
@@ -36,19 +36,21 @@ export async function openViews(host: Host, directory: string | null): Promise<V
   const suppressions = await openSuppressions(host, directory);
   const scores = new MemoryTable(topics.scores, codec, telemetry);
   const allowances = new MemoryTable(topics.allowances, codec, telemetry);
-  const editions = new MemoryTable(topics.reputationEditions, codec, telemetry);
   const cancellations = new MemoryTable(topics.cancellations, codec, telemetry);
   const tables = [
     follow(host, topics.suppressions.name, suppressions),
     follow(host, topics.scores.name, scores),
     follow(host, topics.allowances.name, allowances),
   ];
+  const stalenessMs = () => Math.max(...tables.map((follower) => follower.stalenessMs()));
+  const editions = new Editions({ codec, clock: host.clock, telemetry, stalenessMs });
   const followers = [
     ...tables,
     follow(host, topics.cancellations.name, cancellations),
-    follow(host, topics.reputationEditions.name, editions),
+    follow(host, topics.reputationEditions.name, editions.store),
   ];
   await Promise.all(followers.map((follower) => follower.start()));
+  editions.begin();
   const byTopic = [
     topics.suppressions,
     topics.scores,
@@ -61,11 +63,7 @@ export async function openViews(host: Host, directory: string | null): Promise<V
       telemetry.gauge('postlane_view_staleness_ms', follower.stalenessMs(), { topic: byTopic[n] ?? '' });
     });
   });
-  const edition = new EditionInForce(
-    () => (editions.get(EDITIONS_KEY) ?? FIRST_EDITION).active,
-    () => Math.max(...tables.map((follower) => follower.stalenessMs())),
-  );
-  const keyOf = (subject: string) => editionPrefix(edition.at(host.clock.now())) + subject;
+  const keyOf = (subject: string) => editions.prefix() + subject;
   return {
     ready: () => followers.every((follower) => follower.stalenessMs() <= STALENESS_MS_MAX),
     suppressionOf: (subject) => suppressions.get(keyOf(subject)),
@@ -79,36 +77,6 @@ export async function openViews(host: Host, directory: string | null): Promise<V
       if (suppressions instanceof TableStore) await suppressions.close();
     },
   };
-}
-
-/**
- * The edition that look-ups go to. A switch is followed as soon as the tables are known to hold everything that was
- * written before it was seen: the rows of a new edition lie in the log before the record that puts it in force.
- */
-export class EditionInForce {
-  private current: number;
-  private next: { readonly edition: number; readonly seenAt: Millis } | null = null;
-  private readonly told: () => number;
-  private readonly stalenessMs: () => number;
-
-  constructor(told: () => number, stalenessMs: () => number) {
-    this.told = told;
-    this.stalenessMs = stalenessMs;
-    this.current = told();
-  }
-
-  at(now: Millis): number {
-    const told = this.told();
-    if (told === this.current) {
-      this.next = null;
-      return this.current;
-    }
-    if (this.next?.edition !== told) this.next = { edition: told, seenAt: now };
-    if (now - this.stalenessMs() < this.next.seenAt) return this.current;
-    this.current = told;
-    this.next = null;
-    return told;
-  }
 }
 
 async function openSuppressions({ codec, telemetry }: Host, directory: string | null) {

@@ -15,7 +15,7 @@ import type { LogRecord } from '../../src/runtime/ports.ts';
 import { startTestInfra } from '../support/infra.ts';
 import { provision } from '../support/provision.ts';
 import { Random } from '../support/random.ts';
-import { anonymousBytesOf, Helper } from './processes.ts';
+import { anonymousBytesOf, cpuMsOf, Helper } from './processes.ts';
 import { median, rounded, spread } from './statistics.ts';
 import { Workshop } from './workshop.ts';
 
@@ -144,11 +144,12 @@ interface Summary {
   readonly undecodable: number;
 }
 
-/** One replay from the beginning, as an operator runs it; and the most memory of its own that it had. */
+/** One replay from the beginning, as an operator runs it; with the most memory of its own that it had, and its processor time. */
 async function replayOnce(workshop: Workshop, round: number, brokers: readonly string[], registryUrl: string) {
   await rm(workshop.path('state', 'replay'), { recursive: true, force: true });
   let printed = '';
   let peakBytes = 0;
+  let cpuMs = 0;
   const own = {
     KAFKA_BROKERS: brokers.join(','),
     SCHEMA_REGISTRY_URL: registryUrl,
@@ -162,6 +163,7 @@ async function replayOnce(workshop: Workshop, round: number, brokers: readonly s
   const sampling = setInterval(() => {
     try {
       peakBytes = Math.max(peakBytes, anonymousBytesOf(running.pid));
+      cpuMs = cpuMsOf(running.pid);
     } catch {
       // It has just ended.
     }
@@ -173,7 +175,7 @@ async function replayOnce(workshop: Workshop, round: number, brokers: readonly s
     throw new Error(`the replay ended with ${status}: ${workshop.logTail(`replay-${round}`)}`);
   const { read, seconds, undecodable } = JSON.parse(line) as Summary;
   if (read !== EVENTS || undecodable !== 0) throw new Error(`read ${read} of ${EVENTS}, ${undecodable} undecodable`);
-  return { perSecond: read / seconds, peakMiB: peakBytes / MEBIBYTE };
+  return { perSecond: read / seconds, peakMiB: peakBytes / MEBIBYTE, cpuMs };
 }
 
 const workshop = await Workshop.open();
@@ -189,12 +191,18 @@ try {
   );
   workshop.atEnd(() => bare.stop());
   const [bareRates, replayRates, peaks]: [number[], number[], number[]] = [[], [], []];
+  /** Microseconds of processor time per event, in all threads. */
+  const [bareCpu, replayCpu]: [number[], number[]] = [[], []];
+  const perEvent = (cpuMs: number) => (cpuMs * 1_000) / EVENTS;
   for (let round = 1; round <= ROUNDS; round++) {
+    const before = cpuMsOf(bare.pid);
     const { records, undecodable, ms } = await bare.ask({ records: EVENTS });
+    bareCpu.push(perEvent(cpuMsOf(bare.pid) - before));
     if (records !== EVENTS || undecodable !== 0) throw new Error(`the bare consumer read ${records} of ${EVENTS}`);
     bareRates.push(records / (ms / 1_000));
-    const { perSecond, peakMiB } = await replayOnce(workshop, round, brokers, registryUrl);
+    const { perSecond, peakMiB, cpuMs } = await replayOnce(workshop, round, brokers, registryUrl);
     replayRates.push(perSecond);
+    replayCpu.push(perEvent(cpuMs));
     peaks.push(peakMiB);
     workshop.tell(
       `round ${round}: bare ${Math.round(bareRates.at(-1) ?? 0)}/s, replay ${Math.round(perSecond)}/s, peak ${Math.round(peakMiB)} MiB`,
@@ -205,6 +213,8 @@ try {
   workshop.print(`  bare consumer that only decodes  ${spread(bareRates)} events/s`);
   workshop.print(`  postlane replay                  ${spread(replayRates)} events/s`);
   workshop.print(`  ratio                            ${ratio} (at least 0.6 is promised)`);
+  const cpu = [bareCpu, replayCpu].map((all) => rounded(median(all), 1));
+  workshop.print(`  processor time per event         bare ${cpu[0]} µs, replay ${cpu[1]} µs`);
   workshop.print(`  memory of its own, at most       ${spread(peaks)} MiB`);
   if (values.json) {
     workshop.print(
@@ -213,6 +223,8 @@ try {
         bare: median(bareRates),
         replay: median(replayRates),
         ratio,
+        bareCpuMicros: cpu[0],
+        replayCpuMicros: cpu[1],
         peakMiB: Math.max(...peaks),
       }),
     );

@@ -1,5 +1,5 @@
 import { foldSuppression } from '../../processors/reputation/step.ts';
-import type { Suppression } from '../../src/contracts/generated.ts';
+import type { Evidence, Suppression } from '../../src/contracts/generated.ts';
 import { signal } from '../../src/domain/results.ts';
 import { emptySuppression, recipientSubject } from '../../src/domain/suppression.ts';
 
@@ -11,15 +11,17 @@ const scattered = (n: number): string => ((n * 2_654_435_761) % 4_294_967_296).t
 export const subjectOfRow = (n: number): string =>
   recipientSubject(`${scattered(n)}.${n.toString(36)}@${DOMAINS[n % DOMAINS.length]}`);
 
+const eventOfRow = (n: number): string => `bounced:hard:default/${scattered(n)}-${scattered(n + 7)}`;
+const timeOfRow = (n: number, now: number): number => now - (n % 31_536_000) * 1_000;
+
 /** The row of an address that bounced, by the fold of production. */
-export function rowAt(n: number, now: number): Suppression {
+export function foldedRow(n: number, now: number): Suppression {
   const subject = subjectOfRow(n);
-  const at = now - (n % 31_536_000) * 1_000;
   const told = signal({
-    eventId: `bounced:hard:default/${scattered(n)}-${scattered(n + 7)}`,
+    eventId: eventOfRow(n),
     subject,
     kind: 'bounced',
-    at,
+    at: timeOfRow(n, now),
     tenant: 'default',
     type: 'marketing',
     smtpCode: 550,
@@ -27,4 +29,14 @@ export function rowAt(n: number, now: number): Suppression {
     reply: 'no such mailbox',
   });
   return foldSuppression(emptySuppression(subject), told, now);
+}
+
+/** Rows as `foldedRow` makes them, of which only one is folded: millions are written before anything is measured. */
+export function rowsLike(now: number): (n: number) => Suppression {
+  const row = foldedRow(0, now);
+  const evidence = row.evidence[0] as Evidence;
+  return (n) => {
+    const at = timeOfRow(n, now);
+    return { ...row, subject: subjectOfRow(n), since: at, evidence: [{ ...evidence, eventId: eventOfRow(n), at }] };
+  };
 }

@@ -1,3 +1,4 @@
+import { deepStrictEqual } from 'node:assert/strict';
 import { readdirSync, statSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { topics } from '../../src/contracts/topic.ts';
@@ -9,7 +10,7 @@ import type { LogRecord } from '../../src/runtime/ports.ts';
 import { startTestInfra } from '../support/infra.ts';
 import { provision } from '../support/provision.ts';
 import { anonymousBytesOf, Helper } from './processes.ts';
-import { rowAt } from './suppression-rows.ts';
+import { foldedRow, rowsLike } from './suppression-rows.ts';
 import type { Looked } from './suppressions-process.ts';
 import { Workshop } from './workshop.ts';
 
@@ -38,12 +39,14 @@ async function fill(workshop: Workshop, brokers: readonly string[], registryUrl:
     queuedBytesMax: QUEUED_BYTES_MAX,
   });
   const now = Date.now();
+  const rowOf = rowsLike(now);
+  for (const n of [0, 1, 7_654_321]) deepStrictEqual(rowOf(n), foldedRow(n, now));
   const startedAt = performance.now();
   const underWay = new Set<Promise<unknown>>();
   for (let n = 0; n < ROWS; ) {
     const records: LogRecord[] = [];
     for (const end = Math.min(ROWS, n + APPEND_AT_ONCE); n < end; n++) {
-      const row = rowAt(n, now);
+      const row = rowOf(n);
       records.push({
         topic: topics.suppressions.name,
         key: row.subject,

@@ -83,7 +83,7 @@ describe('scores and allowances', () => {
     const [row] = cluster.all(topics.scores.name).filter(({ value }) => value !== null);
     const score = codec.decode(topics.scores, row?.value ?? null);
     expect(score).toMatchObject({ ok: true, value: { subject, score: 0, action: 'throttle' } });
-    expect(score.ok && score.value.ruleVersion).toContain('bounce 0.02');
+    expect(score.ok && score.value.ruleVersion).toContain('bounce=0.02,');
   });
 
   it('are those of one calm pass, byte for byte: any order and copies within the bound, batches, crashes', async () => {

@@ -121,10 +121,30 @@ describe('a replay', () => {
     expect(Number(summary.read)).toBeLessThan(Number(summary.events));
   }, 120_000);
 
-  it('under other thresholds names who would have been throttled and when; is promoted, followed, and rolled back', async () => {
+  it('says the same however many threads fold, and goes on after it was stopped', async () => {
+    const others = ['--thresholds', 'bounce=0.015'];
+    const rules = [...others, '--diff'];
+    const stopped = AbortSignal.abort();
+    const { status, told } = await runCli(['replay', ...others, '--threads', '3'], {
+      environment: environment(),
+      workingDirectory: directory,
+      interrupted: stopped,
+    });
+    expect([status, told.join('\n')]).toEqual([1, expect.stringContaining('STOPPED')]);
     // What was written down while the tables were read is in motion, and not compared.
     const settledAt = Date.now() + 3_000;
     await until('the signals to be old news', () => Date.now() > settledAt);
+    const few = await replayed(...rules, '--threads', '1');
+    expect(few.summary).toMatchObject({ resumed: true, undecodable: 0 });
+    await rm(join(directory, 'state', 'replay'), { recursive: true });
+    const many = await replayed(...rules, '--threads', '8');
+    expect(many.summary).toMatchObject({ resumed: false, read: few.summary.events });
+    expect(many.differences).toEqual(few.differences);
+    expect(few.differences).toContainEqual(expect.objectContaining({ subject: DOUBTFUL, change: 'changed' }));
+    expect((await postlane('replay', '--threads', '0')).status).not.toBe(0);
+  }, 120_000);
+
+  it('under other thresholds names who would have been throttled and when; is promoted, followed, and rolled back', async () => {
     expect(views.scoreOf(DOUBTFUL)).toMatchObject({ action: 'none' });
     const { differences } = await replayed('--thresholds', 'bounce=0.01', '--diff', '--promote');
     const scores = differences.filter(({ table }) => table === 'email.scores');

@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { reputationDefinition } from '../../processors/reputation/index.ts';
@@ -12,6 +13,7 @@ export const histories = (): readonly string[] => readdirSync(HISTORIES).sort();
 
 const PARTITIONS = 3;
 const LOG = 'log.jsonl';
+const HASH_LENGTH = 12;
 
 export const linesOf = (file: string): readonly string[] =>
   readFileSync(file, 'utf8')
@@ -22,9 +24,12 @@ export const linesOf = (file: string): readonly string[] =>
 export const versionOf = (judged: ReputationRules = rules): string =>
   reputationDefinition(memoryStores(), codec, judged).version;
 
-/** Where the tables of a version are recorded. */
-export const tablesFile = (history: string, version: string): string =>
-  join(HISTORIES, history, `tables ${version.replace(/[^a-z0-9.]+/giu, '-')}.jsonl`);
+/** Where the tables of a version are recorded: its numbers for people, and a hash of all that it names. */
+export function tablesFile(history: string, version: string): string {
+  const numbers = version.split('/').filter((part) => /^\d+$/.test(part));
+  const named = hash('sha256', version, 'hex').slice(0, HASH_LENGTH);
+  return join(HISTORIES, history, `tables ${numbers.join('-')} ${named}.jsonl`);
+}
 
 /** The tables that were recorded last, of whatever version; null where there are none. */
 export function lastTables(history: string): string | null {

@@ -8,16 +8,17 @@ import { type ReputationOverrides, readOverrides } from '../../domain/reputation
 import type { Millis } from '../../domain/time.ts';
 import { createKafka } from '../../kafka/client.ts';
 import { Publisher } from '../../kafka/publisher.ts';
+import { rangesOf } from '../../kafka/topic-ends.ts';
 import { openRegistryCodec } from '../../registry/codec.ts';
-import { SideTables } from '../../store/side-tables.ts';
 import { configOf } from '../catalog.ts';
 import { connectionOf } from '../connection.ts';
 import type { CliContext } from '../context.ts';
 import { type Difference, differences } from '../replay/difference.ts';
 import { promote, readEditions, rollBack } from '../replay/editions.ts';
-import { begin, type Replayed, type ReplayProgress, replay } from '../replay/engine.ts';
+import { begin, type Replayed, type ReplayProgress, replay, THREADS_DEFAULT, THREADS_MAX } from '../replay/engine.ts';
 import { ALL_TABLES, copyLive, keepOlder } from '../replay/live-tables.ts';
 import { type ReadAgainOptions, readFeedbackAgain } from '../replay/read-again.ts';
+import { ReplayTables } from '../replay/replay-tables.ts';
 
 interface ReplayCommandOptions {
   readonly config?: string;
@@ -25,6 +26,7 @@ interface ReplayCommandOptions {
   readonly rules?: ReputationOverrides;
   readonly thresholds?: ReputationOverrides;
   readonly fromFeedback?: true;
+  readonly threads: number;
   readonly diff?: true;
   readonly promote?: true;
   readonly rollback?: true;
@@ -50,6 +52,7 @@ export function register(program: Command, context: CliContext): void {
     .option('--thresholds <list>', 'other rules: bounce=0.01,complaint=0.0005,action=pause,…', parseThresholds)
     .option('--rules <file>', 'other rules, as a JSON object of the same names', parseRules)
     .option('--from-feedback', 'read the raw mails and webhooks again first, with today’s readers')
+    .option('--threads <count>', 'threads that fold; each has partitions of its own', parseThreads, THREADS_DEFAULT)
     .option('--diff', 'show the rows that would differ')
     .option('--promote', 'put the new tables in force')
     .option('--rollback', 'put the tables from before the last promotion in force again')
@@ -60,7 +63,8 @@ export function register(program: Command, context: CliContext): void {
 
 async function run(options: ReplayCommandOptions, context: CliContext): Promise<void> {
   const config = configOf(context, options.config);
-  const { brokers, clientId, schemaRegistryUrl: url, jobBytesMax } = await connectionOf(context, options.config);
+  const connection = await connectionOf(context, options.config);
+  const { brokers, clientId, schemaRegistryUrl: url, jobBytesMax } = connection;
   const encodes = [topics.reputation, topics.reputationEditions, ...ALL_TABLES];
   const codec = await openRegistryCodec({ url, encodes, jobBytesMax });
   const kafka = await createKafka({ brokers, clientId: `${clientId}-replay` });
@@ -78,7 +82,8 @@ async function run(options: ReplayCommandOptions, context: CliContext): Promise<
         `edition ${active} is in force again; ${standby} is kept beside it`,
       );
     }
-    const tables = await SideTables.open(join(config.stateDir, 'replay'));
+    const log = await rangesOf(kafka, [topics.reputation.name]);
+    const tables = await ReplayTables.open(join(config.stateDir, 'replay'), log.length);
     try {
       const overrides = { ...options.rules, ...options.thresholds };
       const { active } = await readEditions(kafka, codec, signal);
@@ -86,21 +91,22 @@ async function run(options: ReplayCommandOptions, context: CliContext): Promise<
       const resumed = await begin(tables, terms);
       const again = options.fromFeedback ? await rereadFeedback(config, { ...world, tables }) : null;
       const [startedAt, beganAt] = [Date.now(), performance.now()];
-      if (options.diff || options.from !== undefined) await copyLive(kafka, codec, tables, active, signal);
+      if (options.diff || options.from !== undefined) await copyLive(kafka, codec, tables.common, active, signal);
       const teller = new Teller(context.tell);
       const done = await replay({
         ...terms,
         again,
         kafka,
-        codec,
+        connection,
+        threads: options.threads,
         tables,
         signal,
         startedAt,
         progress: (now) => teller.tell(now),
       });
-      if (needsLive(done) && !options.diff) await copyLive(kafka, codec, tables, active, signal);
+      if (needsLive(done) && !options.diff) await copyLive(kafka, codec, tables.common, active, signal);
       const kept = await keepOlder(tables, codec, done.partitions, terms.rules.suppression);
-      const counts = options.diff ? showDifferences(tables, codec, done, options, context) : null;
+      const counts = options.diff ? await showDifferences(tables, codec, done, options, context) : null;
       const edition = options.promote ? await promote(world, tables, done.partitions, overrides) : null;
       const seconds = (performance.now() - beganAt) / 1_000;
       const summary = {
@@ -129,6 +135,7 @@ const needsLive = ({ partitions }: Replayed): boolean => partitions.some(({ sinc
 
 /** The index of the mails that were sent is made anew each time, and not kept. */
 async function rereadFeedback(config: Config, parts: Omit<ReadAgainOptions, 'config' | 'directory'>) {
+  await parts.tables.openPartitions();
   const directory = await mkdtemp(join(config.stateDir, 'replay-feedback-'));
   try {
     return await readFeedbackAgain({ ...parts, config, directory });
@@ -141,20 +148,20 @@ async function termsOf(config: Config, overrides: ReputationOverrides, from: Mil
   const { rulesOf } = await import('../../../processors/reputation/rules.ts');
   const { BOUNCE_RULES_VERSION } = await import('../../domain/bounce-rules.ts');
   const rules = rulesOf(config, overrides);
-  const fingerprint = JSON.stringify([2, from, fromFeedback, BOUNCE_RULES_VERSION, rules.suppression, rules.identity]);
+  const fingerprint = JSON.stringify([3, from, fromFeedback, BOUNCE_RULES_VERSION, rules.suppression, rules.identity]);
   return { rules, from, fingerprint };
 }
 
-function showDifferences(
-  tables: SideTables,
+async function showDifferences(
+  tables: ReplayTables,
   codec: Parameters<typeof differences>[1],
   { moving }: Replayed,
   options: ReplayCommandOptions,
   context: CliContext,
-): Record<string, number> {
+): Promise<Record<string, number>> {
   const counts: Record<string, number> = {};
   let listed = 0;
-  for (const one of differences(tables, codec, moving)) {
+  for await (const one of differences(tables, codec, moving)) {
     counts[one.table] = (counts[one.table] ?? 0) + 1;
     listed++;
     if (options.json) context.print(`${JSON.stringify(one)}\n`);
@@ -197,19 +204,17 @@ function report(options: ReplayCommandOptions, context: CliContext, summary: obj
 class Teller {
   private readonly startedAt = performance.now();
   private toldAt = this.startedAt;
-  private first: number | null = null;
   private readonly out: (line: string) => void;
 
   constructor(out: (line: string) => void) {
     this.out = out;
   }
 
-  tell({ done, total }: ReplayProgress): void {
-    this.first ??= done;
+  tell({ done, read, total }: ReplayProgress): void {
     const now = performance.now();
     if (now - this.toldAt < TELL_MS) return;
     this.toldAt = now;
-    const rate = (done - this.first) / ((now - this.startedAt) / 1_000);
+    const rate = read / ((now - this.startedAt) / 1_000);
     const left = rate > 0 ? `${Math.ceil((total - done) / rate)} s left` : 'no time left known';
     const percent = total === 0 ? 100 : Math.floor((done / total) * 100);
     this.out(`${percent} % of ${total} events, ${Math.round(rate)} events/s, ${left}`);
@@ -220,6 +225,12 @@ function parseTime(text: string): Millis {
   const at = Date.parse(text);
   if (Number.isNaN(at)) throw new InvalidArgumentError('a time is expected, as in 2026-01-31T12:00:00Z');
   return at;
+}
+
+function parseThreads(text: string): number {
+  const count = Number(text);
+  if (Number.isInteger(count) && count >= 1 && count <= THREADS_MAX) return count;
+  throw new InvalidArgumentError(`a whole number from 1 to ${THREADS_MAX} is expected`);
 }
 
 function parseThresholds(text: string): ReputationOverrides {

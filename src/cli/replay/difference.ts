@@ -1,8 +1,8 @@
 import type { Allowance, Score, Suppression } from '../../contracts/generated.ts';
 import { topics } from '../../contracts/topic.ts';
 import type { Codec } from '../../runtime/codec.ts';
-import type { SideTables } from '../../store/side-tables.ts';
-import { decodeRow, liveName, PUBLIC_TABLES } from './live-tables.ts';
+import { decodeRow, liveName, PUBLIC_TABLES, prepareRows } from './live-tables.ts';
+import type { ReplayTables } from './replay-tables.ts';
 
 type Row = Suppression | Score | Allowance;
 
@@ -18,23 +18,30 @@ export interface Difference {
 }
 
 /** Rows that differ in what they say, subject by subject; what was in motion while the replay ran is left out. */
-export function* differences(tables: SideTables, codec: Codec, moving: ReadonlySet<string>): Generator<Difference> {
+export async function* differences(
+  tables: ReplayTables,
+  codec: Codec,
+  moving: ReadonlySet<string>,
+): AsyncGenerator<Difference> {
+  const live = tables.common;
   for (const topic of PUBLIC_TABLES) {
-    const compare = (subject: string, live: Buffer | undefined, side: Buffer | undefined): Difference | null => {
+    const compare = async (subject: string, theirs: Buffer | undefined, own: Buffer | undefined) => {
       if (moving.has(subject)) return null;
-      const before = live ? decodeRow(codec, topic, live) : null;
-      const after = side ? decodeRow(codec, topic, side) : null;
+      await prepareRows(codec, topic, [theirs, own]);
+      const before = theirs ? decodeRow(codec, topic, theirs) : null;
+      const after = own ? decodeRow(codec, topic, own) : null;
       if (meaningOf(before) === meaningOf(after)) return null;
       const change = before === null ? 'added' : after === null ? 'removed' : 'changed';
       const words = { before: summaryOf(topic.name, before), after: summaryOf(topic.name, after) };
-      return { table: topic.name, subject, change, ...words, why: reasonOf(topic.name, after, before) };
+      const why = reasonOf(topic.name, after, before);
+      return { table: topic.name, subject, change, ...words, why } satisfies Difference;
     };
     for (const { key, value } of tables.rowsOf(topic.name)) {
-      const found = compare(key, tables.get(liveName(topic), key), value);
+      const found = await compare(key, live.get(liveName(topic), key), value);
       if (found) yield found;
     }
-    for (const { key, value } of tables.rowsOf(liveName(topic))) {
-      const found = tables.get(topic.name, key) ? null : compare(key, value, undefined);
+    for (const { key, value } of live.rowsOf(liveName(topic))) {
+      const found = tables.get(topic.name, key) ? null : await compare(key, value, undefined);
       if (found) yield found;
     }
   }

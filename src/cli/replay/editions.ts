@@ -9,7 +9,6 @@ import {
   switched,
 } from '../../domain/edition.ts';
 import { PostlaneError } from '../../domain/error.ts';
-import { partitionOf } from '../../domain/partitioner.ts';
 import type { ReputationOverrides } from '../../domain/reputation-overrides.ts';
 import { type Millis, SECOND_MS } from '../../domain/time.ts';
 import type { KafkaClient } from '../../kafka/client.ts';
@@ -18,8 +17,8 @@ import { rangesOf } from '../../kafka/topic-ends.ts';
 import { scanTopics } from '../../kafka/topic-scan.ts';
 import type { Codec } from '../../runtime/codec.ts';
 import type { LogRecord } from '../../runtime/ports.ts';
-import type { SideTables } from '../../store/side-tables.ts';
 import { ALL_TABLES, decodeRow } from './live-tables.ts';
+import type { ReplayTables } from './replay-tables.ts';
 
 /** What promoting works with. */
 export interface Promoting {
@@ -61,7 +60,7 @@ export async function readEditions(kafka: KafkaClient, codec: Codec, signal: Abo
  */
 export async function promote(
   world: Promoting,
-  tables: SideTables,
+  tables: ReplayTables,
   ends: readonly { readonly partition: number; readonly end: number }[],
   overrides: ReputationOverrides,
 ): Promise<ReputationEditions> {
@@ -72,7 +71,7 @@ export async function promote(
     tell(`edition ${before.standby} is no longer kept`);
     await retire(world, before.standby);
   }
-  await writeRows(world, tables, next.standby, ends.length);
+  await writeRows(world, tables, next.standby);
   await beginAt(world, next.standby, ends);
   await write(world, next);
   tell(`edition ${next.standby} is written; waiting for a reputation role to bring it up to date`);
@@ -99,12 +98,7 @@ async function write({ publisher, codec }: Promoting, row: ReputationEditions): 
   await publisher.append([{ topic: topic.name, key: EDITIONS_KEY, value: codec.encode(topic, row) }]);
 }
 
-async function writeRows(
-  { publisher, signal }: Promoting,
-  tables: SideTables,
-  edition: number,
-  partitions: number,
-): Promise<void> {
+async function writeRows({ publisher, signal }: Promoting, tables: ReplayTables, edition: number): Promise<void> {
   const prefix = editionPrefix(edition);
   for (const { name: topic } of ALL_TABLES) {
     let records: LogRecord[] = [];
@@ -113,8 +107,8 @@ async function writeRows(
       await publisher.append(records);
       records = [];
     };
-    for (const { key, value } of tables.rowsOf(topic)) {
-      records.push({ topic, key: prefix + key, value, partition: partitionOf(key, partitions) });
+    for (const { key, value, partition } of tables.rowsOf(topic)) {
+      records.push({ topic, key: prefix + key, value, partition });
       if (records.length >= ROWS_AT_ONCE) await flush();
     }
     await flush();

@@ -1,14 +1,15 @@
+import { availableParallelism } from 'node:os';
 import type { ReputationRules } from '../../../processors/reputation/step.ts';
 import { topics } from '../../contracts/topic.ts';
-import { PostlaneError } from '../../domain/error.ts';
 import type { Millis } from '../../domain/time.ts';
 import type { KafkaClient } from '../../kafka/client.ts';
 import { readPartition } from '../../kafka/partition-reader.ts';
 import { type PartitionRange, rangesOf } from '../../kafka/topic-ends.ts';
-import type { Codec } from '../../runtime/codec.ts';
-import type { SideTables } from '../../store/side-tables.ts';
-import { SideFold } from './side-fold.ts';
-import { type ReadAgain, ToldAgain } from './told-again.ts';
+import type { ConnectionAddresses } from '../connection.ts';
+import { STALL_MS } from './fold-partitions.ts';
+import type { ReplayTables } from './replay-tables.ts';
+import { foldInThreads } from './threads.ts';
+import type { ReadAgain } from './told-again.ts';
 
 /** What makes two replays the same: one that was killed goes on only under the same terms. */
 export interface ReplayTerms {
@@ -22,14 +23,19 @@ export interface ReplayTerms {
 }
 
 export interface ReplayProgress {
+  /** Offsets that are folded, and how many of them were read in this run. */
   readonly done: number;
+  readonly read: number;
   readonly total: number;
 }
 
 export interface ReplayOptions extends ReplayTerms {
   readonly kafka: KafkaClient;
-  readonly codec: Codec;
-  readonly tables: SideTables;
+  /** For the threads, which open connections of their own. */
+  readonly connection: ConnectionAddresses;
+  /** Threads that fold, at most. */
+  readonly threads: number;
+  readonly tables: ReplayTables;
   readonly signal: AbortSignal;
   readonly progress: (progress: ReplayProgress) => void;
   /** When production's tables began to be read: what was written down since then may be in one of the two only. */
@@ -48,70 +54,51 @@ export interface Replayed {
 }
 
 const FINGERPRINT = 'fingerprint';
-/** A partition that gives nothing for so long ends the replay. */
-const STALL_MS = 60_000;
-/** Clocks of brokers and of this process may differ by so much, and a fold may rest so long. */
-const CLOCK_SKEW_MS = 2_000;
+
+/** As many threads as there are processors, and no more than eight: the broker is what they wait for then. */
+export const THREADS_DEFAULT = Math.min(8, availableParallelism());
+export const THREADS_MAX = 64;
 
 /** Readies the side tables: true where a replay under the same terms was interrupted and can go on; else they are emptied. */
-export async function begin(tables: SideTables, { fingerprint }: ReplayTerms): Promise<boolean> {
-  if (tables.noted(FINGERPRINT) === fingerprint) return true;
-  tables.clear();
-  await tables.put([], { [FINGERPRINT]: fingerprint });
+export async function begin(tables: ReplayTables, { fingerprint }: ReplayTerms): Promise<boolean> {
+  // The partitions' stores are named by their number: of a log with other partitions nothing can be kept.
+  const terms = `${fingerprint} ${tables.count}`;
+  if (tables.common.noted(FINGERPRINT) === terms) return true;
+  await tables.clear();
+  await tables.common.put([], { [FINGERPRINT]: terms });
   return false;
 }
 
 /**
- * Folds `email.reputation` into side tables, each partition by itself and all of them at once, up to where the log ended
- * when this began. Goes on where an earlier one under the same terms was killed; `begin` comes first. Throws STOPPED at the signal.
+ * Folds `email.reputation` into side tables, in threads that have some partitions each, up to where the log ended when this
+ * began. Goes on where an earlier one under the same terms was killed; `begin` comes first. The partitions' stores are
+ * closed when it is called, and open when it returns. Throws STOPPED at the signal.
  */
 export async function replay(options: ReplayOptions): Promise<Replayed> {
-  const { kafka, tables, signal, startedAt } = options;
+  const { kafka, tables, startedAt, rules, again = null } = options;
   const ranges = await startsOf(options, await rangesOf(kafka, [topics.reputation.name]));
   const total = ranges.reduce((sum, { first, end }) => sum + Math.max(0, end - first), 0);
-  const moving = new Set<string>();
-  const sides = ranges.map((range) => {
-    const again = options.again ?? null;
-    const told = again && new ToldAgain(tables, options.codec, range.partition, again);
-    return new SideFold(tables, options.codec, options.rules, range.partition, told);
-  });
   let done = 0;
   let read = 0;
-  const tell = () => options.progress({ done, total });
-  await Promise.all(
-    ranges.map(async (range, n) => {
-      const side = sides[n] as SideFold;
-      const from = Math.max(range.first, side.nextOffset() ?? range.first);
-      done += from - range.first;
-      let position = from;
-      await readPartition(kafka, {
-        topic: topics.reputation.name,
-        partition: range.partition,
-        fromOffset: from,
-        untilOffset: range.end,
-        stallMs: STALL_MS,
-        async apply(records) {
-          if (signal.aborted) throw new PostlaneError('STOPPED', { what: 'the replay; it goes on where it is' });
-          await side.apply(records);
-          for (const { at, key } of records) if (at > startedAt - CLOCK_SKEW_MS && key) moving.add(key.toString());
-          const next = (records.at(-1)?.offset ?? position) + 1;
-          done += next - position;
-          read += next - position;
-          position = next;
-          tell();
-        },
-      });
-      await side.finish(range.end);
-      done += range.end - position;
-    }),
-  );
-  tell();
-  const undecodable = sides.reduce((sum, side) => sum + side.undecodable, 0);
+  await tables.closePartitions();
+  const { undecodable, moving } = await foldInThreads({
+    connection: options.connection,
+    rules: { suppression: rules.suppression, identity: rules.identity },
+    share: { directory: tables.directory, ranges, again, startedAt },
+    threads: options.threads,
+    signal: options.signal,
+    progress(more, moreRead) {
+      done += more;
+      read += moreRead;
+      options.progress({ done, read, total });
+    },
+  });
+  await tables.openPartitions();
   return {
     read,
     total,
     undecodable,
-    moving,
+    moving: new Set(moving),
     partitions: await Promise.all(ranges.map((r) => since(options, r))),
   };
 }

@@ -9,7 +9,9 @@ import type { KafkaClient } from '../../kafka/client.ts';
 import { rangesOf } from '../../kafka/topic-ends.ts';
 import { scanTopics } from '../../kafka/topic-scan.ts';
 import type { Codec } from '../../runtime/codec.ts';
+import type { StoredRecord } from '../../runtime/ports.ts';
 import type { SideRow, SideTables } from '../../store/side-tables.ts';
+import type { ReplayTables } from './replay-tables.ts';
 
 /** Tables that a replay is compared with. */
 export const PUBLIC_TABLES: readonly Topic<Suppression | Score | Allowance>[] = [
@@ -61,12 +63,25 @@ export function decodeRow<V>(codec: Codec, topic: Topic<V>, value: Buffer): V {
   throw new PostlaneError('RECORD_UNDECODABLE', { topic: topic.name, reason: decoded.reason, detail: decoded.detail });
 }
 
+/** Makes the schemas known in which rows are written: each may be of another version of ours. */
+export const prepareRows = (
+  codec: Codec,
+  topic: Topic<unknown>,
+  rows: readonly (Buffer | undefined)[],
+): Promise<void> =>
+  codec.prepare(
+    topic,
+    rows.flatMap((value): StoredRecord[] =>
+      value === undefined ? [] : [{ offset: 0, key: null, value, headers: {}, at: 0 }],
+    ),
+  );
+
 /**
  * A log that no longer reaches back to the beginning knows too little: what is older than it is kept as production has
  * it. Answers how many rows were kept or completed so.
  */
 export async function keepOlder(
-  tables: SideTables,
+  tables: ReplayTables,
   codec: Codec,
   partitions: readonly { readonly partition: number; readonly since: Millis }[],
   rules: SuppressionRules,
@@ -75,17 +90,18 @@ export async function keepOlder(
   const sinceOf = (subject: string): Millis =>
     partitions.find(({ partition }) => partition === partitionOf(subject, partitions.length))?.since ?? 0;
   const kept: SideRow[] = [];
-  for (const { key, value } of tables.rowsOf(liveName(topics.suppressions))) {
+  for (const { key, value } of tables.common.rowsOf(liveName(topics.suppressions))) {
     const live = decodeRow(codec, topics.suppressions, value);
     const older = live.evidence.filter(({ at }) => at < sinceOf(key));
     if (older.length === 0) continue;
     const own = tables.get(topics.suppressions.name, key);
+    if (own) await prepareRows(codec, topics.suppressions, [own]);
     const row = own ? decodeRow(codec, topics.suppressions, own) : emptySuppression(key);
     const merged = older.reduce((before, evidence) => addEvidence(before, evidence, rules), row);
     kept.push({ table: topics.suppressions.name, key, value: codec.encode(topics.suppressions, merged) });
   }
   for (const topic of [topics.scores, topics.allowances, topics.reputationState]) {
-    for (const { key, value } of tables.rowsOf(liveName(topic))) {
+    for (const { key, value } of tables.common.rowsOf(liveName(topic))) {
       if (sinceOf(key) === 0 || tables.get(topic.name, key)) continue;
       kept.push({ table: topic.name, key, value });
     }

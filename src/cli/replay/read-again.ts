@@ -21,13 +21,14 @@ import type { Fold, Input, Output } from '../../runtime/processor.ts';
 import { SEEN_HASH_BYTES, SEEN_PAIR_BYTES, type SeenStore } from '../../runtime/seen-port.ts';
 import { openSecrets } from '../../secrets/open.ts';
 import type { SideTables } from '../../store/side-tables.ts';
+import type { ReplayTables } from './replay-tables.ts';
 import { type ReadAgain, toldRow } from './told-again.ts';
 
 export interface ReadAgainOptions {
   readonly config: Config;
   readonly kafka: KafkaClient;
   readonly codec: Codec;
-  readonly tables: SideTables;
+  readonly tables: ReplayTables;
   /** For the index of the mails that were sent; may be deleted afterwards. */
   readonly directory: string;
   readonly signal: AbortSignal;
@@ -60,7 +61,7 @@ const SILENT: Telemetry = {
  */
 export async function readFeedbackAgain(options: ReadAgainOptions): Promise<ReadAgain> {
   const { kafka, tables, signal, tell } = options;
-  const noted = tables.noted(DONE);
+  const noted = tables.common.noted(DONE);
   if (noted !== undefined) return JSON.parse(noted) as ReadAgain;
   const until = Date.now() - CLOCK_SKEW_MS;
   const ranges = await rangesOf(kafka, [topics.feedback.name]);
@@ -93,8 +94,8 @@ export async function readFeedbackAgain(options: ReadAgainOptions): Promise<Read
     for (const step of steps.reverse()) await step();
   }
   const again = { since, until };
-  tables.clearTable(SEEN);
-  await tables.put([], { [DONE]: JSON.stringify(again) });
+  tables.common.clearTable(SEEN);
+  await tables.common.put([], { [DONE]: JSON.stringify(again) });
   return again;
 }
 
@@ -120,22 +121,19 @@ class FeedbackReader {
   events = 0;
   signals = 0;
   private readonly codec: Codec;
-  private readonly tables: SideTables;
+  private readonly tables: ReplayTables;
   private readonly since: Millis;
-  private readonly partitions: number;
   private readonly split: Fold<Feedback>;
   private readonly feedback: Fold<FeedbackEvent>;
 
   private constructor(
     { codec, tables }: ReadAgainOptions,
     since: Millis,
-    partitions: number,
     folds: { readonly split: Fold<Feedback>; readonly feedback: Fold<FeedbackEvent> },
   ) {
     this.codec = codec;
     this.tables = tables;
     this.since = since;
-    this.partitions = partitions;
     this.split = folds.split;
     this.feedback = folds.feedback;
   }
@@ -145,7 +143,7 @@ class FeedbackReader {
     mails: Awaited<ReturnType<typeof openSentMails>>,
     since: Millis,
   ): Promise<FeedbackReader> {
-    const { config, kafka, tables } = options;
+    const { config, tables } = options;
     const { splitDefinition } = await import('../../../processors/split/index.ts');
     const { feedbackDefinition } = await import('../../../processors/feedback/index.ts');
     const secrets = openSecrets({ config: config.secrets, clock: systemClock, telemetry: SILENT });
@@ -163,10 +161,10 @@ class FeedbackReader {
       rules: { routeOf: (name) => routes.get(name), feedbackSenderId: config.feedbackId.senderId },
       providerOf: providerIndex(config.providers),
       hash: (text) => hash('sha256', text, 'buffer').subarray(0, SEEN_HASH_BYTES),
-      openSeen: () => Promise.resolve(sideSeen(tables)),
+      openSeen: () => Promise.resolve(sideSeen(tables.common)),
     });
-    tables.clearTable(SEEN);
-    return new FeedbackReader(options, since, (await rangesOf(kafka, [topics.reputation.name])).length, {
+    tables.common.clearTable(SEEN);
+    return new FeedbackReader(options, since, {
       split: await split.open(task, nothing, { nextOffset: -1 }),
       feedback: await feedback.open(task, nothing, { nextOffset: -1 }),
     });
@@ -200,13 +198,12 @@ class FeedbackReader {
     for (let waits = 0; inputs.length > 0; waits++) {
       const draft = this.feedback.fold(inputs, systemClock.now());
       const signals = draft.outputs.filter(({ topic }) => topic.name === topics.reputation.name);
-      await this.tables.put(
-        signals.map(({ value }) => {
-          const told = value as ReputationSignal;
-          const partition = partitionOf(told.subject, this.partitions);
-          return toldRow(partition, record.at, this.signals++, this.codec.encode(topics.reputation, told));
-        }),
-      );
+      for (const { value } of signals) {
+        const told = value as ReputationSignal;
+        const partition = partitionOf(told.subject, this.tables.count);
+        const row = toldRow(partition, record.at, this.signals++, this.codec.encode(topics.reputation, told));
+        await this.tables.partition(partition).put([row]);
+      }
       await draft.believe(draft.outputs.map(() => ({ partition: 0, offset: 0 })));
       inputs = inputs.slice(draft.consumed);
       if (inputs.length === 0) return;

@@ -1,4 +1,5 @@
 import fc from 'fast-check';
+import { readAddress, readTypedAddress } from '../../../src/domain/feedback/addresses.ts';
 import { FEEDBACK_KINDS } from '../../../src/domain/feedback/report.ts';
 import { EVERY_FORMAT, feedbackCorpus, judged, readAny } from '../../support/feedback-corpus.ts';
 import { mutated } from '../../support/feedback-mutations.ts';
@@ -68,5 +69,11 @@ describe('feedback that is damaged', () => {
     ]) {
       for (const as of [null, 'ses', 'generic'] as const) await check(Buffer.from(text), as);
     }
+  });
+
+  // Found by seed 1, #48016 of `test/support/feedback-fuzz.ts`: a pattern that began anew at each of them.
+  it.each(['>', '.', ';'])('comes to an end for an address with a hundred thousand %j behind it', (piece) => {
+    expect(readTypedAddress(`rfc822; ada@inbox.example${piece.repeat(100_000)} x`)).toBe('ada@inbox.example');
+    expect(readAddress(`ada@inbox.example${piece.repeat(100_000)}x`)).toBeNull();
   });
 });

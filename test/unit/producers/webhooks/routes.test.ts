@@ -7,6 +7,7 @@ import { type WebhookParts, webhookRoutes } from '../../../../producers/webhooks
 import type { WebhookRoute } from '../../../../src/config/types.ts';
 import type { Feedback } from '../../../../src/contracts/generated.ts';
 import { HttpServer } from '../../../../src/http/server.ts';
+import { MemoryAnswers } from '../../../../src/limits/memory-answers.ts';
 import type { Output } from '../../../../src/runtime/processor.ts';
 import { selfSigned, yearFrom } from '../../../../src/secrets/self-signed.ts';
 import { MemorySecrets } from '../../../../src/testing/memory-secrets.ts';
@@ -38,19 +39,12 @@ beforeEach(async () => {
   confirmed = [];
   append = () => Promise.resolve();
   key = amazon.publicKey;
-  const kept = new Map<string, string>();
-  const underWay = new Set<string>();
   const parts: WebhookParts = {
     routes: () => Object.values(routes),
     certificates: { keyOf: () => key as never, fetch: () => Promise.resolve(true) },
-    deliveries: {
-      known: (id) => kept.get(id),
-      begin: (id) => !underWay.has(id) && underWay.add(id) !== undefined,
-      end(id, content) {
-        underWay.delete(id);
-        if (content !== null) kept.set(id, content);
-      },
-    },
+    // The log has shown none of them yet.
+    deliveries: { known: () => undefined },
+    answers: new MemoryAnswers({ now: () => NOW }),
     async append(record) {
       await append();
       appended.push(record);

@@ -1,0 +1,66 @@
+import { parentPort, workerData } from 'node:worker_threads';
+import type { ReputationRules } from '../../../processors/reputation/step.ts';
+import { topics } from '../../contracts/topic.ts';
+import { classify } from '../../domain/classification.ts';
+import { type ErrorCode, type Facts, isPostlaneError } from '../../domain/error.ts';
+import { createKafka } from '../../kafka/client.ts';
+import { openRegistryCodec } from '../../registry/codec.ts';
+import type { ConnectionAddresses } from '../connection.ts';
+import { type Folded, foldPartitions, type Share } from './fold-partitions.ts';
+import { ALL_TABLES } from './live-tables.ts';
+
+/** What a thread is started with: copies, so that nothing is shared. */
+export interface ThreadTask {
+  readonly connection: ConnectionAddresses;
+  readonly share: Share;
+  /** The rules without what cannot be sent: judging is code, the same in every thread. */
+  readonly rules: Omit<ReputationRules, 'judge'>;
+}
+
+/** What a thread says. */
+export type ThreadReport =
+  | { readonly kind: 'progress'; readonly done: number; readonly read: number }
+  | { readonly kind: 'folded'; readonly folded: Folded }
+  | { readonly kind: 'failed'; readonly code: ErrorCode | null; readonly facts: Facts; readonly message: string };
+
+/** Progress is told so often at most. */
+const TELL_MS = 200;
+
+/** The thread: it is told to stop by any message. */
+async function run(port: NonNullable<typeof parentPort>, { connection, share, rules }: ThreadTask): Promise<void> {
+  const stopping = new AbortController();
+  port.on('message', () => stopping.abort());
+  const tell = (report: ThreadReport): void => port.postMessage(report);
+  const untold = { done: 0, read: 0 };
+  const tellProgress = (): void => {
+    tell({ kind: 'progress', ...untold });
+    untold.done = 0;
+    untold.read = 0;
+  };
+  const telling = setInterval(tellProgress, TELL_MS);
+  try {
+    const { brokers, clientId, schemaRegistryUrl: url, jobBytesMax } = connection;
+    const folded = await foldPartitions({
+      ...share,
+      rules: { ...rules, judge: classify },
+      kafka: await createKafka({ brokers, clientId: `${clientId}-replay` }),
+      codec: await openRegistryCodec({ url, encodes: [topics.reputation, ...ALL_TABLES], jobBytesMax }),
+      signal: stopping.signal,
+      progress(done, read) {
+        untold.done += done;
+        untold.read += read;
+      },
+    });
+    tellProgress();
+    tell({ kind: 'folded', folded });
+  } catch (error) {
+    tellProgress();
+    const { code, facts } = isPostlaneError(error) ? error : { code: null, facts: {} };
+    tell({ kind: 'failed', code, facts: JSON.parse(JSON.stringify(facts)) as Facts, message: String(error) });
+  } finally {
+    clearInterval(telling);
+    port.close();
+  }
+}
+
+if (parentPort) await run(parentPort, workerData as ThreadTask);

@@ -1,0 +1,44 @@
+import { openUnsubscribeLinks, ownLinksOf } from '../../../src/host/unsubscribe.ts';
+import { aJob } from '../../../src/testing/builders.ts';
+import { MemorySecrets } from '../../../src/testing/memory-secrets.ts';
+import { RecordingTelemetry } from '../../../src/testing/recording-telemetry.ts';
+
+describe('the key of unsubscribe links', () => {
+  const KEY = 'env:UNSUBSCRIBE_KEY';
+  const config = { unsubscribe: { host: '', port: 0, baseUrl: 'https://shop.example/leave', key: KEY } };
+  const [OLD, NEXT] = ['the old key of these links', 'the key that comes after it'];
+  const job = aJob({ id: 'job-1', type: 'marketing', recipient: 'ada@inbox.example' });
+  const tokenOf = (link: string | null): string => link?.split('/').at(-1) ?? '';
+  const settled = () => new Promise((resolve) => setImmediate(resolve));
+
+  it('is followed while the process runs: new links are made with the first one, all that are listed are read', async () => {
+    const secrets = new MemorySecrets({ [KEY]: OLD });
+    const links = await openUnsubscribeLinks({ config, secrets, telemetry: new RecordingTelemetry() });
+    const before = ownLinksOf(links).unsubscribeUrlOf(job);
+    secrets.set(KEY, `${NEXT}\n${OLD}`);
+    await settled();
+    const after = ownLinksOf(links).unsubscribeUrlOf(job);
+    expect(after).not.toBe(before);
+    for (const link of [before, after]) expect(links?.current.read(tokenOf(link))).toMatchObject({ jobId: 'job-1' });
+    secrets.set(KEY, NEXT);
+    await settled();
+    expect(links?.current.read(tokenOf(before))).toBeNull();
+    expect(links?.current.read(tokenOf(after))).toMatchObject({ jobId: 'job-1' });
+    links?.stop();
+  });
+
+  it('goes on as it was where the next one could be guessed', async () => {
+    const secrets = new MemorySecrets({ [KEY]: OLD });
+    const telemetry = new RecordingTelemetry();
+    const links = await openUnsubscribeLinks({ config, secrets, telemetry });
+    const before = ownLinksOf(links).unsubscribeUrlOf(job);
+    secrets.set(KEY, 'short');
+    await settled();
+    expect(ownLinksOf(links).unsubscribeUrlOf(job)).toBe(before);
+    expect(telemetry.sum('postlane_secret_changes_total{"what":"unsubscribe","outcome":"rejected"}')).toBe(1);
+    links?.stop();
+    await expect(openUnsubscribeLinks({ config, secrets, telemetry })).rejects.toMatchObject({
+      code: 'CONFIG_INVALID',
+    });
+  });
+});
