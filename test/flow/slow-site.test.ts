@@ -16,7 +16,7 @@ import { aJob } from '../../src/testing/builders.ts';
  * A flood for one slow site, on a virtual clock: the real dispatcher, limits, ladder rule and release rule, with queues of
  * due times in place of topics. `POSTLANE_LADDER_UNITS=1000000` tells the whole story of the design; fewer show it too.
  */
-const UNITS = Number(process.env.POSTLANE_LADDER_UNITS ?? 20_000);
+const UNITS = Number(process.env.POSTLANE_LADDER_UNITS ?? 5_000);
 /** Hours of work for the site; below the maximum age of 72. */
 const WORK_HOURS = UNITS >= 1_000_000 ? 55 : 8;
 const RATE_PER_MINUTE = UNITS / (WORK_HOURS * 60);

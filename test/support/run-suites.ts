@@ -66,7 +66,7 @@ const STATIC: readonly Step[] = [
   tool('types', node, 'node_modules/typescript/bin/tsc', '--noEmit', '--incremental', '--tsBuildInfoFile', TYPES_CACHE),
   tool('contracts are current', node, 'src/contracts/generate.ts', '--check'),
 ];
-const FAST: readonly Step[] = [...STATIC, suite('unit and flow', 2, 'unit/', 'flow/', 'issues/', 'replay/')];
+const FAST: readonly Step[] = [...STATIC, suite('unit and flow', 3, 'unit/', 'flow/', 'issues/', 'replay/')];
 const PREPARE: readonly Step[] = [tool('prepare', node, 'test/support/prepare.ts')];
 const SERVICES: readonly Step[] = [
   suite('contract, integration and short faults', LANES, 'contract/', 'integration/', 'chaos/faults.test'),
