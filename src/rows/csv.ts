@@ -123,7 +123,9 @@ class CsvReader {
         const isJoined =
           spansLines && (record.length > ROW_BYTES_MAX || (!isRagged && fields.length !== columns.length));
         if (errors.length > 0 || isJoined) {
-          fault = isJoined || errors.some(({ code }) => code !== 'MissingQuotes') ? 'quotes-unbalanced' : 'unfinished';
+          // The text ends within quotes: what came so far says nothing about the fields that the record will have.
+          const isUnfinished = errors.length > 0 && errors.every(({ code }) => code === 'MissingQuotes');
+          fault = isUnfinished ? 'unfinished' : 'quotes-unbalanced';
           parser.abort();
           return;
         }

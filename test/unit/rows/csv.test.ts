@@ -95,6 +95,13 @@ describe('rows of CSV', () => {
     expect(told(await read(content, options))).toEqual(expected);
   });
 
+  it('wait for the end of a quoted field of several lines, of which only some have come', async () => {
+    expect(told(await read('"one\ntwo\nthree",b\nc,d\n', {}, [9]))).toEqual([
+      [1, 'one\ntwo\nthree', 'b'],
+      [4, 'c', 'd'],
+    ]);
+  });
+
   it.each<[string, string]>([
     ['is closed nowhere', '"bad,line\nb,c\nd,e\n'],
     ['is closed by the opening one of a later row', '"bad,line\n"b","c"\nd,e\n'],
