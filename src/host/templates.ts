@@ -176,7 +176,7 @@ export class Templates implements TemplateReader, Stoppable {
   /**
    * Deletes a template: no more mail is accepted for it, and mails that were accepted are still made of their versions.
    * False where there is none. With `purge` its contents are erased as well: mails that still wait for them end as dead
-   * letters.
+   * letters. Settles when this view has read it.
    */
   async delete(tenant: string, templateId: string, who: string, purge = false): Promise<boolean> {
     const rows = this.table.versions(tenant, templateId);
@@ -184,9 +184,10 @@ export class Templates implements TemplateReader, Stoppable {
     if (isThere) await this.append({ tenant, templateId, deleted: true, who, ...EMPTY });
     if (!purge) return isThere;
     const contents = rows.filter(({ deleted }) => !deleted);
-    await this.appendRecords(
+    const landed = await this.appendRecords(
       contents.map((row) => ({ topic: topics.templates.name, key: templateKey(row), value: null })),
     );
+    await this.hasRead(Math.max(-1, ...landed.map(({ offset }) => offset)));
     return contents.length > 0;
   }
 
