@@ -30,6 +30,8 @@ export const REPUTATION_RULES: ReputationRules = {
   identity: identityRules(),
 };
 
+const NOTHING: readonly Output[] = [];
+
 const versionOf = ({ suppression, identity }: ReputationRules): string =>
   `${VERSION}/${suppression.version}/${BOUNCE_RULES_VERSION}/${identity.version}`;
 
@@ -63,6 +65,7 @@ export const identityProcessor = (
   initial: emptyState,
   step(before, { value, at }) {
     const { state, score, allowance } = foldIdentity(before, value, at, rules);
+    if (!score && !allowance) return { state, outputs: NOTHING };
     const outputs: Output[] = [];
     if (score) outputs.push(emit(topics.scores, score.subject, score) as Output);
     if (allowance) outputs.push(emit(topics.allowances, allowance.subject, allowance) as Output);

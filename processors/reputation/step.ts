@@ -132,7 +132,8 @@ export function foldIdentity(
   { judge, identity }: Pick<ReputationRules, 'judge' | 'identity'>,
 ): Advanced {
   const nothing: Advanced = { state: before, score: null, allowance: null };
-  if (identityIn(before.subject) === null) return nothing;
+  // Only a state that is new may be of a subject that is no identity: such a one is never kept.
+  if (before.at === 0 && identityIn(before.subject) === null) return nothing;
   const at = Math.min(signal.at, appendedAt);
   if (signal.kind === 'ticked') return advance(before, at, identity);
   const counts = countsIn(signal, judge);

@@ -52,21 +52,40 @@ const endOf = (minute: number): Millis => (minute + 1) * MINUTE_MS;
 /** The last minute that nothing can change any more at this event time. */
 const lastClosed = (at: Millis, { latenessMs }: ScoreRules): number => minuteOf(at - latenessMs) - 1;
 
+/** Ids are hashed for every event of a replay: in one place, without a buffer for each. */
+const scratch = new Uint8Array(256);
+
+/** Writes a text of ASCII, with room for one more; answers its length, or -1 where it is none or too long. */
+function asciiInto(bytes: Uint8Array, text: string): number {
+  if (text.length >= bytes.length) return -1;
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    if (code > 0x7f) return -1;
+    bytes[at] = code;
+  }
+  return text.length;
+}
+
 /** 53 bits that stand for an event's id: the odds that two of ten thousand are the same are one in 10^8. */
 export function eventHash(eventId: string): number {
-  const bytes = Buffer.from(`${eventId}\u0000`, 'utf8');
-  const high = murmur2(bytes.subarray(0, -1)) >>> 11;
-  const low = murmur2(bytes) >>> 0;
+  let length = asciiInto(scratch, eventId);
+  let bytes: Uint8Array = scratch;
+  if (length < 0) {
+    bytes = Buffer.from(`${eventId}\u0000`, 'utf8');
+    length = bytes.length - 1;
+  } else scratch[length] = 0;
+  const high = murmur2(bytes, length) >>> 11;
+  const low = murmur2(bytes, length + 1) >>> 0;
   return high * 0x1_0000_0000 + low;
 }
 
 /**
- * Counts an event in its minute. One that is later than the lateness bound counts in the oldest minute that is still
+ * Counts an event in its minute, and moves the identity's time; `advance` closes what that closes. One that is later than the lateness bound counts in the oldest minute that is still
  * open; a copy of an event that an open minute holds does not count.
  */
 export function count(state: ReputationState, at: Millis, eventId: string, counts: Counts): ReputationState {
   const hash = eventHash(eventId);
-  if (state.open.some(({ eventIds }) => indexOf(eventIds, hash) >= 0)) return state;
+  for (const { eventIds } of state.open) if (indexOf(eventIds, hash) >= 0) return state;
   const minute = Math.max(minuteOf(at), state.closedMinute + 1);
   const place = state.open.findIndex((bucket) => bucket.minute >= minute);
   const index = place < 0 ? state.open.length : place;
@@ -75,7 +94,7 @@ export function count(state: ReputationState, at: Millis, eventId: string, count
   const eventIds = before.eventIds.slice();
   eventIds.splice(-indexOf(eventIds, hash) - 1, 0, hash);
   const after: OpenBucket = { minute, ...addCounts(before, counts), eventIds };
-  return { ...state, open: state.open.toSpliced(index, found ? 1 : 0, after) };
+  return { ...state, at: Math.max(state.at, at), open: state.open.toSpliced(index, found ? 1 : 0, after) };
 }
 
 /** Where the number is in the ordered list, or -1 minus the place where it would be. */
@@ -96,10 +115,12 @@ function indexOf(ordered: readonly number[], wanted: number): number {
  * matter.
  */
 export function advance(state: ReputationState, at: Millis, rules: IdentityRules): Advanced {
-  if (at <= state.at) return { state, score: null, allowance: null };
   const target = lastClosed(at, rules.score);
-  if (target <= state.closedMinute) return { state: { ...state, at }, score: null, allowance: null };
-  const closing = new Closing({ ...state, at }, rules);
+  const now = Math.max(state.at, at);
+  if (target <= state.closedMinute) {
+    return { state: now === state.at ? state : { ...state, at: now }, score: null, allowance: null };
+  }
+  const closing = new Closing({ ...state, at: now }, rules);
   for (let minute = closing.next(); minute <= target; minute = closing.next()) closing.close(minute);
   closing.state = { ...closing.state, closedMinute: Math.max(closing.state.closedMinute, target) };
   return { state: closing.state, score: closing.score, allowance: closing.allowance };

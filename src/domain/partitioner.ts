@@ -5,9 +5,8 @@ const SEED = 0x9747b28c;
 const MULTIPLIER = 0x5bd1e995;
 const ROTATION = 24;
 
-/** Signed 32-bit murmur2 of the bytes, as Java's and kafkajs's default partitioners compute it. */
-export function murmur2(bytes: Uint8Array): number {
-  const length = bytes.length;
+/** Signed 32-bit murmur2 of the first bytes, of all by default, as Java's and kafkajs's default partitioners compute it. */
+export function murmur2(bytes: Uint8Array, length = bytes.length): number {
   let hash = SEED ^ length;
   const whole = length - (length % 4);
   for (let at = 0; at < whole; at += 4) {

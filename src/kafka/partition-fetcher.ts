@@ -3,7 +3,7 @@ import type { StoredRecord } from '../runtime/ports.ts';
 import type { Connection, KafkaClient } from './client.ts';
 import { withDeadline } from './deadline.ts';
 import { causedBy } from './errors.ts';
-import { kafkajsModule } from './guards.ts';
+import { withoutAborted } from './guards/aborted-records.ts';
 import { toStored } from './records.ts';
 
 export interface Place {
@@ -36,24 +36,15 @@ interface PartitionData {
   readonly partition: number;
   readonly highWatermark: string;
   readonly lastStableOffset?: string;
-  readonly messages: readonly unknown[];
+  readonly messages: readonly Message[];
+  readonly abortedTransactions?: readonly { readonly producerId: string; readonly firstOffset: string }[] | null;
 }
 
 interface FetchResponse {
   readonly responses: readonly { readonly topicName: string; readonly partitions: readonly PartitionData[] }[];
 }
 
-type Message = Parameters<typeof toStored>[0];
-
-interface Batch {
-  readonly messages: readonly Message[];
-  isEmptyIncludingFiltered(): boolean;
-  lastOffset(): string;
-}
-
-interface BatchClass {
-  new (topic: string, fetchedOffset: string, partitionData: PartitionData): Batch;
-}
+type Message = Parameters<typeof toStored>[0] & { readonly isControlRecord?: boolean };
 
 const READ_COMMITTED = 1;
 const FETCH_BYTES_MAX = 16 * 1024 * 1024;
@@ -69,12 +60,10 @@ const ANSWER_MS_MAX = 30_000;
 export class PartitionFetcher {
   private readonly connection: Connection<Cluster>;
   private readonly options: PartitionFetcherOptions;
-  private readonly BatchOf: BatchClass;
 
   constructor(kafka: KafkaClient, options: PartitionFetcherOptions) {
     this.connection = kafka.cluster();
     this.options = options;
-    this.BatchOf = kafkajsModule('consumer/batch') as BatchClass;
   }
 
   async connect(topic: string): Promise<void> {
@@ -148,16 +137,18 @@ export class PartitionFetcher {
     const nothingAtAll = answered.every(({ data }) => data.messages.length === 0);
     return answered.map(({ topicName, data }) => {
       const place = places.find(({ topic, partition }) => topic === topicName && partition === data.partition) as Place;
-      const batch = new this.BatchOf(topicName, String(place.offset), data);
+      // A batch is sent whole, also where the place asked for lies within it.
+      const within = data.messages.filter(({ offset }) => Number(offset) >= place.offset);
+      const last = within.at(-1);
       const highWatermark = Number(data.highWatermark);
       let nextOffset = place.offset;
-      if (!batch.isEmptyIncludingFiltered()) nextOffset = Number(batch.lastOffset()) + 1;
+      if (last !== undefined) nextOffset = Number(last.offset) + 1;
       // Nothing was cut off for size, so what lies between here and the last stable offset was compacted away whole.
       else if (nothingAtAll) nextOffset = Math.max(nextOffset, stable(data));
       return {
         topic: topicName,
         partition: data.partition,
-        records: batch.messages.map(toStored),
+        records: shownOf(within, data),
         nextOffset,
         highWatermark,
         outOfRange: false,
@@ -180,6 +171,15 @@ export class PartitionFetcher {
     }
     return answers;
   }
+}
+
+/** What kafkajs's own batches show: records of committed transactions, and no markers; without a big integer per record. */
+function shownOf(messages: readonly Message[], { abortedTransactions = null }: PartitionData): StoredRecord[] {
+  const records: StoredRecord[] = [];
+  for (const message of withoutAborted({ messages, abortedTransactions }) as readonly Message[]) {
+    if (message.isControlRecord !== true) records.push(toStored(message));
+  }
+  return records;
 }
 
 const stable = (data: PartitionData): number =>

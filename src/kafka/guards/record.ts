@@ -1,9 +1,10 @@
 import { type Guard, guarded } from './guard.ts';
 
 interface WireDecoder {
+  readonly buffer: Uint8Array;
+  offset: number;
   readInt8(): number;
   readVarInt(): number;
-  readVarLong(): { toString(): string };
   readVarIntBytes(): Buffer | null;
   readVarIntString(): string | null;
 }
@@ -19,6 +20,26 @@ interface BatchContext {
 
 /** KIP-32: the flag of a batch whose timestamp is the broker's. */
 const LOG_APPEND_TIME = 1;
+
+/** A number of 64 bits in sevens (the protocol's varlong) has so many bytes at most. */
+const LONG_BYTES_MAX = 10;
+
+/**
+ * A zigzag varlong as a number. kafkajs makes half a dozen big integers for each byte of it, and there is one in every
+ * record: the milliseconds since the batch's first, which is exact for 140,000 years.
+ */
+export function readVarLong(decoder: Pick<WireDecoder, 'buffer' | 'offset'>): number {
+  let value = 0;
+  let factor = 1;
+  for (let length = 0; length < LONG_BYTES_MAX; length++) {
+    const byte = decoder.buffer[decoder.offset++];
+    if (byte === undefined) break;
+    value += (byte & 0x7f) * factor;
+    if (byte < 0x80) return value % 2 === 0 ? value / 2 : -(value + 1) / 2;
+    factor *= 0x80;
+  }
+  throw new RangeError('a varlong does not end');
+}
 
 type HeaderValue = Buffer | null | (Buffer | null)[];
 
@@ -45,11 +66,9 @@ function readHeaders(decoder: WireDecoder): Record<string, HeaderValue> {
  */
 function decodeRecord(decoder: WireDecoder, context: BatchContext) {
   const attributes = decoder.readInt8();
-  const timestampDelta = decoder.readVarLong();
+  const timestampDelta = readVarLong(decoder);
   const appendTime = context.timestampType === LOG_APPEND_TIME;
-  const timestamp = appendTime
-    ? context.maxTimestamp
-    : String(Number(context.firstTimestamp) + Number(timestampDelta.toString()));
+  const timestamp = appendTime ? context.maxTimestamp : String(Number(context.firstTimestamp) + timestampDelta);
   const offset = String(Number(context.firstOffset) + decoder.readVarInt());
   return {
     magicByte: context.magicByte,

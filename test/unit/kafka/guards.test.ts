@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { markOf } from '../../../src/kafka/guards/guard.ts';
 import { GUARDS } from '../../../src/kafka/guards/list.ts';
+import { readVarLong } from '../../../src/kafka/guards/record.ts';
 import { kafkajsModule, loadKafkajs } from '../../../src/kafka/guards.ts';
 import { unguardedModule } from '../../support/kafkajs-unguarded.ts';
 
@@ -226,5 +227,37 @@ describe('the headers of a record', () => {
     );
     expect(Object.getPrototypeOf(decoded?.headers)).toBe(Object.prototype);
     expect(Object.keys(decoded?.headers ?? {})).toEqual([]);
+  });
+});
+
+describe('the varlong of a record', () => {
+  interface Written {
+    writeVarLong(value: number | bigint): void;
+    readonly buffer: Buffer;
+  }
+  const written = (value: bigint): Buffer => {
+    const Encoder = kafkajsModule('protocol/encoder') as new () => Written;
+    const encoder = new Encoder();
+    encoder.writeVarLong(value);
+    return encoder.buffer;
+  };
+
+  // Beyond, twice the number is more than a double holds exactly.
+  const halves = fc.maxSafeInteger().map((value) => Math.trunc(value / 2));
+
+  it('is read as kafkajs reads it, and no further', () => {
+    fc.assert(
+      fc.property(halves, (value) => {
+        const bytes = written(BigInt(value));
+        const decoder = { buffer: Buffer.concat([bytes, Buffer.from([0x7f])]), offset: 0 };
+        expect([readVarLong(decoder), decoder.offset]).toEqual([value, bytes.length]);
+      }),
+    );
+  });
+
+  it('comes to an end', () => {
+    for (const bytes of [Buffer.alloc(100, 0xff), Buffer.from([0x80]), Buffer.alloc(0)]) {
+      expect(() => readVarLong({ buffer: bytes, offset: 0 })).toThrow(RangeError);
+    }
   });
 });
