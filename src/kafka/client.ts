@@ -1,9 +1,11 @@
 import type * as Kafkajs from 'kafkajs';
 import type { Admin, Cluster, Consumer, KafkaConfig, PartitionAssigner, Producer, RetryOptions } from 'kafkajs';
+import { type Names, namesIn } from '../contracts/region.ts';
 import { partitionOf } from '../domain/partitioner.ts';
 import { registerCodecs } from './codecs.ts';
 import { TRANSACTION_RETRY } from './guards/transactions.ts';
 import { loadKafkajs } from './guards.ts';
+import { adminIn } from './region-admin.ts';
 import { Sockets } from './sockets.ts';
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
@@ -11,6 +13,8 @@ export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
 export interface KafkaOptions {
   readonly brokers: readonly string[];
   readonly clientId: string;
+  /** Whose topics and groups are meant; absent or null: there are no regions. */
+  readonly region?: string | null;
   readonly ssl?: KafkaConfig['ssl'];
   readonly sasl?: KafkaConfig['sasl'];
   /** Receives kafkajs's own log lines from warning level on. */
@@ -64,24 +68,31 @@ const createPartitioner = () => {
   };
 };
 
-/** Makes kafkajs objects: the only place that does. Every one but the admin gets connections of its own. */
+/**
+ * Makes kafkajs objects: the only place that does. Every one but the admin gets connections of its own.
+ * Topics are named to them, and by them, as the cluster knows them: whoever uses one translates by `names`. The admin,
+ * groups and transactional ids are translated here.
+ */
 export class KafkaClient {
+  /** How the cluster names what is ours: of one region, for the life of the client. */
+  readonly names: Names;
   private readonly kafkajs: typeof Kafkajs;
   private readonly options: KafkaOptions;
   constructor(kafkajs: typeof Kafkajs, options: KafkaOptions) {
     this.kafkajs = kafkajs;
     this.options = options;
+    this.names = namesIn(options.region ?? null);
   }
 
   admin(): Admin {
-    return this.kafka(new Sockets(), REQUEST_TIMEOUT_MS, RETRY).admin({ retry: RETRY });
+    return adminIn(this.names, this.kafka(new Sockets(), REQUEST_TIMEOUT_MS, RETRY).admin({ retry: RETRY }));
   }
 
   /** A producer for transactions under one id. Not idempotent outside of them: it is never used so. */
   transactional(options: TransactionalOptions): Connection<Producer> {
     const sockets = new Sockets();
     const client = this.kafka(sockets, options.requestTimeoutMs, TRANSACTION_RETRY).producer({
-      transactionalId: options.transactionalId,
+      transactionalId: this.names.group(options.transactionalId),
       transactionTimeout: options.transactionTimeoutMs,
       maxInFlightRequests: 1,
       retry: TRANSACTION_RETRY,
@@ -109,7 +120,7 @@ export class KafkaClient {
   consumer(options: ConsumerOptions): Connection<Consumer> {
     const sockets = new Sockets();
     const client = this.kafka(sockets, REQUEST_TIMEOUT_MS, RETRY).consumer({
-      groupId: options.group,
+      groupId: this.names.group(options.group),
       partitionAssigners: [options.assigner],
       sessionTimeout: options.sessionTimeoutMs,
       rebalanceTimeout: options.rebalanceTimeoutMs,

@@ -59,7 +59,11 @@ export class CommittedPositions {
     void connection?.client.disconnect().catch(() => undefined);
   }
 
-  private async readOnce({ group, topic, partition }: Task): Promise<Position> {
+  private async readOnce(task: Task): Promise<Position> {
+    const { names } = this.kafka;
+    const { partition } = task;
+    const group = names.group(task.group);
+    const topic = names.topic(task.topic);
     const coordinator = await this.coordinator(group);
     const answer = (await coordinator.offsetFetch({
       groupId: group,

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Batch, Consumer, EachBatchPayload } from 'kafkajs';
+import type { Names } from '../contracts/region.ts';
 import { assert, PostlaneError } from '../domain/error.ts';
 import type { Intake, IntakeHandler, StoredRecord, Task } from '../runtime/ports.ts';
 import { taskId } from '../runtime/ports.ts';
@@ -43,6 +44,7 @@ interface Feed {
 export class KafkaIntake implements Intake {
   readonly dead: Promise<Error>;
   private readonly options: Required<KafkaIntakeOptions>;
+  private readonly names: Names;
   private readonly connection: Connection<Consumer>;
   private readonly memory: GroupMemory = { generation: -1, assignment: new Map(), nonce: 0 };
   private feeds = new Map<string, Feed>();
@@ -58,6 +60,7 @@ export class KafkaIntake implements Intake {
 
   constructor(options: KafkaIntakeOptions) {
     this.options = withDefaults(options);
+    this.names = options.kafka.names;
     this.dead = new Promise((resolve) => {
       this.die = resolve;
     });
@@ -90,7 +93,7 @@ export class KafkaIntake implements Intake {
     client.on(client.events.CRASH, ({ payload }) => this.crashed(payload.error, payload.restart));
     try {
       await client.connect();
-      await client.subscribe({ topics: [...this.options.topics], fromBeginning: true });
+      await client.subscribe({ topics: this.options.topics.map(this.names.topic), fromBeginning: true });
       await client.run({
         autoCommit: false,
         eachBatchAutoResolve: false,
@@ -191,9 +194,11 @@ export class KafkaIntake implements Intake {
     if (this.stopping !== null) return;
     // Seeks of an earlier assignment would move a task that comes back to us past what was never handled.
     group.seekOffset.clear();
-    const tasks = assigned.flatMap(({ topic, partitions }) =>
-      partitions.map((partition): Task => ({ group: this.options.group, topic, partition })),
-    );
+    const tasks = assigned.flatMap(({ topic: name, partitions }) => {
+      const topic = this.names.known(name);
+      if (topic === null) return [];
+      return partitions.map((partition): Task => ({ group: this.options.group, topic, partition }));
+    });
     this.feeds = new Map(tasks.map((task) => [taskId(task), { task, version: 0, paused: false, aside: false }]));
     for (const feed of this.feeds.values()) this.applyPause(feed);
     try {
@@ -208,7 +213,8 @@ export class KafkaIntake implements Intake {
 
   private async eachBatch({ batch, resolveOffset }: EachBatchPayload): Promise<void> {
     this.touch();
-    const feed = this.feeds.get(taskId({ group: this.options.group, topic: batch.topic, partition: batch.partition }));
+    const topic = this.names.known(batch.topic) ?? batch.topic;
+    const feed = this.feeds.get(taskId({ group: this.options.group, topic, partition: batch.partition }));
     // Not resolved: what is not handled now is fetched again.
     if (!feed || this.mode !== 'consuming') return sleep(NOT_OURS_PAUSE_MS);
     if (feed.aside || feed.paused) return;
@@ -258,13 +264,13 @@ export class KafkaIntake implements Intake {
 
   private applyPause(feed: Feed): void {
     const { topic, partition } = feed.task;
-    const place = [{ topic, partitions: [partition] }];
+    const place = [{ topic: this.names.topic(topic), partitions: [partition] }];
     this.whileRunning(({ pause, resume }) => (feed.paused || feed.aside ? pause(place) : resume(place)));
   }
 
   private moveTo(feed: Feed, offset: number): void {
     const { topic, partition } = feed.task;
-    this.whileRunning(({ seek }) => seek({ topic, partition, offset: String(offset) }));
+    this.whileRunning(({ seek }) => seek({ topic: this.names.topic(topic), partition, offset: String(offset) }));
   }
 
   /** Between a crash and its restart kafkajs refuses to be controlled; the next assignment starts afresh anyway. */

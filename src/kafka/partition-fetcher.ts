@@ -1,4 +1,5 @@
 import type { Broker, Cluster } from 'kafkajs';
+import type { Names } from '../contracts/region.ts';
 import type { StoredRecord } from '../runtime/ports.ts';
 import type { Connection, KafkaClient } from './client.ts';
 import { withDeadline } from './deadline.ts';
@@ -60,36 +61,39 @@ const ANSWER_MS_MAX = 30_000;
 export class PartitionFetcher {
   private readonly connection: Connection<Cluster>;
   private readonly options: PartitionFetcherOptions;
+  private readonly names: Names;
 
   constructor(kafka: KafkaClient, options: PartitionFetcherOptions) {
     this.connection = kafka.cluster();
+    this.names = kafka.names;
     this.options = options;
   }
 
   async connect(topic: string): Promise<void> {
     const connecting = (async () => {
       await this.cluster.connect();
-      await this.cluster.addMultipleTargetTopics([topic]);
+      await this.cluster.addMultipleTargetTopics([this.names.topic(topic)]);
     })();
     await withDeadline(connecting, ANSWER_MS_MAX, 'connecting to read partitions');
   }
 
   /** The partitions of a connected topic, as far as known. */
   partitions(topic: string): number[] {
-    return this.cluster.findTopicPartitionMetadata(topic).map(({ partitionId }) => partitionId);
+    return this.cluster.findTopicPartitionMetadata(this.names.topic(topic)).map(({ partitionId }) => partitionId);
   }
 
   /** One fetch from every broker that leads one of the places. */
   async fetch(places: readonly Place[]): Promise<Fetched[]> {
     await this.cluster.refreshMetadataIfNecessary();
     const byLeader = new Map<string, Place[]>();
-    for (const place of places) {
+    for (const asked of places) {
+      const place = { ...asked, topic: this.names.topic(asked.topic) };
       for (const leader of Object.keys(this.cluster.findLeaderForPartitions(place.topic, [place.partition]))) {
         byLeader.set(leader, [...(byLeader.get(leader) ?? []), place]);
       }
     }
     const fetched = await Promise.all([...byLeader].map(([leader, led]) => this.fetchFrom(leader, led)));
-    return fetched.flat();
+    return fetched.flat().map((one) => ({ ...one, topic: this.names.known(one.topic) ?? one.topic }));
   }
 
   /** Idempotent; never throws. */

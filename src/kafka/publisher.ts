@@ -68,7 +68,7 @@ export class Publisher {
    */
   async append(records: readonly LogRecord[]): Promise<readonly Landed[]> {
     if (records.length === 0) return [];
-    const outgoing = records.map(toOutgoing);
+    const outgoing = records.map((record) => toOutgoing(record, this.options.kafka.names));
     const tooLarge = outgoing.find(({ bytes }) => bytes > this.options.recordBytesMax);
     if (tooLarge) {
       const { recordBytesMax } = this.options;

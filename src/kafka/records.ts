@@ -1,5 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import type { IHeaders, KafkaMessage, TopicMessages } from 'kafkajs';
+import type { Names } from '../contracts/region.ts';
 import type { Landed, LogRecord, StoredRecord } from '../runtime/ports.ts';
 import { BARRIER_KEY } from '../runtime/ports.ts';
 
@@ -11,6 +12,7 @@ const RECORD_OVERHEAD_BYTES = 40;
 
 /** A record on its way out; `partition` is filled in by the partitioner. */
 export interface Outgoing {
+  /** As the cluster knows it. */
   readonly topic: string;
   readonly message: {
     readonly key: Buffer | string | null;
@@ -24,13 +26,13 @@ export interface Outgoing {
 const toBuffer = (bytes: Uint8Array): Buffer =>
   Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 
-export function toOutgoing(record: LogRecord): Outgoing {
+export function toOutgoing(record: LogRecord, names: Names): Outgoing {
   const { key, value, headers, partition } = record;
   let bytes = RECORD_OVERHEAD_BYTES + (value?.length ?? 0);
   if (key !== null) bytes += typeof key === 'string' ? Buffer.byteLength(key) : key.length;
   for (const name in headers) bytes += name.length + Buffer.byteLength(headers[name] as string) + 4;
   return {
-    topic: record.topic,
+    topic: names.topic(record.topic),
     bytes,
     message: {
       key: key === null || typeof key === 'string' ? key : toBuffer(key),

@@ -20,6 +20,8 @@ export interface ConsumeResultsOptions {
   readonly brokers: readonly string[];
   /** Base URL of the schema registry's Confluent API; user and password as in any URL. */
   readonly schemaRegistryUrl: string;
+  /** Whose results: every region has topics of its own. Absent: there are no regions. */
+  readonly region?: string | null;
   /** Members of one group share the results between them; every group gets all of them. */
   readonly groupId: string;
   /** How brokers see this client in their logs and quotas. Default `postlane-results`. */
@@ -67,13 +69,14 @@ const BATCH_RECORDS_MAX = 200;
  * Throws REGISTRY_UNAVAILABLE or KAFKA_UNAVAILABLE where one does not answer.
  */
 export async function consumeResults(options: ConsumeResultsOptions, handler: ResultHandler): Promise<ResultsConsumer> {
-  const { brokers, groupId, clientId = CLIENT_ID, ssl, sasl, types = EMAIL_TYPES } = options;
+  const { brokers, groupId, clientId = CLIENT_ID, ssl, sasl, region, types = EMAIL_TYPES } = options;
   if (types.length === 0) throw new PostlaneError('CONFIG_INVALID', { what: 'no types of results are asked for' });
-  const kafka = await createKafka({ brokers, clientId, ssl, sasl, log: options.log });
+  const kafka = await createKafka({ brokers, clientId, ssl, sasl, region, log: options.log });
   const codec = await openRegistryCodec({
     url: options.schemaRegistryUrl,
     encodes: [],
     jobBytesMax: JOB_BYTES_MAX_DEFAULT,
+    region,
   });
   const telemetry = telemetryOf(options.log);
   const members = new GroupMembers();

@@ -3,7 +3,7 @@ import type { Admin } from 'kafkajs';
 import type { TopicSpec } from '../contracts/catalog.ts';
 import { PostlaneError } from '../domain/error.ts';
 import type { TopicPlan, TopicPlanOptions, TopicState } from './topic-plan.ts';
-import { changesAnything, planTopics } from './topic-plan.ts';
+import { changesAnything, isOneOf, planTopics } from './topic-plan.ts';
 
 /** Told one line at a time. */
 export type Progress = (line: string) => void;
@@ -27,12 +27,12 @@ const SETTLE_INTERVAL_MS = 50;
 /** Of a cluster whose brokers do not agree on which topics there are. */
 const READS_MAX = 5;
 
-/** The topics of the cluster that begin as ours do, or are in the catalog. Throws KAFKA_UNAVAILABLE. */
+/** The topics of the cluster that begin as those of the catalog do. Throws KAFKA_UNAVAILABLE. */
 export async function readTopics(admin: TopicAdmin, catalog: readonly TopicSpec[]): Promise<readonly TopicState[]> {
-  const known = new Set(catalog.map((spec) => spec.name));
+  const isOurs = isOneOf(catalog);
   for (let reads = 1; ; reads++) {
     try {
-      const names = (await admin.listTopics()).filter((name) => known.has(name) || name.startsWith('email.'));
+      const names = (await admin.listTopics()).filter(isOurs);
       const states: TopicState[] = [];
       for (const part of chunks(names)) states.push(...(await readPart(admin, part)));
       return states;

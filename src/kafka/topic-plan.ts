@@ -47,7 +47,14 @@ export interface TopicPlanOptions {
   readonly allowStateGrowth?: boolean;
 }
 
-const OUR_PREFIX = 'email.';
+/** `email`, or that of a region: `email-eu`. */
+const domainOf = (name: string): string => name.split('.', 1)[0] as string;
+
+/** Tells the topics that begin as those of the catalog do: of this pipeline, or this region of it. */
+export function isOneOf(catalog: readonly TopicSpec[]): (name: string) => boolean {
+  const domains = new Set(catalog.map(({ name }) => domainOf(name)));
+  return (name) => domains.has(domainOf(name));
+}
 
 /** Compares the catalog with the cluster. Nothing in the answer shrinks or deletes. */
 export function planTopics(
@@ -57,6 +64,7 @@ export function planTopics(
 ): TopicPlan {
   const states = new Map(cluster.map((state) => [state.name, state]));
   const known = new Set(catalog.map((spec) => spec.name));
+  const isOurs = isOneOf(catalog);
   const present = catalog.flatMap((spec) => {
     const state = states.get(spec.name);
     return state === undefined ? [] : [{ spec, state }];
@@ -73,7 +81,7 @@ export function planTopics(
     ],
     unknown: cluster
       .map((state) => state.name)
-      .filter((name) => name.startsWith(OUR_PREFIX) && !known.has(name))
+      .filter((name) => isOurs(name) && !known.has(name))
       .sort(),
   };
 }

@@ -1,4 +1,5 @@
 import type { PartitionOffset, Producer, Transaction } from 'kafkajs';
+import type { Names } from '../contracts/region.ts';
 import { assert, PostlaneError } from '../domain/error.ts';
 import type { Landed, LogRecord } from '../runtime/ports.ts';
 import type { Connection, KafkaClient } from './client.ts';
@@ -43,6 +44,7 @@ export interface Moves {
 export class TransactionalProducer {
   private readonly connection: Connection<Producer>;
   private readonly options: TransactionalProducerOptions;
+  private readonly names: Names;
   private transaction: Transaction | null = null;
   private mode: 'new' | 'ready' | 'resting' | 'transacting' | 'discarded' = 'new';
   private idleTimer: NodeJS.Timeout | null = null;
@@ -50,6 +52,7 @@ export class TransactionalProducer {
 
   constructor(kafka: KafkaClient, options: TransactionalProducerOptions) {
     this.options = options;
+    this.names = kafka.names;
     this.connection = kafka.transactional({
       transactionalId: options.transactionalId,
       transactionTimeoutMs: options.transactionTimeoutMs,
@@ -105,7 +108,7 @@ export class TransactionalProducer {
     // Barriers, and what only moves the position, are no places to die at: a test wants a transaction that says something.
     const failpoint = moves && records.length > 0 ? this.options.failpoint : undefined;
     const landed: Landed[] = [];
-    for (const chunk of chunked(records.map(toOutgoing))) {
+    for (const chunk of chunked(records.map((record) => toOutgoing(record, this.names)))) {
       const acknowledged = await transaction.sendBatch({
         acks: -1,
         timeout: this.options.commitTimeoutMs,
@@ -131,9 +134,9 @@ export class TransactionalProducer {
       if (partitions) partitions.push(moved);
       else byTopic.set(topic, [moved]);
     }
-    const topics = [...byTopic].map(([topic, partitions]) => ({ topic, partitions }));
+    const topics = [...byTopic].map(([topic, partitions]) => ({ topic: this.names.topic(topic), partitions }));
     await transaction.sendOffsets({
-      consumerGroupId: group,
+      consumerGroupId: this.names.group(group),
       topics: member === undefined ? topics : offsetsOf(topics, member),
     });
   }

@@ -1,4 +1,5 @@
 import { schemas } from '../contracts/generated.ts';
+import { type Names, namesIn } from '../contracts/region.ts';
 import type { Topic } from '../contracts/topic.ts';
 import { assert, PostlaneError } from '../domain/error.ts';
 import type { Codec, Decoded } from '../runtime/codec.ts';
@@ -22,6 +23,8 @@ export interface CodecOptions {
   readonly encodes: readonly Topic<unknown>[];
   /** A job at most, encoded, in bytes. */
   readonly jobBytesMax: number;
+  /** Whose topics are meant: a subject is named after its topic in the cluster. Absent or null: there are no regions. */
+  readonly region?: string | null;
   /** Milliseconds of any steady clock, for the age of refusals. */
   readonly now?: () => number;
 }
@@ -49,18 +52,22 @@ export class RegistryCodec implements Codec {
   private readonly asked = new Map<string, Promise<Verdict>>();
   private readonly options: CodecOptions;
   private readonly ids: ReadonlyMap<string, number>;
+  private readonly names: Names;
 
   private constructor(options: CodecOptions, ids: ReadonlyMap<string, number>) {
     this.options = options;
     this.ids = ids;
+    this.names = namesIn(options.region ?? null);
   }
 
   static async open(options: CodecOptions): Promise<RegistryCodec> {
     const ids = new Map<string, number>();
+    const names = namesIn(options.region ?? null);
     const missing: string[] = [];
     await eachOf(options.encodes, async (topic) => {
-      const id = await options.source.idOf(subjectOf(topic), schemas[schemaOf(topic)]);
-      if (id === null) missing.push(subjectOf(topic));
+      const subject = subjectOf({ name: names.topic(topic.name) });
+      const id = await options.source.idOf(subject, schemas[schemaOf(topic)]);
+      if (id === null) missing.push(subject);
       else ids.set(topic.name, id);
     });
     if (missing.length > 0) {
@@ -132,9 +139,10 @@ export class RegistryCodec implements Codec {
   }
 
   private async ask(topic: Topic<unknown>, id: number): Promise<Verdict> {
-    const found = await this.options.source.find(subjectOf(topic), id);
+    const subject = subjectOf({ name: this.names.topic(topic.name) });
+    const found = await this.options.source.find(subject, id);
     const staleAt = this.now() + REFUSAL_MS;
-    if (!found.ok) return { ok: false, reason: found.reason, detail: detailOf(found, subjectOf(topic), id), staleAt };
+    if (!found.ok) return { ok: false, reason: found.reason, detail: detailOf(found, subject, id), staleAt };
     try {
       return { ok: true, reader: this.readerOf(topic, id, found.schema) };
     } catch (error) {

@@ -16,5 +16,5 @@ export interface SchemaSource {
   idOf(subject: string, schema: string): Promise<number | null>;
 }
 
-/** TopicNameStrategy: the subject that the schemas of a topic's values are registered under. */
+/** TopicNameStrategy: the subject that the schemas of a topic's values are registered under, by its name in the cluster. */
 export const subjectOf = (topic: { readonly name: string }): string => `${topic.name}-value`;

@@ -51,7 +51,9 @@ logContract('kafka', async () => {
       });
       await dying.client.connect();
       const transaction = await dying.client.transaction();
-      await transaction.sendBatch({ topicMessages: toTopicMessages(outputs.map(toOutgoing)) });
+      await transaction.sendBatch({
+        topicMessages: toTopicMessages(outputs.map((record) => toOutgoing(record, kafka.names))),
+      });
       const partitions = [{ partition: task.partition, offset: String(nextOffset), metadata }];
       const member = members.of(task.group);
       if (!member) throw new Error('it has just joined');

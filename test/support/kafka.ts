@@ -87,7 +87,9 @@ export async function testKafka(brokers: readonly string[]): Promise<TestKafka> 
       });
       await client.connect();
       const transaction = await client.transaction();
-      await transaction.sendBatch({ topicMessages: toTopicMessages(records.map(toOutgoing)) });
+      await transaction.sendBatch({
+        topicMessages: toTopicMessages(records.map((record) => toOutgoing(record, kafka.names))),
+      });
       const done = async (how: 'commit' | 'abort') => {
         await transaction[how]();
         await client.disconnect();

@@ -1,4 +1,5 @@
 import fc from 'fast-check';
+import { namesIn } from '../../../src/contracts/region.ts';
 import {
   chunked,
   isBarrier,
@@ -10,6 +11,8 @@ import {
   toTopicMessages,
 } from '../../../src/kafka/records.ts';
 import { BARRIER_KEY, type LogRecord } from '../../../src/runtime/ports.ts';
+
+const names = namesIn(null);
 
 const recordArbitrary = fc.record({
   topic: fc.constantFrom('a', 'b'),
@@ -23,7 +26,7 @@ describe('requests', () => {
   it('hold every record once, in order, within the bounds', () => {
     fc.assert(
       fc.property(fc.array(recordArbitrary, { maxLength: 30 }), (records) => {
-        const outgoing = records.map((record: LogRecord) => toOutgoing(record));
+        const outgoing = records.map((record: LogRecord) => toOutgoing(record, names));
         const chunks = chunked(outgoing);
         expect(chunks.flat()).toEqual(outgoing);
         for (const chunk of chunks) {
@@ -38,12 +41,12 @@ describe('requests', () => {
   });
 
   it('hold a bounded number of records', () => {
-    const outgoing = Array.from({ length: 1_201 }, () => toOutgoing({ topic: 't', key: 'k', value: null }));
+    const outgoing = Array.from({ length: 1_201 }, () => toOutgoing({ topic: 't', key: 'k', value: null }, names));
     expect(chunked(outgoing).map((chunk) => chunk.length)).toEqual([REQUEST_RECORDS_MAX, REQUEST_RECORDS_MAX, 201]);
   });
 
   it('know the size of a record', () => {
-    const { bytes } = toOutgoing({ topic: 't', key: 'é', value: Buffer.alloc(100), headers: { ab: 'ü' } });
+    const { bytes } = toOutgoing({ topic: 't', key: 'é', value: Buffer.alloc(100), headers: { ab: 'ü' } }, names);
     expect(bytes).toBe(40 + 2 + 100 + (2 + 2 + 4));
   });
 
@@ -54,7 +57,7 @@ describe('requests', () => {
       { topic: 'a', partition: 1 },
       { topic: 'a', partition: 0 },
     ];
-    const chunk = places.map(({ topic, partition }) => toOutgoing({ topic, partition, key: null, value: null }));
+    const chunk = places.map(({ topic, partition }) => toOutgoing({ topic, partition, key: null, value: null }, names));
     expect(toTopicMessages(chunk).map(({ topic, messages }) => [topic, messages.length])).toEqual([
       ['a', 3],
       ['b', 1],
