@@ -66,8 +66,8 @@ export class Dispatcher {
     const site = this.sites.get(unit.site);
     const [first] = this.ports.sources;
     const ratePerMinute = first === undefined ? null : this.ports.limitsOf(unit, first).ratePerMinute;
-    const paced =
-      ratePerMinute === null ? 0 : ((site?.length ?? 0) * 60_000) / (ratePerMinute * this.ports.sources.length);
+    const sharing = this.ports.sources.filter(({ isAway }) => isAway === first?.isAway).length;
+    const paced = ratePerMinute === null ? 0 : ((site?.length ?? 0) * 60_000) / (ratePerMinute * sharing);
     return Math.max(paced, (site?.blockedUntil ?? 0) - now);
   }
 
@@ -233,10 +233,12 @@ export class Dispatcher {
   /**
    * The source to send over: the first candidate that has room. A retry keeps to the source of its last attempt
    * while that may send at all: a site that greylists knows the mail by it. A source that sends quickly and has enough under
-   * way is `full` until a whole chunk fits, unless one was `begun`.
+   * way is `full` until a whole chunk fits, unless one was `begun`. Another region's source is not looked at while one of our
+   * own may send: that it has no room just now is no reason to leave the region.
    */
   private way(site: SiteQueue, unit: Unit, begun: boolean, now: Millis): Way {
     const last = unit.envelope.lastSource;
+    let waitsForOwn = false;
     let until: Millis | null = null;
     let everySource = true;
     let isFull = false;
@@ -245,6 +247,7 @@ export class Dispatcher {
       until = until === null ? moment : Math.min(until, moment);
     };
     for (const source of this.candidates(unit)) {
+      if (source.isAway && waitsForOwn) break;
       const circuits = this.ports.circuits(source, site.site);
       const closedAt = circuits.source ?? circuits.site;
       if (closedAt !== null && closedAt > now) {
@@ -260,6 +263,7 @@ export class Dispatcher {
         continue;
       }
       everySource = false;
+      waitsForOwn ||= !source.isAway;
       const limitedUntil = site.limitedUntil.get(source.name) ?? 0;
       if (this.ports.limitsOf(unit, source).connectionsMax === 0) othersHave ??= source;
       else if (limitedUntil > now) wait(limitedUntil);
@@ -275,7 +279,8 @@ export class Dispatcher {
   /**
    * The sources that a unit may go over, in the order in which they are asked: that of its last attempt; then those that are
    * being warmed up for its provider, which become warm by nothing else, and the warm ones; the warm ones first for what
-   * must not wait. Where the rest is held for the new ones, the warm ones are none of them.
+   * must not wait. Where the rest is held for the new ones, the warm ones are none of them. Those of other regions come behind
+   * all of ours.
    */
   private candidates(unit: Unit): readonly Source[] {
     const { sources, first, overflow } = this.ports;
@@ -285,7 +290,8 @@ export class Dispatcher {
     const warm = sources.filter((source) => !fresh.includes(source));
     const held = overflow === 'hold' && fresh.length > 0;
     const ordered = first === 'warm' ? [...warm, ...fresh] : held ? fresh : [...fresh, ...warm];
-    return last === undefined ? ordered : [last, ...ordered.filter((source) => source !== last)];
+    const all = last === undefined ? ordered : [last, ...ordered.filter((source) => source !== last)];
+    return all.some(({ isAway }) => isAway) ? [...all].sort(ownFirst) : all;
   }
 
   private hasRoom(source: Source, site: SiteQueue, unit: Unit, trial: boolean, begun: boolean, now: Millis): boolean {
@@ -372,6 +378,8 @@ export class Dispatcher {
     return soonest;
   }
 }
+
+const ownFirst = (a: Source, b: Source): number => Number(a.isAway) - Number(b.isAway);
 
 const spentKey = (source: Source, { lane }: Unit): string => `${source.name}|${lane.provider}`;
 

@@ -12,6 +12,7 @@ import { jobRulesOf } from '../../src/host/job-rules.ts';
 import { directoryOver, learns, learnsFor, openMailExchangers } from '../../src/host/mail-exchangers.ts';
 import { sample } from '../../src/host/sampler.ts';
 import { openSenderStates, type SenderStates } from '../../src/host/sender-states.ts';
+import { sourcesOf } from '../../src/host/sources.ts';
 import { type TemplateReader, Templates } from '../../src/host/templates.ts';
 import { openUnsubscribeLinks, ownLinksOf } from '../../src/host/unsubscribe.ts';
 import { openVerpSigner } from '../../src/host/verp.ts';
@@ -30,7 +31,7 @@ import { lanesOf, type SiteFinder, workerDefinition } from './index.ts';
 import type { TemplateState } from './plan.ts';
 import { ReadAhead } from './read-ahead.ts';
 import { sender } from './send.ts';
-import { lanesOn, shapingOf, sourcesOf } from './shaping.ts';
+import { lanesOn, shapingOf } from './shaping.ts';
 import { Turns } from './turns.ts';
 import type { Unit } from './unit.ts';
 
@@ -144,7 +145,7 @@ async function startQueue(parts: QueueParts): Promise<Hosted> {
   const policy = config.queues.find((candidate) => candidate.queue === queue);
   assert(policy !== undefined, 'the configuration has every queue', { queue });
   const isUrgent = policy.priority === 'high';
-  const sources = sourcesOf(host, queue);
+  const sources = sourcesOf(config, queue);
   const { limitsOf, heirOf, circuits, answered } = shapingOf({ host, courier, ...parts.shaping });
   const definition = workerDefinition({
     policy,

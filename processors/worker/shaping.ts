@@ -1,5 +1,6 @@
 import { QUEUES, type Queue, type SiteLimits, type Source } from '../../src/domain/policy.ts';
 import type { Host } from '../../src/host/host.ts';
+import { sourcesOf } from '../../src/host/sources.ts';
 import type { Courier } from '../../src/smtp/mail.ts';
 import type { Conditions } from './conditions.ts';
 import type { ConnectionShares } from './connection-shares.ts';
@@ -14,16 +15,9 @@ export interface ShapingParts {
   readonly shares: ConnectionShares;
 }
 
-/** The sources of a queue's pool, in order of preference. */
-export function sourcesOf({ config }: Host, queue: Queue): readonly Source[] {
-  const { pool } = config.queues.find((candidate) => candidate.queue === queue) as { pool: string };
-  const names = config.pools.find(({ name }) => name === pool)?.sources ?? [];
-  return names.map((name) => config.sources.find((source) => source.name === name) as Source);
-}
-
 /** Queues whose pool holds the source: all of them draw on its limits. */
 const lanesSharing = (host: Host, source: Source): readonly Queue[] =>
-  QUEUES.filter((queue) => sourcesOf(host, queue).some(({ name }) => name === source.name));
+  QUEUES.filter((queue) => sourcesOf(host.config, queue).some(({ name }) => name === source.name));
 
 /** Lanes of that provider that draw on the limits of the source. */
 export const lanesOn = (host: Host, source: Source, { lane }: Unit): readonly string[] =>

@@ -88,7 +88,9 @@ const OF_ATTACHMENTS: ReadonlySet<string> = new Set(['filename', 'contentType', 
 /** Where the job's own check, which knows no JSON, found something wrong. */
 function faultOf(problem: JobProblem, detail: string): MailFault {
   const field = fieldOf(problem, detail);
-  return { problem, field, detail: DETAILS[problem] ?? problem };
+  // Which region this is, is said; no other detail is for whoever asks.
+  const told = problem === 'other-region' ? `${detail}: hand it in there` : DETAILS[problem];
+  return { problem, field, detail: told ?? problem };
 }
 
 function fieldOf(problem: JobProblem, detail: string): string {
@@ -113,6 +115,8 @@ function fieldOf(problem: JobProblem, detail: string): string {
       return '/expiresAt';
     case 'template-invalid':
       return '/templateId';
+    case 'other-region':
+      return '/region';
     case 'content-missing':
     case 'content-ambiguous':
       return '/payload';

@@ -16,6 +16,8 @@ export interface CreatePublisherOptions extends Partial<PublisherBounds> {
   readonly brokers: readonly string[];
   /** Base URL of the schema registry's Confluent API; user and password as in any URL. */
   readonly schemaRegistryUrl: string;
+  /** The region that jobs are handed in to, and stay in; a job that names another is refused. Absent: there are no regions. */
+  readonly region?: string | null;
   /** How brokers see this client in their logs and quotas. Default `postlane-publisher`. */
   readonly clientId?: string;
   readonly ssl?: KafkaOptions['ssl'];
@@ -41,9 +43,10 @@ const ingestTopics = EMAIL_TYPES.map((type) => topics.ingest(type));
  */
 export async function createPublisher(options: CreatePublisherOptions): Promise<JobPublisher> {
   const { brokers, clientId = CLIENT_ID, ssl, sasl, log, jobBytesMax = JOB_BYTES_MAX_DEFAULT } = options;
+  const region = options.region ?? null;
   const deliveryTimeoutMs = options.deliveryTimeoutMs ?? PUBLISHER_BOUNDS_DEFAULT.deliveryTimeoutMs;
-  const kafka = await createKafka({ brokers, clientId, ssl, sasl, log });
-  const codec = await openRegistryCodec({ url: options.schemaRegistryUrl, encodes: ingestTopics, jobBytesMax });
+  const kafka = await createKafka({ brokers, clientId, ssl, sasl, log, region });
+  const codec = await openRegistryCodec({ url: options.schemaRegistryUrl, encodes: ingestTopics, jobBytesMax, region });
   await checkTopics(kafka);
   return new JobPublisher({
     lingerMs: options.lingerMs ?? PUBLISHER_BOUNDS_DEFAULT.lingerMs,
@@ -54,7 +57,7 @@ export async function createPublisher(options: CreatePublisherOptions): Promise<
     codec,
     clock: systemClock,
     newId: newIds(),
-    rules: { ...JOB_RULES_DEFAULT, ...options.rules },
+    rules: { ...JOB_RULES_DEFAULT, ...options.rules, region },
     onRetry: (error) => log?.('warn', 'jobs could not be appended yet', { error }),
   });
 }

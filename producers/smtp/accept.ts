@@ -115,6 +115,8 @@ function refusedJob(problem: JobProblem, detail: string): Accepted {
       return refused(550, '5.6.0 X-Postlane-Send-At: lies too far ahead');
     case 'expires-at-invalid':
       return refused(550, '5.6.0 X-Postlane-Expires-At: is no point in time');
+    case 'other-region':
+      return refused(550, `5.6.0 X-Postlane-Region: ${printable(detail)}: hand it in there`);
     case 'too-long':
       return refused(550, `5.6.0 ${field}: is too long`);
     case 'too-many':

@@ -13,6 +13,7 @@ import { SITE_RULES, type SiteRule } from '../domain/site-rules.ts';
 import { EXPONENTIAL_DELAY_MS_MAX, PROVIDER_DEFAULTS, QUEUE_DEFAULTS, TICK_MS, TYPE_OF_QUEUE } from './defaults.ts';
 import { dnsOf } from './dns.ts';
 import { placementOf } from './placement.ts';
+import { regionsOf } from './regions.ts';
 import type { Read } from './shape.ts';
 import type { Config, QueueConfig, SendersConfig, VaultConfig } from './types.ts';
 
@@ -28,6 +29,8 @@ export function build(read: Read): Config {
   const pools = poolsOf(read, queues);
   return {
     preset: read.preset,
+    regions: regionsOf(read.regions),
+    region: null,
     kafka: {
       brokers: read.kafka.brokers,
       clientId: read.kafka.client_id,
@@ -291,6 +294,8 @@ function sourcesOf(read: Read, pools: readonly Pool[]): readonly Source[] {
       localAddress: null,
       helo: `${name}.${read.relay.helo}`,
       ...wayOf(read.relay),
+      region: null,
+      isAway: false,
     }));
   }
   return [...read.sources].map(([name, source]) => declaredSource(name, source, read.relay));
@@ -302,11 +307,12 @@ type ReadSource = Read['sources'] extends ReadonlyMap<string, infer S> ? S : nev
 function declaredSource(name: string, source: ReadSource, relay: Read['relay']): Source {
   const isRelays = source.mode === 'relay' && source.host === null;
   const helo = source.helo ?? `${name}.${relay.helo}`;
-  const { localAddress, mode } = { localAddress: source.local_address, mode: source.mode };
+  const { local_address: localAddress, mode, region } = source;
+  const place = { localAddress, helo, region, isAway: false };
   if (!isRelays) {
     const tls = source.tls ?? 'opportunistic';
     const way = wayOf({ ...source, tls, tls_verify: source.tls_verify ?? true });
-    return { name, mode, host: source.host ?? '', port: source.port ?? DEFAULT_PORT, localAddress, helo, ...way };
+    return { name, mode, host: source.host ?? '', port: source.port ?? DEFAULT_PORT, ...place, ...way };
   }
   const hasLogIn = source.user !== null || source.password !== null;
   const way = wayOf({
@@ -316,7 +322,7 @@ function declaredSource(name: string, source: ReadSource, relay: Read['relay']):
     user: hasLogIn ? source.user : relay.user,
     password: hasLogIn ? source.password : relay.password,
   });
-  return { name, mode, host: relay.host, port: source.port ?? relay.port, localAddress, helo, ...way };
+  return { name, mode, host: relay.host, port: source.port ?? relay.port, ...place, ...way };
 }
 
 const DEFAULT_PORT = 25;

@@ -2,13 +2,15 @@ import { readFileSync, statSync } from 'node:fs';
 import { PostlaneError } from '../domain/error.ts';
 import { build } from './build.ts';
 import { type Environment, type MapTree, readDocument, TEXT_LENGTH_MAX, type Tree } from './document.ts';
+import { REGION_VARIABLE } from './environment.ts';
 import { type Explained, explain } from './explain.ts';
 import { applyPreset, presetOf } from './overlay.ts';
 import { applyOverrides } from './overrides.ts';
-import { Problems } from './problems.ts';
+import { Problems, suggestion } from './problems.ts';
+import { inRegion } from './regions.ts';
 import { checkRelations } from './relations.ts';
 import { postlaneYaml } from './shape.ts';
-import type { Config } from './types.ts';
+import type { Config, RegionConfig } from './types.ts';
 
 export interface LoadOptions {
   /** The environment: addresses and `POSTLANE_…` outrank the file, `${NAME}` in the file is replaced. */
@@ -42,9 +44,17 @@ export function loadExplained(options: LoadOptions): {
   const read = postlaneYaml.read(root, { path: '', line: null, tell });
   const config = build(read);
   checkRelations(config, read, (path, message) => tell(path, lineOf(root, path), message));
+  const region = regionOf(config, options.env[REGION_VARIABLE], (message) =>
+    tell('regions', lineOf(root, 'regions'), message),
+  );
   problems.throwAny(file);
+  const fixed = {
+    brokers: fromEnvironment.has('kafka.brokers'),
+    registryUrl: fromEnvironment.has('schema_registry.url'),
+    redisUrl: fromEnvironment.has('redis.url'),
+  };
   return {
-    config: freeze(config),
+    config: freeze(region === null ? config : inRegion(config, region, fixed)),
     settings: () => explain({ read, root, preset, filled, fromEnvironment }),
   };
 
@@ -52,6 +62,20 @@ export function loadExplained(options: LoadOptions): {
     const variable = fromEnvironment.get(path.replace(/\[[0-9]+\]$/, ''));
     return variable === undefined ? '' : ` (from the environment variable ${variable})`;
   }
+}
+
+function regionOf(
+  { regions }: Config,
+  wanted: string | undefined,
+  tell: (message: string) => void,
+): RegionConfig | null {
+  if (wanted === undefined || wanted === '') return null;
+  const found = regions.find(({ name }) => name === wanted);
+  if (found !== undefined) return found;
+  const names = regions.map(({ name }) => name);
+  const hint = names.length === 0 ? ': none are declared' : suggestion(wanted, names);
+  tell(`have none that is called "${wanted}"${hint} (from --region, or the environment variable ${REGION_VARIABLE})`);
+  return null;
 }
 
 function readText(path: string): string {

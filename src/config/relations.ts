@@ -7,6 +7,7 @@ import { checkDns } from './dns.ts';
 import { checkPlacement } from './placement.ts';
 import { suggestion } from './problems.ts';
 import { secretReferencesOf } from './references.ts';
+import { checkRegions } from './regions.ts';
 import { MIXING_KEY, type Read } from './shape.ts';
 import type { Config } from './types.ts';
 
@@ -25,6 +26,7 @@ export function checkRelations(config: Config, read: Read, tell: Tell): void {
   checkRetries({ ...config, queues }, tell);
   checkPools(config, read, tell);
   checkSources(config, read, tell);
+  checkRegions(config, new Set(read.sources.keys()), tell);
   checkSenders(config, tell);
   checkProviders(config, tell);
   checkSites(read, tell);

@@ -1,3 +1,4 @@
+import { REGION_NAME } from '../contracts/region.ts';
 import { EMAIL_TYPES, PROVIDERS, QUEUES } from '../domain/policy.ts';
 import { parseSecretReference } from '../domain/secret-reference.ts';
 import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from '../domain/time.ts';
@@ -5,6 +6,7 @@ import { dnsShape } from './dns.ts';
 import * as field from './fields.ts';
 import { placementShape } from './placement.ts';
 import { PRESET_NAMES } from './presets.ts';
+import { regionsShape } from './regions.ts';
 import {
   LEARNING,
   LOG_LEVELS,
@@ -250,6 +252,7 @@ const notifier = record({
 
 export const postlaneYaml = record({
   preset: optional(oneOf(PRESET_NAMES)),
+  regions: regionsShape({ address, registryUrl: url('http|https'), redisUrl: url('redis|rediss') }),
   kafka: record({
     brokers: list(address, { max: 100, default: ['127.0.0.1:9092'] }),
     client_id: text({ pattern: /^[A-Za-z0-9._-]{1,100}$/, what: 'letters, digits, . _ -', default: 'postlane' }),
@@ -302,6 +305,7 @@ export const postlaneYaml = record({
       ...sourceWay,
       local_address: optional(host()),
       helo: optional(host()),
+      region: optional(text({ pattern: REGION_NAME, what: 'the name of a region' })),
     }),
     { max: 1_000 },
   ),

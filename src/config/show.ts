@@ -1,4 +1,4 @@
-import type { Config } from './types.ts';
+import type { Config, RegionConfig } from './types.ts';
 
 /** What stands in place of a secret. */
 const MASK = '***';
@@ -17,9 +17,17 @@ export function shown(config: Config): Config {
       aws: { ...config.secrets.aws, endpoint: config.secrets.aws.endpoint && maskUrl(config.secrets.aws.endpoint) },
     },
     redis: config.redis && { ...config.redis, url: maskUrl(config.redis.url) },
+    regions: config.regions.map(shownRegion),
+    region: config.region && shownRegion(config.region),
     unsubscribe: { ...config.unsubscribe, baseUrl: config.unsubscribe.baseUrl && maskUrl(config.unsubscribe.baseUrl) },
   };
 }
+
+const shownRegion = (region: RegionConfig): RegionConfig => ({
+  ...region,
+  registryUrl: region.registryUrl && maskUrl(region.registryUrl),
+  redisUrl: region.redisUrl && maskUrl(region.redisUrl),
+});
 
 /** Takes user, password and query out of a URL. What cannot be parsed is masked whole. */
 export function maskUrl(text: string): string {

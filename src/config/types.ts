@@ -8,6 +8,10 @@ import type { PresetName } from './presets.ts';
  * bytes. Where a comment says *reference*, the value names a secret (docs/secrets.md), resolved by `src/secrets`; never the secret.
  */
 export interface Config {
+  /** Every region there is; none: every name and every source is everybody's. */
+  readonly regions: readonly RegionConfig[];
+  /** The one that this process works in. `null` where there are none, and where nobody has said which one is meant. */
+  readonly region: RegionConfig | null;
   /** What the file leaves open is as this preset says. `null`: as the defaults say. */
   readonly preset: PresetName | null;
   readonly kafka: KafkaConfig;
@@ -46,6 +50,21 @@ export interface Config {
   readonly reputation: ReputationConfig;
   readonly dns: DnsConfig;
   readonly placement: PlacementConfig;
+}
+
+export const RESIDENCIES = ['strict', 'prefer'] as const;
+
+/** A part of the world with topics, workers and sources of its own (docs/regions.md). */
+export interface RegionConfig {
+  /** Part of the names of its topics and groups. */
+  readonly name: string;
+  /** `strict`: only its own sources send its mail. `prefer`: those of others as well, while none of its own is available. */
+  readonly residency: (typeof RESIDENCIES)[number];
+  /** Where it has a cluster of its own. `null`: that of the file. */
+  readonly brokers: readonly string[] | null;
+  readonly registryUrl: string | null;
+  /** May hold a password: never logged or shown. */
+  readonly redisUrl: string | null;
 }
 
 export interface KafkaConfig {

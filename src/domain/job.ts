@@ -39,7 +39,8 @@ export type JobProblem =
   | 'too-long'
   | 'too-many'
   | 'send-at-invalid'
-  | 'expires-at-invalid';
+  | 'expires-at-invalid'
+  | 'other-region'; // it names another region than the one that it came to
 
 export type JobResult =
   | { readonly ok: true; readonly job: Job }
@@ -54,6 +55,8 @@ export interface JobRules {
   readonly sendAtMaxMs: number;
   /** Header names (lower case) that a job may set besides `X-…`. */
   readonly headerNames: ReadonlySet<string>;
+  /** The region that this is; null where there are none, and what a job says about one is only passed on. */
+  readonly region: string | null;
 }
 
 /** Headers that say something about the mail and nothing about its path, its author or its signatures. */
@@ -74,7 +77,11 @@ export const HEADER_NAMES_DEFAULT: ReadonlySet<string> = new Set([
   'sensitivity',
 ]);
 
-export const JOB_RULES_DEFAULT: JobRules = { sendAtMaxMs: 30 * DAY_MS, headerNames: HEADER_NAMES_DEFAULT };
+export const JOB_RULES_DEFAULT: JobRules = {
+  sendAtMaxMs: 30 * DAY_MS,
+  headerNames: HEADER_NAMES_DEFAULT,
+  region: null,
+};
 
 const ID_LENGTH_MAX = 256;
 const TENANT_LENGTH_MAX = 128;
@@ -198,6 +205,12 @@ function labels(job: EmailJob): Refused | null {
   );
 }
 
+/** A job that names a region is sent there or nowhere: who takes it elsewhere would have to carry it across. */
+function region({ region: wanted }: EmailJob, { region: here }: JobRules): Refused | null {
+  if (here === null || wanted === null || wanted === here) return null;
+  return refused('other-region', `it is for ${wanted}, and this is ${here}`);
+}
+
 /** Can the job be told apart from others? Asked first: without an identity it can neither be deduplicated nor ended. */
 export function identityProblem(job: Pick<EmailJob, 'id' | 'tenant'>): Refused | null {
   if (job.id === '' || job.id.length > ID_LENGTH_MAX || FORBIDDEN.test(job.id) || job.id.includes('\t')) {
@@ -223,7 +236,10 @@ export function parseJob(content: EmailJob, acceptedAt: Millis, rules: JobRules 
   if (content.payload !== null && content.templateId !== null)
     return { ok: false, ...refused('content-ambiguous', '') };
   const wrong =
-    times(content, acceptedAt, rules) ?? labels(content) ?? (content.payload ? payload(content.payload, rules) : null);
+    times(content, acceptedAt, rules) ??
+    labels(content) ??
+    region(content, rules) ??
+    (content.payload ? payload(content.payload, rules) : null);
   if (wrong) return { ok: false, ...wrong };
   const from = content.payload && parseNamedMailbox(content.payload.from);
   if (from && !from.ok && content.payload?.mime === null)

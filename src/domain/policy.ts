@@ -63,6 +63,10 @@ export interface Source {
   /** Connections in all, over every site. */
   readonly connectionsMax: number;
   readonly messagesPerConnectionMax: number;
+  /** Where it is; null where there are no regions. */
+  readonly region: string | null;
+  /** It is another region's than the process's: used only while none of its own is available. */
+  readonly isAway: boolean;
 }
 
 export interface Pool {

@@ -62,13 +62,16 @@ function transactionTimesOf({ kafka }: Config): {
  * A process of that name that was killed before has its open transactions ended by the next one that is started here.
  */
 export async function openHost(config: Config, telemetry: Telemetry, name: string): Promise<Host> {
+  const region = config.region?.name ?? null;
   const kafka = await createKafka({
+    region,
     brokers: config.kafka.brokers,
     clientId: config.kafka.clientId,
     log: (level, message, facts) => telemetry.log(level, message, facts),
   });
   const codec = await openRegistryCodec({
     url: config.registry.url,
+    region,
     encodes: everyTopic(),
     jobBytesMax: config.job.bytesMax,
   });

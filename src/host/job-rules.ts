@@ -5,4 +5,5 @@ import { HEADER_NAMES_DEFAULT, type JobRules } from '../domain/job.ts';
 export const jobRulesOf = (config: Config): JobRules => ({
   sendAtMaxMs: config.router.sendAtMaxMs,
   headerNames: HEADER_NAMES_DEFAULT,
+  region: config.region?.name ?? null,
 });

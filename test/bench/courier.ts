@@ -90,6 +90,8 @@ async function courierArm(port: number, privateKey: string) {
     helo: 'bench.example',
     connectionsMax: CONNECTIONS,
     messagesPerConnectionMax: 1_000_000,
+    region: null,
+    isAway: false,
   };
   const maker = await createMailMaker({
     feedbackSenderId: 'postlane',

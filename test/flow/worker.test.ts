@@ -27,6 +27,8 @@ const SOURCE: Source = {
   helo: 'marketing-1.example',
   connectionsMax: 4,
   messagesPerConnectionMax: 100,
+  region: null,
+  isAway: false,
 };
 const policyOf = (onUncertain: OnUncertain): QueuePolicy => ({
   queue: 'marketing',

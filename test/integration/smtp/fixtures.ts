@@ -26,6 +26,8 @@ export const sourceAt = (port: number, rest: Partial<Source> = {}): Source => ({
   helo: 'client.example',
   connectionsMax: 10,
   messagesPerConnectionMax: 100,
+  region: null,
+  isAway: false,
   ...rest,
 });
 

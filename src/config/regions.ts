@@ -1,0 +1,115 @@
+import { REGION_NAME } from '../contracts/region.ts';
+import type { Pool, Source } from '../domain/policy.ts';
+import { type Field, list, named, oneOf, optional, record, type ValueOf } from './fields.ts';
+import { suggestion } from './problems.ts';
+import { type Config, RESIDENCIES, type RegionConfig } from './types.ts';
+
+/** More regions than there are on any map of data centres: a slip must not create ten thousand topics. */
+const REGIONS_MAX = 50;
+
+/** What may stand in the `regions` block. */
+export const regionsShape = (parts: {
+  readonly address: Field<string>;
+  readonly registryUrl: Field<string>;
+  readonly redisUrl: Field<string>;
+}) =>
+  named(
+    record({
+      residency: oneOf(RESIDENCIES),
+      kafka: record({ brokers: optional(list(parts.address, { max: 100 })) }),
+      schema_registry: record({ url: optional(parts.registryUrl) }),
+      redis: record({ url: optional(parts.redisUrl) }),
+    }),
+    { max: REGIONS_MAX },
+  );
+
+export const regionsOf = (read: ValueOf<ReturnType<typeof regionsShape>>): readonly RegionConfig[] =>
+  [...read].map(([name, { residency, kafka, schema_registry: registry, redis }]) => ({
+    name,
+    residency,
+    brokers: kafka.brokers,
+    registryUrl: registry.url?.replace(/\/+$/, '') ?? null,
+    redisUrl: redis.url,
+  }));
+
+type Tell = (path: string, message: string) => void;
+
+/** Every source says where it is, and every region has a way out of every pool that a queue names. */
+export function checkRegions(config: Config, declared: ReadonlySet<string>, tell: Tell): void {
+  const names = config.regions.map(({ name }) => name);
+  for (const { name } of config.regions) {
+    if (!REGION_NAME.test(name)) tell(`regions.${name}`, 'must begin with a letter and have at most 31 characters');
+  }
+  for (const { name, region } of config.sources) {
+    if (region !== null && !names.includes(region)) {
+      tell(`sources.${name}.region`, `names the region "${region}", which is not declared${suggestion(region, names)}`);
+    }
+    if (names.length === 0 || region !== null) continue;
+    if (declared.has(name)) tell(`sources.${name}`, `needs a region, since there are several: ${names.join(', ')}`);
+  }
+  if (names.length > 0 && declared.size === 0) {
+    tell('regions', 'need sources that say where they are: the relay alone is in no region');
+    return;
+  }
+  for (const region of config.regions) {
+    for (const pool of config.pools) {
+      if (pool.types.length === 0 || pool.sources.length === 0 || usable(pool, config.sources, region).length > 0)
+        continue;
+      const others =
+        region.residency === 'strict' ? ', and is strict: no other may send its mail' : ' that it could use';
+      tell(`pools.${pool.name}.sources`, `has no source for the region ${region.name}${others}`);
+    }
+  }
+}
+
+/**
+ * The sources of a pool for a region: its own in the order of the pool, and, where it only prefers them, the relays of the
+ * others behind them. An address of another region's machine is of no use here: it can be sent from there alone.
+ */
+function usable(pool: Pool, sources: readonly Source[], region: RegionConfig): readonly Source[] {
+  const all = pool.sources.flatMap((name) => sources.find((source) => source.name === name) ?? []);
+  const own = all.filter((source) => source.region === region.name);
+  if (region.residency === 'strict') return own;
+  return [...own, ...all.filter(({ region: other, mode }) => other !== region.name && mode === 'relay')];
+}
+
+/** What the environment decided: it outranks what the file says about a region, as it outranks the rest of the file. */
+export interface Fixed {
+  readonly brokers: boolean;
+  readonly registryUrl: boolean;
+  readonly redisUrl: boolean;
+}
+
+/**
+ * The configuration as a process in that region sees it. Sources that may not send its mail are not in it: what is not known
+ * cannot be chosen, and no connection to it is ever opened. Local stores and keys in Redis are the region's own.
+ */
+export function inRegion(config: Config, region: RegionConfig, fixed: Fixed): Config {
+  const pools = config.pools.map((pool) => ({
+    ...pool,
+    sources: usable(pool, config.sources, region).map(({ name }) => name),
+  }));
+  const used = new Set(pools.flatMap((pool) => pool.sources));
+  const sources = config.sources.filter(({ name, region: home }) => home === region.name || used.has(name));
+  const warmUp = config.reputation.warmUp;
+  return {
+    ...config,
+    region,
+    kafka: { ...config.kafka, brokers: (fixed.brokers ? null : region.brokers) ?? config.kafka.brokers },
+    registry: { url: (fixed.registryUrl ? null : region.registryUrl) ?? config.registry.url },
+    redis: redisIn(config.redis, region, fixed),
+    stateDir: `${config.stateDir}/regions/${region.name}`,
+    pools,
+    sources: sources.map((source) => ({ ...source, isAway: source.region !== region.name })),
+    reputation: {
+      ...config.reputation,
+      warmUp: { ...warmUp, sources: warmUp.sources.filter((name) => sources.some((source) => source.name === name)) },
+    },
+  };
+}
+
+function redisIn(redis: Config['redis'], region: RegionConfig, fixed: Fixed): Config['redis'] {
+  if (redis === null) return null;
+  const url = (fixed.redisUrl ? null : region.redisUrl) ?? redis.url;
+  return { ...redis, url, keyPrefix: `${redis.keyPrefix}${region.name}:` };
+}
