@@ -1,13 +1,20 @@
+import { REGION_VARIABLE } from '../config/environment.ts';
 import { loadConfig } from '../config/load.ts';
 import { locateConfig } from '../config/locate.ts';
 import type { Config } from '../config/types.ts';
 import type { CatalogOptions, TopicSpec } from '../contracts/catalog.ts';
+import { namesIn } from '../contracts/region.ts';
+import { PostlaneError } from '../domain/error.ts';
 import { loadCatalog } from '../kafka/topic-catalog.ts';
 import type { ProcessContext } from './context.ts';
 
-/** The topics that a configuration asks for. Throws CONFIG_INVALID where it asks for what would lose mail. */
+/**
+ * The topics that a configuration asks for, by their names in the cluster: those of its region, where there are several.
+ * Throws CONFIG_INVALID where it asks for what would lose mail.
+ */
 export function catalogOf(config: Config): readonly TopicSpec[] {
-  return loadCatalog(catalogOptions(config));
+  const names = namesIn(config.region?.name ?? null);
+  return loadCatalog(catalogOptions(config)).map((spec) => ({ ...spec, name: names.topic(spec.name) }));
 }
 
 /** What topics.yaml leaves to the configuration. */
@@ -22,6 +29,28 @@ export function catalogOptions(config: Config): Partial<CatalogOptions> {
   };
 }
 
-/** Reads the configuration as every role does. */
-export const configOf = (context: ProcessContext, file?: string): Config =>
+/** Reads the configuration as every role does. Where there are several regions, somebody must have said which one is meant. */
+export function configOf(context: ProcessContext, file?: string): Config {
+  const config = read(context, file);
+  if (config.regions.length === 0 || config.region !== null) return config;
+  throw new PostlaneError('CONFIG_INVALID', {
+    what: 'there are several regions: say which one is meant with --region, or POSTLANE_REGION',
+    regions: config.regions.map(({ name }) => name).join(', '),
+  });
+}
+
+/** The configuration of every region, or of the one that was said to be meant; without regions the only one. */
+export function configsOf(context: ProcessContext, file?: string): readonly Config[] {
+  const config = read(context, file);
+  if (config.regions.length === 0 || config.region !== null) return [config];
+  return config.regions.map(({ name }) => read(inRegion(context, name), file));
+}
+
+/** The same surroundings, for one region. */
+export const inRegion = <C extends ProcessContext>(context: C, region: string): C => ({
+  ...context,
+  environment: { ...context.environment, [REGION_VARIABLE]: region },
+});
+
+const read = (context: ProcessContext, file?: string): Config =>
   loadConfig({ env: context.environment, path: locateConfig(file, context.environment, context.workingDirectory) });

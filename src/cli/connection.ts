@@ -13,6 +13,8 @@ export interface ConnectionAddresses {
   readonly schemaRegistryUrl: string;
   /** A job at most, encoded, in bytes. */
   readonly jobBytesMax: number;
+  /** The one that the command is for; null where there are none. */
+  readonly region: string | null;
 }
 
 /**
@@ -27,6 +29,7 @@ export async function connectionOf(context: ProcessContext, file?: string): Prom
     clientId: config.kafka.clientId,
     schemaRegistryUrl: running?.schemaRegistry ?? config.registry.url,
     jobBytesMax: config.job.bytesMax,
+    region: config.region?.name ?? null,
   };
 }
 

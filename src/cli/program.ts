@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command, CommanderError } from 'commander';
+import { REGION_VARIABLE } from '../config/environment.ts';
 import { packageRoot } from '../infra/package-root.ts';
 import type { CliContext, ProcessContext } from './context.ts';
 import { describeError } from './report-error.ts';
@@ -44,7 +45,9 @@ const COMMANDS: Readonly<Record<string, () => Promise<Register>>> = {
     const { register } = await import('./commands/config.ts');
     return (program, context) =>
       register(program, {
-        env: context.environment,
+        get env() {
+          return context.environment;
+        },
         workingDirectory: context.workingDirectory,
         print: (line) => context.print(`${line}\n`),
         complain: context.tell,
@@ -59,6 +62,7 @@ export async function createProgram(context: CliContext, names: readonly string[
     .description('Email delivery as a Kafka stream-processing pipeline')
     .version(packageVersion())
     .option('--verbose', 'show where errors come from')
+    .option('--region <name>', 'the region that is meant, where the configuration has several (or POSTLANE_REGION)')
     .configureOutput({ writeOut: context.print, writeErr: (text) => context.tell(text.trimEnd()) })
     .showHelpAfterError('(--help shows what there is)')
     .exitOverride();
@@ -73,10 +77,16 @@ export async function runProgram(args: readonly string[], context: ProcessContex
     status = value;
   };
   const named = args.find((arg) => !arg.startsWith('-')) ?? '';
-  const program = await createProgram(
-    { ...context, setExitStatus },
-    Object.hasOwn(COMMANDS, named) ? [named] : undefined,
-  );
+  // What is asked for is known when the command line has been read, and commands look at it only then.
+  const regional: CliContext = {
+    ...context,
+    setExitStatus,
+    get environment() {
+      const { region } = program.opts<{ region?: string }>();
+      return region === undefined ? context.environment : { ...context.environment, [REGION_VARIABLE]: region };
+    },
+  };
+  const program = await createProgram(regional, Object.hasOwn(COMMANDS, named) ? [named] : undefined);
   try {
     await program.parseAsync([...args], { from: 'user' });
     return status;

@@ -1,13 +1,12 @@
 import { type Topic, topics } from '../contracts/topic.ts';
 import { subjectOfEdition } from '../domain/edition.ts';
 import { partitionOf } from '../domain/partitioner.ts';
-import { createKafka, type KafkaClient } from '../kafka/client.ts';
+import type { KafkaClient } from '../kafka/client.ts';
 import { rangesOf } from '../kafka/topic-ends.ts';
 import { scanTopics } from '../kafka/topic-scan.ts';
-import { openRegistryCodec } from '../registry/codec.ts';
 import type { Codec } from '../runtime/codec.ts';
-import { connectionOf } from './connection.ts';
 import type { CliContext } from './context.ts';
+import { openPipeline } from './open-pipeline.ts';
 import { readEditions } from './replay/editions.ts';
 import { decodeRow } from './replay/live-tables.ts';
 
@@ -29,9 +28,7 @@ export class TableRows {
   }
 
   static async open(context: CliContext, config: string | undefined): Promise<TableRows> {
-    const { brokers, clientId, schemaRegistryUrl: url, jobBytesMax } = await connectionOf(context, config);
-    const codec = await openRegistryCodec({ url, encodes: [topics.reputationEditions], jobBytesMax });
-    const kafka = await createKafka({ brokers, clientId: `${clientId}-tables` });
+    const { kafka, codec } = await openPipeline(context, config, 'tables', [topics.reputationEditions]);
     const { active } = await readEditions(kafka, codec, context.interrupted);
     return new TableRows(kafka, codec, active, context.interrupted);
   }

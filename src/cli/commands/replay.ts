@@ -6,13 +6,12 @@ import type { Config } from '../../config/types.ts';
 import { topics } from '../../contracts/topic.ts';
 import { type ReputationOverrides, readOverrides } from '../../domain/reputation-overrides.ts';
 import type { Millis } from '../../domain/time.ts';
-import { createKafka } from '../../kafka/client.ts';
 import { Publisher } from '../../kafka/publisher.ts';
 import { rangesOf } from '../../kafka/topic-ends.ts';
-import { openRegistryCodec } from '../../registry/codec.ts';
 import { configOf } from '../catalog.ts';
 import { connectionOf } from '../connection.ts';
 import type { CliContext } from '../context.ts';
+import { openPipeline } from '../open-pipeline.ts';
 import { type Difference, differences } from '../replay/difference.ts';
 import { promote, readEditions, rollBack } from '../replay/editions.ts';
 import { begin, type Replayed, type ReplayProgress, replay, THREADS_DEFAULT, THREADS_MAX } from '../replay/engine.ts';
@@ -64,10 +63,8 @@ export function register(program: Command, context: CliContext): void {
 async function run(options: ReplayCommandOptions, context: CliContext): Promise<void> {
   const config = configOf(context, options.config);
   const connection = await connectionOf(context, options.config);
-  const { brokers, clientId, schemaRegistryUrl: url, jobBytesMax } = connection;
   const encodes = [topics.reputation, topics.reputationEditions, ...ALL_TABLES];
-  const codec = await openRegistryCodec({ url, encodes, jobBytesMax });
-  const kafka = await createKafka({ brokers, clientId: `${clientId}-replay` });
+  const { kafka, codec } = await openPipeline(context, options.config, 'replay', encodes);
   const publisher = new Publisher({ kafka });
   const { reputationGroup } = await import('../../../processors/reputation/index.ts');
   const signal = context.interrupted;

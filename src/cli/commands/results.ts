@@ -3,14 +3,12 @@ import type { DeliveryResult } from '../../contracts/generated.ts';
 import { topics } from '../../contracts/topic.ts';
 import { partitionOf } from '../../domain/partitioner.ts';
 import { EMAIL_TYPES, type EmailType } from '../../domain/policy.ts';
-import { createKafka } from '../../kafka/client.ts';
 import { type PartitionRange, rangesOf } from '../../kafka/topic-ends.ts';
 import { scanTopics } from '../../kafka/topic-scan.ts';
-import { openRegistryCodec } from '../../registry/codec.ts';
 import type { Codec } from '../../runtime/codec.ts';
 import type { StoredRecord } from '../../runtime/ports.ts';
-import { connectionOf } from '../connection.ts';
 import type { CliContext } from '../context.ts';
+import { openPipeline } from '../open-pipeline.ts';
 import { resultJson, resultLine } from '../result-line.ts';
 
 interface ResultsCommandOptions {
@@ -38,10 +36,7 @@ export function register(program: Command, context: CliContext): void {
     .option('--job <id>', 'only of this job', parseJobId)
     .option('--json', 'one JSON object per line, with every field')
     .action(async (options: ResultsCommandOptions) => {
-      const connection = await connectionOf(context, options.config);
-      const { brokers, clientId, schemaRegistryUrl: url, jobBytesMax } = connection;
-      const kafka = await createKafka({ brokers, clientId: `${clientId}-results` });
-      const codec = await openRegistryCodec({ url, encodes: [], jobBytesMax });
+      const { kafka, codec } = await openPipeline(context, options.config, 'results');
       const types = options.type ? [options.type] : EMAIL_TYPES;
       const found = await rangesOf(
         kafka,

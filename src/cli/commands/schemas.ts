@@ -1,4 +1,6 @@
 import type { Command } from 'commander';
+import type { Config } from '../../config/types.ts';
+import type { TopicSpec } from '../../contracts/catalog.ts';
 import {
   applySchemas,
   COMPATIBILITY,
@@ -6,7 +8,7 @@ import {
   isCurrent,
   type SubjectReport,
 } from '../../registry/schema-admin.ts';
-import { catalogOf, configOf } from '../catalog.ts';
+import { catalogOf, configsOf } from '../catalog.ts';
 import type { CliContext } from '../context.ts';
 
 interface SchemasOptions {
@@ -30,8 +32,9 @@ export function register(program: Command, context: CliContext): void {
     .option('--config <file>', 'configuration file (default: POSTLANE_CONFIG, then ./postlane.yaml)')
     .option('--json', 'as one JSON object')
     .action(async (options: SchemasOptions) => {
-      const config = configOf(context, options.config);
-      const reports = await checkSubjects(config.registry.url, catalogOf(config));
+      const reports = await inEveryRegion(context, options, ({ registry }, catalog) =>
+        checkSubjects(registry.url, catalog),
+      );
       context.print(options.json ? `${JSON.stringify({ subjects: reports })}\n` : reportText(reports));
       const broken = reports.some((report) => report.incompatibility !== null);
       context.setExitStatus(broken ? EXIT_INCOMPATIBLE : reports.every(isCurrent) ? 0 : EXIT_PENDING);
@@ -46,10 +49,22 @@ export function register(program: Command, context: CliContext): void {
     .option('--config <file>', 'configuration file (default: POSTLANE_CONFIG, then ./postlane.yaml)')
     .option('--json', 'what was found before, as one JSON object')
     .action(async (options: SchemasOptions) => {
-      const config = configOf(context, options.config);
-      const reports = await applySchemas(config.registry.url, catalogOf(config), context.tell);
+      const reports = await inEveryRegion(context, options, ({ registry }, catalog) =>
+        applySchemas(registry.url, catalog, context.tell),
+      );
       context.print(options.json ? `${JSON.stringify({ subjects: reports })}\n` : appliedText(reports));
     });
+}
+
+/** The reports of every region, each of its own registry; without regions of the only one. */
+async function inEveryRegion(
+  context: CliContext,
+  options: SchemasOptions,
+  work: (config: Config, catalog: readonly TopicSpec[]) => Promise<readonly SubjectReport[]>,
+): Promise<readonly SubjectReport[]> {
+  const reports: SubjectReport[] = [];
+  for (const config of configsOf(context, options.config)) reports.push(...(await work(config, catalogOf(config))));
+  return reports;
 }
 
 /** One line per subject that is not as it should be. */

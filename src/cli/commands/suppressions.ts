@@ -10,13 +10,11 @@ import { signal } from '../../domain/results.ts';
 import { EVERY_TENANT, recipientIn, recipientSubject, tenantPrefix } from '../../domain/suppression.ts';
 import { EXPORT_COLUMNS, exportedLines } from '../../domain/suppression-list.ts';
 import type { Millis } from '../../domain/time.ts';
-import { createKafka } from '../../kafka/client.ts';
 import { Publisher } from '../../kafka/publisher.ts';
-import { openRegistryCodec } from '../../registry/codec.ts';
 import { csvLine } from '../../rows/csv-line.ts';
-import { connectionOf } from '../connection.ts';
 import type { CliContext } from '../context.ts';
 import { addFileOptions } from '../import/file-command.ts';
+import { openPipeline } from '../open-pipeline.ts';
 import { describeListImport, importList, type ListImportOptions } from '../suppression-import.ts';
 import { suppressionText } from '../suppression-text.ts';
 import { TableRows } from '../table-rows.ts';
@@ -105,9 +103,7 @@ async function append(
   options: ChangeOptions,
   context: CliContext,
 ): Promise<void> {
-  const { brokers, clientId, schemaRegistryUrl: url, jobBytesMax } = await connectionOf(context, options.config);
-  const codec = await openRegistryCodec({ url, encodes: [topics.reputation], jobBytesMax });
-  const kafka = await createKafka({ brokers, clientId: `${clientId}-suppressions` });
+  const { kafka, codec } = await openPipeline(context, options.config, 'suppressions', [topics.reputation]);
   const publisher = new Publisher({ kafka, deliveryTimeoutMs: APPEND_MS_MAX });
   const at = Date.now();
   const records = addresses.map((address) => {

@@ -1,12 +1,13 @@
 import type { Command } from 'commander';
 import type { Config } from '../../config/types.ts';
+import type { TopicSpec } from '../../contracts/catalog.ts';
 import { PostlaneError } from '../../domain/error.ts';
 import { createKafka } from '../../kafka/client.ts';
 import type { TopicAdmin } from '../../kafka/topic-admin.ts';
 import { applyTopics, planCluster } from '../../kafka/topic-admin.ts';
 import type { TopicPlan, TopicPlanOptions } from '../../kafka/topic-plan.ts';
 import { changesAnything } from '../../kafka/topic-plan.ts';
-import { catalogOf, configOf } from '../catalog.ts';
+import { catalogOf, configsOf } from '../catalog.ts';
 import type { CliContext } from '../context.ts';
 
 interface TopicsOptions {
@@ -34,8 +35,9 @@ export function register(program: Command, context: CliContext): void {
     .option('--allow-state-growth', 'plan growth also where keys then move away from their state')
     .option('--json', 'as one JSON object')
     .action(async (options: TopicsOptions) => {
-      const config = configOf(context, options.config);
-      const plan = await withAdmin(config, (admin) => planCluster(admin, catalogOf(config), planOptions(options)));
+      const plan = await inEveryRegion(context, options, (admin, catalog) =>
+        planCluster(admin, catalog, planOptions(options)),
+      );
       context.print(options.json ? `${planJson(plan)}\n` : planText(plan));
       context.setExitStatus(plan.refusals.length > 0 ? EXIT_REFUSED : changesAnything(plan) ? EXIT_PENDING : 0);
     });
@@ -50,9 +52,8 @@ export function register(program: Command, context: CliContext): void {
     .option('--allow-state-growth', 'grow also where keys then move away from their state; `plan` says what that costs')
     .option('--json', 'what was done, as one JSON object')
     .action(async (options: TopicsOptions) => {
-      const config = configOf(context, options.config);
-      const plan = await withAdmin(config, (admin) =>
-        applyTopics(admin, catalogOf(config), planOptions(options), context.tell),
+      const plan = await inEveryRegion(context, options, (admin, catalog) =>
+        applyTopics(admin, catalog, planOptions(options), context.tell),
       );
       context.print(options.json ? `${planJson(plan)}\n` : planText(plan));
       context.setExitStatus(plan.refusals.length > 0 ? EXIT_REFUSED : 0);
@@ -62,6 +63,25 @@ export function register(program: Command, context: CliContext): void {
 const planOptions = (options: TopicsOptions): TopicPlanOptions => ({
   allowStateGrowth: options.allowStateGrowth === true,
 });
+
+/** One plan of what is to be done in every region, each in its own cluster; without regions in the only one. */
+async function inEveryRegion(
+  context: CliContext,
+  options: TopicsOptions,
+  work: (admin: TopicAdmin, catalog: readonly TopicSpec[]) => Promise<TopicPlan>,
+): Promise<TopicPlan> {
+  const plans: TopicPlan[] = [];
+  for (const config of configsOf(context, options.config)) {
+    plans.push(await withAdmin(config, (admin) => work(admin, catalogOf(config))));
+  }
+  return {
+    creates: plans.flatMap(({ creates }) => creates),
+    grows: plans.flatMap(({ grows }) => grows),
+    alters: plans.flatMap(({ alters }) => alters),
+    refusals: plans.flatMap(({ refusals }) => refusals),
+    unknown: plans.flatMap(({ unknown }) => unknown),
+  };
+}
 
 /** Works with a connected admin client, and closes it. Throws KAFKA_UNAVAILABLE where there is no broker. */
 export async function withAdmin<T>(config: Config, work: (admin: TopicAdmin) => Promise<T>): Promise<T> {

@@ -3,8 +3,7 @@ import type { ReputationRules } from '../../../processors/reputation/step.ts';
 import { topics } from '../../contracts/topic.ts';
 import { classify } from '../../domain/classification.ts';
 import { type ErrorCode, type Facts, isPostlaneError } from '../../domain/error.ts';
-import { createKafka } from '../../kafka/client.ts';
-import { openRegistryCodec } from '../../registry/codec.ts';
+import { connectPipeline } from '../connect-pipeline.ts';
 import type { ConnectionAddresses } from '../connection.ts';
 import { type Folded, foldPartitions, type Share } from './fold-partitions.ts';
 import { ALL_TABLES } from './live-tables.ts';
@@ -39,12 +38,12 @@ async function run(port: NonNullable<typeof parentPort>, { connection, share, ru
   };
   const telling = setInterval(tellProgress, TELL_MS);
   try {
-    const { brokers, clientId, schemaRegistryUrl: url, jobBytesMax } = connection;
+    const { kafka, codec } = await connectPipeline(connection, 'replay', [topics.reputation, ...ALL_TABLES]);
     const folded = await foldPartitions({
       ...share,
       rules: { ...rules, judge: classify },
-      kafka: await createKafka({ brokers, clientId: `${clientId}-replay` }),
-      codec: await openRegistryCodec({ url, encodes: [topics.reputation, ...ALL_TABLES], jobBytesMax }),
+      kafka,
+      codec,
       signal: stopping.signal,
       progress(done, read) {
         untold.done += done;
