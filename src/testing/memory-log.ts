@@ -1,3 +1,4 @@
+import { type Names, namesIn } from '../contracts/region.ts';
 import { PostlaneError } from '../domain/error.ts';
 import { partitionOf } from '../domain/partitioner.ts';
 import type { Millis } from '../domain/time.ts';
@@ -84,6 +85,25 @@ export class MemoryCluster {
   /** All records of a topic, partition by partition. */
   all(topic: string): StoredRecord[] {
     return this.partitions(topic).flatMap((partition) => partition.records);
+  }
+
+  /** The same log as the processes of a region see it: under the names that the code knows. Positions are the region's own. */
+  inRegion(region: string): MemoryCluster {
+    return new RegionOfCluster(this, namesIn(region));
+  }
+}
+
+class RegionOfCluster extends MemoryCluster {
+  private readonly whole: MemoryCluster;
+  private readonly names: Names;
+  constructor(whole: MemoryCluster, names: Names) {
+    super({ partitions: whole.partitionCount, now: whole.now });
+    this.whole = whole;
+    this.names = names;
+  }
+
+  override partitions(topic: string): Partition[] {
+    return this.whole.partitions(this.names.topic(topic));
   }
 }
 
