@@ -34,30 +34,33 @@ export const regionsOf = (read: ValueOf<ReturnType<typeof regionsShape>>): reado
 
 type Tell = (path: string, message: string) => void;
 
-/** Every source says where it is, and every region has a way out of every pool that a queue names. */
+/**
+ * Every source that a pool uses says where it is, and every region has a way out of every pool that a queue names. Without
+ * regions, what sources say about theirs is a note that nothing depends on.
+ */
 export function checkRegions(config: Config, declared: ReadonlySet<string>, tell: Tell): void {
   const names = config.regions.map(({ name }) => name);
-  for (const { name } of config.regions) {
+  if (names.length === 0) return;
+  for (const name of names) {
     if (!REGION_NAME.test(name)) tell(`regions.${name}`, 'must begin with a letter and have at most 31 characters');
   }
-  for (const { name, region } of config.sources) {
-    if (region !== null && !names.includes(region)) {
-      tell(`sources.${name}.region`, `names the region "${region}", which is not declared${suggestion(region, names)}`);
-    }
-    if (names.length === 0 || region !== null) continue;
-    if (declared.has(name)) tell(`sources.${name}`, `needs a region, since there are several: ${names.join(', ')}`);
-  }
-  if (names.length > 0 && declared.size === 0) {
+  if (declared.size === 0) {
     tell('regions', 'need sources that say where they are: the relay alone is in no region');
     return;
   }
+  const used = new Set(config.pools.flatMap(({ sources }) => sources));
+  for (const { name, region } of config.sources.filter((source) => used.has(source.name))) {
+    if (region === null) tell(`sources.${name}`, `needs a region, since there are several: ${names.join(', ')}`);
+    else if (!names.includes(region)) {
+      tell(`sources.${name}.region`, `names the region "${region}", which is not declared${suggestion(region, names)}`);
+    }
+  }
   for (const region of config.regions) {
-    for (const pool of config.pools) {
-      if (pool.types.length === 0 || pool.sources.length === 0 || usable(pool, config.sources, region).length > 0)
-        continue;
-      const others =
-        region.residency === 'strict' ? ', and is strict: no other may send its mail' : ' that it could use';
-      tell(`pools.${pool.name}.sources`, `has no source for the region ${region.name}${others}`);
+    for (const pool of config.pools.filter(({ types, sources }) => types.length > 0 && sources.length > 0)) {
+      if (usable(pool, config.sources, region).length > 0) continue;
+      const why =
+        region.residency === 'strict' ? ', which is strict: no other may send its mail' : ' that it could use';
+      tell(`pools.${pool.name}.sources`, `has no source for the region ${region.name}${why}`);
     }
   }
 }

@@ -63,7 +63,7 @@ export interface Source {
   /** Connections in all, over every site. */
   readonly connectionsMax: number;
   readonly messagesPerConnectionMax: number;
-  /** Where it is; null where there are no regions. */
+  /** Where it is; null where nobody has said. */
   readonly region: string | null;
   /** It is another region's than the process's: used only while none of its own is available. */
   readonly isAway: boolean;
