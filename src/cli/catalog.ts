@@ -1,4 +1,4 @@
-import { REGION_VARIABLE } from '../config/environment.ts';
+import { type Environment, REGION_VARIABLE } from '../config/environment.ts';
 import { loadConfig } from '../config/load.ts';
 import { locateConfig } from '../config/locate.ts';
 import type { Config } from '../config/types.ts';
@@ -31,26 +31,24 @@ export function catalogOptions(config: Config): Partial<CatalogOptions> {
 
 /** Reads the configuration as every role does. Where there are several regions, somebody must have said which one is meant. */
 export function configOf(context: ProcessContext, file?: string): Config {
-  const config = read(context, file);
+  const config = read(context, context.environment, file);
   if (config.regions.length === 0 || config.region !== null) return config;
   throw new PostlaneError('CONFIG_INVALID', {
-    what: 'there are several regions: say which one is meant with --region, or POSTLANE_REGION',
+    what: `there are several regions: say which one is meant with --region, or ${REGION_VARIABLE}`,
     regions: config.regions.map(({ name }) => name).join(', '),
   });
 }
 
 /** The configuration of every region, or of the one that was said to be meant; without regions the only one. */
 export function configsOf(context: ProcessContext, file?: string): readonly Config[] {
-  const config = read(context, file);
+  const config = read(context, context.environment, file);
   if (config.regions.length === 0 || config.region !== null) return [config];
-  return config.regions.map(({ name }) => read(inRegion(context, name), file));
+  return config.regions.map(({ name }) => read(context, { ...context.environment, [REGION_VARIABLE]: name }, file));
 }
 
-/** The same surroundings, for one region. */
-export const inRegion = <C extends ProcessContext>(context: C, region: string): C => ({
-  ...context,
-  environment: { ...context.environment, [REGION_VARIABLE]: region },
-});
+/** The configuration as it is written, for no region in particular. */
+export const wholeConfigOf = (context: ProcessContext, file?: string): Config =>
+  read(context, { ...context.environment, [REGION_VARIABLE]: undefined }, file);
 
-const read = (context: ProcessContext, file?: string): Config =>
-  loadConfig({ env: context.environment, path: locateConfig(file, context.environment, context.workingDirectory) });
+const read = (context: ProcessContext, env: Environment, file?: string): Config =>
+  loadConfig({ env, path: locateConfig(file, env, context.workingDirectory) });

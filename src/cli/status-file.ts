@@ -4,6 +4,7 @@ import { PostlaneError } from '../domain/error.ts';
 import { lives, type ProcessRecord, recordOf } from '../infra/ownership.ts';
 import type { RunningProcess } from '../infra/provider.ts';
 import { replaceFile } from '../infra/replace-file.ts';
+import type { LocalTopology } from './topology.ts';
 
 /** What `postlane up` started, and where to look. `null` for what is not there (yet). */
 export interface Status {
@@ -14,6 +15,8 @@ export interface Status {
   readonly api: string | null;
   /** `host:port` at which mails are handed in by SMTP. */
   readonly submission: string | null;
+  /** Where each region takes mails in; the two above are the first one's. None: there are no regions. */
+  readonly regions?: LocalTopology['regions'];
   /** Path of the certificate of our own making that it shows; `null`: one is configured. */
   readonly submissionCertificate: string | null;
   /** One per process of ours. */

@@ -1,4 +1,4 @@
-import type { Environment } from '../config/environment.ts';
+import { type Environment, REGION_VARIABLE } from '../config/environment.ts';
 
 /** One process that `postlane up` supervises. */
 export interface LocalProcess {
@@ -21,6 +21,8 @@ export interface LocalTopology {
   readonly submission: string;
   readonly simulatorSmtp: string;
   readonly simulatorJournal: string;
+  /** Where each region takes mails in; `api` and `submission` are the first one's. */
+  readonly regions: readonly { readonly name: string; readonly api: string; readonly submission: string }[];
 }
 
 const HOST = '127.0.0.1';
@@ -57,36 +59,37 @@ const RUN = [
   { name: 'api', roles: ['api'], options: [] },
 ] as const;
 
-/** Names under which `localTopology` asks for ports. */
-export const PORT_NAMES = [
-  'simulator-smtp',
-  'simulator',
-  'http-api',
-  'submission',
-  'inbound',
-  'webhooks',
-  'unsubscribe',
-  ...RUN.map(({ name }) => name),
-] as const;
-type PortName = (typeof PORT_NAMES)[number];
+const SINK_PORTS = ['simulator-smtp', 'simulator'] as const;
+const DOOR_PORTS = ['http-api', 'submission', 'inbound', 'webhooks', 'unsubscribe'] as const;
 
-/** What `postlane up` runs on one machine, all started at once. */
-export function localTopology(port: (name: PortName) => number): LocalTopology {
+/** Names under which `localTopology` asks for ports. */
+export const portNames = (regions: readonly string[]): readonly string[] =>
+  regions.length === 0
+    ? [...SINK_PORTS, ...DOOR_PORTS, ...RUN.map(({ name }) => name)]
+    : [...SINK_PORTS, ...regions.flatMap((region) => [region, ...DOOR_PORTS.map((door) => `${door}-${region}`)])];
+
+/** Where the doors of a process listen; `suffix` tells those of a region from the others'. */
+const listenersAt = (port: (name: string) => number, suffix: string): Environment => ({
+  POSTLANE_API_HOST: HOST,
+  POSTLANE_API_PORT: String(port(`http-api${suffix}`)),
+  POSTLANE_SUBMISSION_HOST: HOST,
+  POSTLANE_SUBMISSION_PORT: String(port(`submission${suffix}`)),
+  POSTLANE_INBOUND_HOST: HOST,
+  POSTLANE_INBOUND_PORT: String(port(`inbound${suffix}`)),
+  POSTLANE_WEBHOOKS_HOST: HOST,
+  POSTLANE_WEBHOOKS_PORT: String(port(`webhooks${suffix}`)),
+  POSTLANE_UNSUBSCRIBE_HOST: HOST,
+  POSTLANE_UNSUBSCRIBE_PORT: String(port(`unsubscribe${suffix}`)),
+});
+
+/**
+ * What `postlane up` runs on one machine, all started at once. Where there are regions, each is one process that does
+ * everything: six of them per region would be more than one machine is for.
+ */
+export function localTopology(port: (name: string) => number, regions: readonly string[] = []): LocalTopology {
   const smtp = port('simulator-smtp');
-  const url = (name: PortName) => `http://${HOST}:${port(name)}`;
+  const url = (name: string) => `http://${HOST}:${port(name)}`;
   const relay = { POSTLANE_RELAY_HOST: HOST, POSTLANE_RELAY_PORT: String(smtp) };
-  const listeners = {
-    POSTLANE_API_HOST: HOST,
-    POSTLANE_API_PORT: String(port('http-api')),
-    POSTLANE_SUBMISSION_HOST: HOST,
-    POSTLANE_SUBMISSION_PORT: String(port('submission')),
-    POSTLANE_INBOUND_HOST: HOST,
-    POSTLANE_INBOUND_PORT: String(port('inbound')),
-    POSTLANE_WEBHOOKS_HOST: HOST,
-    POSTLANE_WEBHOOKS_PORT: String(port('webhooks')),
-    POSTLANE_UNSUBSCRIBE_HOST: HOST,
-    POSTLANE_UNSUBSCRIBE_PORT: String(port('unsubscribe')),
-  };
   const simulator: LocalProcess = {
     name: 'simulator',
     roles: ['simulator'],
@@ -95,18 +98,37 @@ export function localTopology(port: (name: PortName) => number): LocalTopology {
     readyUrl: `${url('simulator')}/stats`,
     metricsUrl: null,
   };
-  const running = RUN.map(({ name, roles, options }) => ({
+  const processOf = (
+    { name, roles, options }: { name: string; roles: readonly string[]; options: readonly string[] },
+    environment: Environment,
+  ): LocalProcess => ({
     name,
     roles,
     args: ['run', ...roles, ...options],
-    environment: { ...relay, ...listeners, POSTLANE_HTTP_HOST: HOST, POSTLANE_HTTP_PORT: String(port(name)) },
+    environment: { ...relay, ...environment, POSTLANE_HTTP_HOST: HOST, POSTLANE_HTTP_PORT: String(port(name)) },
     readyUrl: `${url(name)}/readyz`,
     metricsUrl: `${url(name)}/metrics`,
-  }));
+  });
+  const everyRole = [...new Set<string>(RUN.flatMap(({ roles }) => roles))];
+  const running =
+    regions.length === 0
+      ? RUN.map((one) => processOf(one, listenersAt(port, '')))
+      : regions.map((name) =>
+          processOf(
+            { name, roles: everyRole, options: [] },
+            { ...listenersAt(port, `-${name}`), [REGION_VARIABLE]: name },
+          ),
+        );
+  const suffix = regions[0] === undefined ? '' : `-${regions[0]}`;
   return {
     processes: [simulator, ...running],
-    api: url('http-api'),
-    submission: `${HOST}:${port('submission')}`,
+    api: url(`http-api${suffix}`),
+    submission: `${HOST}:${port(`submission${suffix}`)}`,
+    regions: regions.map((name) => ({
+      name,
+      api: url(`http-api-${name}`),
+      submission: `${HOST}:${port(`submission-${name}`)}`,
+    })),
     simulatorSmtp: `${HOST}:${smtp}`,
     simulatorJournal: url('simulator'),
   };

@@ -8,14 +8,14 @@ import { waitFor } from '../infra/wait.ts';
 import { applyTopics } from '../kafka/topic-admin.ts';
 import { applySchemas } from '../registry/schema-admin.ts';
 import { ownCertificatePath } from '../secrets/own-certificate.ts';
-import { catalogOf, configOf } from './catalog.ts';
+import { catalogOf, configsOf, wholeConfigOf } from './catalog.ts';
 import { withAdmin } from './commands/topics.ts';
 import type { CliContext } from './context.ts';
 import { type DataLayout, dataLayout } from './data-directory.ts';
 import { dkimRecordsOf, makeMissingKeys } from './generated-keys.ts';
 import { type Status, StatusPublisher } from './status-file.ts';
 import { Supervisor } from './supervisor.ts';
-import { type LocalProcess, type LocalTopology, localTopology, PORT_NAMES } from './topology.ts';
+import { type LocalProcess, type LocalTopology, localTopology, portNames } from './topology.ts';
 
 /** After a crash the group first waits for the end of the dead members' sessions. */
 const READY_DEADLINE_MS = 120_000;
@@ -33,7 +33,7 @@ export interface UpOptions {
 /** Everything that `postlane up` started. */
 export interface LocalStack {
   readonly infra: Infra;
-  /** As its processes read it. */
+  /** As its processes read it; where there are several regions, those of the first. */
   readonly config: Config;
   status(): Status;
   /** The last started first; data stays. Idempotent and bounded. */
@@ -42,7 +42,7 @@ export interface LocalStack {
 
 /** Brings up the infrastructure, topics, schemas and every role, and returns when all of it is ready. */
 export async function startStack(context: CliContext, options: UpOptions): Promise<LocalStack> {
-  configOf(context); // what is wrong with it is told before anything is started
+  configsOf(context); // what is wrong with it is told before anything is started
   const layout = dataLayout(options.dataDirectory);
   const undo = new UndoList();
   try {
@@ -51,8 +51,13 @@ export async function startStack(context: CliContext, options: UpOptions): Promi
     const infra = await startInfra(context, options, layout);
     undo.add(() => infra.stop());
     const environment = fitted(context, stackEnvironment(context, layout, infra), infra.brokers.length);
-    const config = configOf({ ...context, environment });
-    await prepare(config, context.tell);
+    const configs = configsOf({ ...context, environment });
+    await Promise.all([
+      ...configs.map((each) => prepare(each, context.tell)),
+      // They are every region's, and lie where the file says.
+      makeMissingKeys(wholeConfigOf({ ...context, environment }), context.tell),
+    ]);
+    const config = configs[0] as Config;
     const status = await startProcesses({ context, layout, records, infra, environment, config, undo });
     return { infra, config, status, stop: () => undo.run() };
   } catch (cause) {
@@ -85,7 +90,7 @@ const stackEnvironment = (context: CliContext, layout: DataLayout, infra: Infra)
 
 /** A configuration for several brokers is tried on one: copies that nobody could keep are not asked for. */
 function fitted(context: CliContext, environment: Environment, brokers: number): Environment {
-  const { replicationFactor } = configOf({ ...context, environment }).topics;
+  const { replicationFactor } = wholeConfigOf({ ...context, environment }).topics;
   if (replicationFactor <= brokers) return environment;
   context.tell(
     `topics.replication_factor is ${replicationFactor}; here it is ${brokers}, as many as there are brokers`,
@@ -93,7 +98,7 @@ function fitted(context: CliContext, environment: Environment, brokers: number):
   return { ...environment, POSTLANE_REPLICATION_FACTOR: String(brokers) };
 }
 
-/** Topics, schemas and keys, at the first start as at every other. */
+/** Topics and schemas, at the first start as at every other. */
 async function prepare(config: Config, tell: (line: string) => void): Promise<void> {
   const catalog = catalogOf(config);
   await Promise.all([
@@ -102,7 +107,6 @@ async function prepare(config: Config, tell: (line: string) => void): Promise<vo
       for (const { topic, why } of refusals) tell(`topic ${topic} is left as it is: ${why}`);
     }),
     applySchemas(config.registry.url, catalog, tell),
-    makeMissingKeys(config, tell),
   ]);
 }
 
@@ -119,8 +123,9 @@ interface Starting {
 /** Starts the processes and returns, when all are ready, how to see what runs. */
 async function startProcesses(starting: Starting): Promise<() => Status> {
   const { context, layout, records, infra, config, undo } = starting;
-  const ports = await rememberedPorts(layout.ports, PORT_NAMES);
-  const topology = localTopology((name) => ports[name]);
+  const regions = config.region === null ? [] : regionsOf(starting);
+  const ports = await rememberedPorts(layout.ports, portNames(regions));
+  const topology = localTopology((name) => ports[name] as number, regions);
   const dkimRecords = await dkimRecordsOf(config);
   const supervisor = new Supervisor({
     records,
@@ -135,6 +140,10 @@ async function startProcesses(starting: Starting): Promise<() => Status> {
   await Promise.all(topology.processes.map((process) => startProcess(starting, supervisor, process)));
   return status;
 }
+
+/** All that there are, or the one that was asked for. */
+const regionsOf = ({ context, environment }: Starting): readonly string[] =>
+  configsOf({ ...context, environment }).flatMap(({ region }) => region?.name ?? []);
 
 /** Starts one process and waits until it calls itself ready. */
 async function startProcess(starting: Starting, supervisor: Supervisor, process: LocalProcess): Promise<void> {
@@ -170,6 +179,7 @@ function statusOf(
     redis: infra.redisUrl,
     api: topology.api,
     submission: topology.submission,
+    ...(topology.regions.length > 0 && { regions: topology.regions }),
     submissionCertificate: submission.tls === null ? ownCertificatePath(stateDir, 'submission') : null,
     metrics: topology.processes.flatMap(({ metricsUrl }) => metricsUrl ?? []),
     console: null,

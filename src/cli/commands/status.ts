@@ -24,9 +24,13 @@ export function register(program: Command, context: CliContext): void {
 
 /** One line per address, then one per process. */
 export function statusTable(status: Status): string {
-  const { dkimRecords, processes, ...addresses } = status;
+  const { dkimRecords, processes, regions = [], ...addresses } = status;
   const rows = [
     ...Object.entries(addresses).map(([name, value]) => [name, value === null ? '-' : String(value)] as const),
+    ...regions.flatMap(({ name, api, submission }) => [
+      [`api ${name}`, api] as const,
+      [`submission ${name}`, submission] as const,
+    ]),
     ...Object.entries(dkimRecords).map(([name, text]) => [`dkim ${name}`, text] as const),
     ...processes.map(({ role, pid }) => [`process ${role}`, String(pid)] as const),
   ];

@@ -1,9 +1,10 @@
 import { roles } from '../../../src/cli/roles.ts';
-import { localTopology, PORT_NAMES } from '../../../src/cli/topology.ts';
+import { localTopology, portNames } from '../../../src/cli/topology.ts';
 import { EMAIL_TYPES, QUEUES } from '../../../src/domain/policy.ts';
 
 describe('what `up` runs', () => {
-  const port = (name: (typeof PORT_NAMES)[number]) => 20_000 + PORT_NAMES.indexOf(name);
+  const names = portNames([]);
+  const port = (name: string) => 20_000 + names.indexOf(name);
   const { processes, simulatorSmtp } = localTopology(port);
 
   const running = processes.filter(({ args }) => args[0] === 'run');
@@ -31,6 +32,24 @@ describe('what `up` runs', () => {
       const { POSTLANE_RELAY_HOST, POSTLANE_RELAY_PORT } = environment;
       expect([args, `${POSTLANE_RELAY_HOST}:${POSTLANE_RELAY_PORT}`]).toEqual([args, simulatorSmtp]);
     }
+  });
+
+  it('is one process with every role for each region, with doors of its own', () => {
+    const regional = portNames(['eu', 'us']);
+    const topology = localTopology((name) => 20_000 + regional.indexOf(name), ['eu', 'us']);
+    const found = topology.processes.filter(({ args }) => args[0] === 'run');
+    expect(found.map(({ name, environment }) => [name, environment.POSTLANE_REGION])).toEqual([
+      ['eu', 'eu'],
+      ['us', 'us'],
+    ]);
+    for (const { roles: own } of found) expect(own.toSorted()).toEqual(Object.keys(roles).toSorted());
+    const ports = found.flatMap(({ environment }) =>
+      Object.entries(environment).flatMap(([name, value]) => (/_PORT$/.test(name) ? [value] : [])),
+    );
+    // One of them is the relay's, which all send to.
+    expect(new Set(ports).size).toBe(ports.length - 1);
+    expect(ports).not.toContain('19999');
+    expect(topology.regions.map(({ api }) => api)).toContain(topology.api);
   });
 
   it('has names and ports of its own for each', () => {
