@@ -12,6 +12,22 @@ const NOW = 1_700_000_000_000;
 const parse = (over: Partial<EmailJob>) => parseJob(aJob(over), NOW);
 const withPayload = (over: Parameters<typeof aPayload>[0]) => parse({ payload: aPayload(over) });
 
+describe('the region of a job', () => {
+  const at = (region: string | null, wanted: string | null) =>
+    parseJob(aJob({ region: wanted }), NOW, { ...JOB_RULES_DEFAULT, region });
+
+  it('is where it came to, or nowhere', () => {
+    expect([at('eu', null).ok, at('eu', 'eu').ok]).toEqual([true, true]);
+    const refused = { ok: false, problem: 'other-region', detail: 'it is for us, and this is eu' };
+    expect(at('eu', 'us')).toEqual(refused);
+    for (const unlike of ['EU', 'eu ', '', 'mars']) expect(at('eu', unlike)).toMatchObject({ problem: 'other-region' });
+  });
+
+  it('is a note where there are none', () => {
+    for (const note of [null, 'eu', 'mars']) expect(at(null, note).ok).toBe(true);
+  });
+});
+
 describe('checking a job', () => {
   it('takes a good one and says what it is', () => {
     const result = parse({ recipient: 'Ada@BÜCHER.example', sendAt: NOW + 30 * DAY_MS });

@@ -28,6 +28,17 @@ const mail = (over: object = {}) => ({
 const withPayload = (over: object) => mail({ payload: { ...mail().payload, ...over } });
 const accept = (value: unknown, over: Partial<AcceptContext> = {}) => acceptMails([value], context(over))[0];
 
+describe('a mail for a region', () => {
+  it('is taken where it is for, and refused elsewhere by the field that says so', () => {
+    const rules = { ...JOB_RULES_DEFAULT, region: 'eu' };
+    for (const over of [{}, { region: 'eu' }]) expect(accept(mail(over), { rules })?.ok).toBe(true);
+    expect(accept(mail({ region: 'us' }), { rules })).toEqual({
+      ok: false,
+      fault: { problem: 'other-region', field: '/region', detail: 'it is for us, and this is eu: hand it in there' },
+    });
+  });
+});
+
 describe('a mail that names a template', () => {
   const templated = (over: object = {}) => {
     const { payload: _, ...rest } = mail({ templateId: 'news', mergeData: { name: 'Ada' }, ...over });

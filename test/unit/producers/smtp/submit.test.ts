@@ -1,5 +1,6 @@
 import { submit } from '../../../../producers/smtp/submit.ts';
 import type { EmailJob } from '../../../../src/contracts/generated.ts';
+import { JOB_RULES_DEFAULT } from '../../../../src/domain/job.ts';
 import { type Composed, compose } from '../../../../src/smtp/compose.ts';
 import { unfolded } from '../../../../src/smtp/whole-message.ts';
 import { callerOf, memoryIntake, NOW } from '../../../support/submission-intake.ts';
@@ -104,6 +105,18 @@ describe('a mail that is handed in by SMTP', () => {
     expect(answer).toEqual({ code: 550, text: expect.stringMatching(text) });
     expect(answer.text).toMatch(/^5\.6\.0 [ -~]{1,200}$/);
     expect(records).toEqual([]);
+  });
+
+  it('is refused where it is for another region than the one that this door is in', async () => {
+    const { intake, records } = memoryIntake({ rules: { ...JOB_RULES_DEFAULT, region: 'eu' } });
+    const at = (region: string) => submit(intake, callerOf(), mailOf(messageOf({ 'X-Postlane-Region': region })));
+    expect(await at('us')).toEqual({
+      code: 550,
+      text: '5.6.0 X-Postlane-Region: it is for us, and this is eu: hand it in there',
+    });
+    expect(records).toEqual([]);
+    expect(await at('eu')).toMatchObject({ code: 250 });
+    expect(records).toHaveLength(1);
   });
 
   it('counts against the daily quota, all recipients or none', async () => {
