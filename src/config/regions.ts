@@ -1,6 +1,6 @@
 import { REGION_NAME } from '../contracts/region.ts';
 import type { Pool, Source } from '../domain/policy.ts';
-import { type Field, list, named, oneOf, optional, record, type ValueOf } from './fields.ts';
+import { type Field, list, named, oneOf, optional, record, text, type ValueOf } from './fields.ts';
 import { suggestion } from './problems.ts';
 import { type Config, RESIDENCIES, type RegionConfig } from './types.ts';
 
@@ -16,6 +16,7 @@ export const regionsShape = (parts: {
   named(
     record({
       residency: oneOf(RESIDENCIES),
+      heeds: list(text({ pattern: REGION_NAME, what: 'the name of a region' }), { max: REGIONS_MAX }),
       kafka: record({ brokers: optional(list(parts.address, { max: 100 })) }),
       schema_registry: record({ url: optional(parts.registryUrl) }),
       redis: record({ url: optional(parts.redisUrl) }),
@@ -24,9 +25,10 @@ export const regionsShape = (parts: {
   );
 
 export const regionsOf = (read: ValueOf<ReturnType<typeof regionsShape>>): readonly RegionConfig[] =>
-  [...read].map(([name, { residency, kafka, schema_registry: registry, redis }]) => ({
+  [...read].map(([name, { residency, heeds, kafka, schema_registry: registry, redis }]) => ({
     name,
     residency,
+    heeds,
     brokers: kafka.brokers,
     registryUrl: registry.url?.replace(/\/+$/, '') ?? null,
     redisUrl: redis.url,
@@ -43,6 +45,14 @@ export function checkRegions(config: Config, declared: ReadonlySet<string>, tell
   if (names.length === 0) return;
   for (const name of names) {
     if (!REGION_NAME.test(name)) tell(`regions.${name}`, 'must begin with a letter and have at most 31 characters');
+  }
+  for (const { name, heeds } of config.regions) {
+    for (const other of heeds) {
+      if (other === name) tell(`regions.${name}.heeds`, 'names the region itself, which heeds its own scores anyway');
+      else if (!names.includes(other)) {
+        tell(`regions.${name}.heeds`, `names the region "${other}", which is not declared${suggestion(other, names)}`);
+      }
+    }
   }
   if (declared.size === 0) {
     tell('regions', 'need sources that say where they are: the relay alone is in no region');

@@ -60,6 +60,8 @@ export interface RegionConfig {
   readonly name: string;
   /** `strict`: only its own sources send its mail. `prefer`: those of others as well, while none of its own is available. */
   readonly residency: (typeof RESIDENCIES)[number];
+  /** Regions whose scores its routers heed beside their own: how they are regarded, never who they write to. */
+  readonly heeds: readonly string[];
   /** Where it has a cluster of its own. `null`: that of the file. */
   readonly brokers: readonly string[] | null;
   readonly registryUrl: string | null;

@@ -105,6 +105,22 @@ export function actionAt(score: number, before: string, rules: ScoreRules): stri
   return score >= rules.recoverScore ? 'none' : rules.action;
 }
 
+/** What asks for most first. At `none` the score itself may ask for something; `alert` is for people. */
+const STRICTNESS: readonly string[] = ['pause', 'throttle', 'none', 'alert'];
+const strictness = (action: string): number => {
+  const place = STRICTNESS.indexOf(action);
+  return place < 0 ? 0 : STRICTNESS.length - place;
+};
+
+/** Of what several say about one identity, what asks for most; of equals the worst score. Undefined: nobody knows it. */
+export function strictest<S extends { readonly action: string; readonly score: number }>(
+  rows: readonly (S | undefined)[],
+): S | undefined {
+  return rows
+    .filter((row) => row !== undefined)
+    .sort((a, b) => strictness(b.action) - strictness(a.action) || a.score - b.score)[0];
+}
+
 /** Refusals for good that say something about the sender: its list, its content or its standing. */
 const HELD_AGAINST_SENDER: ReadonlySet<BounceClass> = new Set<BounceClass>([
   'invalid-recipient',

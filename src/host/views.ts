@@ -1,12 +1,14 @@
 import { join } from 'node:path';
 import type { Allowance, Cancellation, Score, Suppression } from '../contracts/generated.ts';
 import { topics } from '../contracts/topic.ts';
+import { strictest } from '../domain/score.ts';
 import { recipientSubject } from '../domain/suppression.ts';
 import { type Millis, SECOND_MS } from '../domain/time.ts';
 import { ViewFollower, type ViewStore } from '../kafka/view-follower.ts';
 import type { Stoppable } from '../runtime/ports.ts';
 import { TableStore } from '../store/table-store.ts';
 import { Editions } from './edition-in-force.ts';
+import { HeededScores } from './heeded-scores.ts';
 import type { Host } from './host.ts';
 import { MemoryTable } from './memory-table.ts';
 import { sample } from './sampler.ts';
@@ -51,6 +53,7 @@ export async function openViews(host: Host, directory: string | null): Promise<V
   ];
   await Promise.all(followers.map((follower) => follower.start()));
   editions.begin();
+  const heeded = await HeededScores.open(host);
   const byTopic = [
     topics.suppressions,
     topics.scores,
@@ -68,12 +71,17 @@ export async function openViews(host: Host, directory: string | null): Promise<V
     ready: () => followers.every((follower) => follower.stalenessMs() <= STALENESS_MS_MAX),
     suppressionOf: (subject) => suppressions.get(keyOf(subject)),
     suppressionOfAddress: (folded) => suppressions.get(keyOf(recipientSubject(folded))),
-    scoreOf: (subject) => scores.get(keyOf(subject)),
+    scoreOf(subject) {
+      const own = scores.get(keyOf(subject));
+      const others = heeded.of(subject);
+      return others.length === 0 ? own : strictest([own, ...others]);
+    },
     allowanceOf: (subject) => allowances.get(keyOf(subject)),
     cancellationOf: (jobId) => cancellations.get(jobId),
     async stop() {
       stopSampling();
       await Promise.all(followers.map((follower) => follower.stop()));
+      await heeded.stop();
       if (suppressions instanceof TableStore) await suppressions.close();
     },
   };

@@ -136,6 +136,11 @@ export class KafkaClient {
     return { client, cut: () => sockets.cut() };
   }
 
+  /** For reading what another region lets be known. It cannot write there. */
+  readerOf(region: string): KafkaReader {
+    return new KafkaClient(this.kafkajs, { ...this.options, region });
+  }
+
   /**
    * The bare connections to a cluster, for what kafkajs's own clients cannot do: reading given partitions from given
    * offsets without a group, and asking for one partition's committed position.
@@ -194,6 +199,9 @@ export class KafkaClient {
     this.options.log?.(isTrouble ? 'warn' : 'debug', `kafkajs: ${message}`, { namespace: entry.namespace, ...facts });
   }
 }
+
+/** As much of a client as reading takes. */
+export type KafkaReader = Pick<KafkaClient, 'names' | 'cluster'>;
 
 /** Loads kafkajs behind its guards, proves that they work, and answers the maker of its objects. Connects to nothing yet. */
 export async function createKafka(options: KafkaOptions): Promise<KafkaClient> {

@@ -1,7 +1,7 @@
 import type { Broker, Cluster } from 'kafkajs';
 import type { Names } from '../contracts/region.ts';
 import type { StoredRecord } from '../runtime/ports.ts';
-import type { Connection, KafkaClient } from './client.ts';
+import type { Connection, KafkaReader } from './client.ts';
 import { withDeadline } from './deadline.ts';
 import { causedBy } from './errors.ts';
 import { withoutAborted } from './guards/aborted-records.ts';
@@ -63,7 +63,7 @@ export class PartitionFetcher {
   private readonly options: PartitionFetcherOptions;
   private readonly names: Names;
 
-  constructor(kafka: KafkaClient, options: PartitionFetcherOptions) {
+  constructor(kafka: KafkaReader, options: PartitionFetcherOptions) {
     this.connection = kafka.cluster();
     this.names = kafka.names;
     this.options = options;

@@ -1,6 +1,6 @@
 import { PostlaneError } from '../domain/error.ts';
 import type { Clock, StoredRecord, Telemetry, View } from '../runtime/ports.ts';
-import type { KafkaClient } from './client.ts';
+import type { KafkaReader } from './client.ts';
 import { unlessAborted } from './deadline.ts';
 import { type Fetched, PartitionFetcher } from './partition-fetcher.ts';
 import { isBarrier } from './records.ts';
@@ -16,7 +16,7 @@ export interface ViewStore {
 }
 
 export interface ViewFollowerOptions {
-  readonly kafka: KafkaClient;
+  readonly kafka: KafkaReader;
   readonly topic: string;
   readonly store: ViewStore;
   readonly clock: Clock;

@@ -8,6 +8,7 @@ import { loadConfig } from '../../src/config/load.ts';
 import type { DeliveryResult } from '../../src/contracts/generated.ts';
 import { namesIn } from '../../src/contracts/region.ts';
 import { topics } from '../../src/contracts/topic.ts';
+import { identitySubject } from '../../src/domain/identity.ts';
 import { type Host, type Hosted, openHost } from '../../src/host/host.ts';
 import { consumeResults, createPublisher, type EmailJobInput, type ResultsConsumer } from '../../src/index.ts';
 import { waitFor } from '../../src/infra/wait.ts';
@@ -26,7 +27,7 @@ type RegionName = (typeof REGIONS)[number];
 const WAIT_MS_MAX = 60_000;
 
 const configuration = (port: Readonly<Record<RegionName, number>>): string => `
-regions: { eu: { residency: strict }, us: { residency: prefer } }
+regions: { eu: { residency: strict }, us: { residency: prefer, heeds: [eu] } }
 relay: { tls: none }
 sources:
 ${REGIONS.flatMap((at) =>
@@ -146,6 +147,37 @@ describe('two regions in one cluster', () => {
       expect(simulator.journal().filter(({ jobId }) => jobId === 'astray')).toEqual([]);
     }
   }, 120_000);
+
+  it('heed what the other one’s sender is regarded as, and nothing else of it', async () => {
+    const subject = identitySubject('domain', 'shop.example', 'other');
+    const { kafka, codec } = inRegion(hosts, 'eu');
+    const value = {
+      subject,
+      score: 0.1,
+      action: 'throttle',
+      at: Date.now(),
+      figures: '',
+      ruleVersion: '',
+      changes: [],
+    };
+    const publisher = new Publisher({ kafka });
+    await publisher.append([{ topic: topics.scores.name, key: subject, value: codec.encode(topics.scores, value) }]);
+    await publisher.close();
+    const { brokers, schemaRegistryUrl } = infra();
+    const jobs = await createPublisher({ brokers, schemaRegistryUrl, region: 'us' });
+    let tries = 0;
+    await waitFor(
+      'a mail of us that is throttled',
+      async () => {
+        const id = `heeding-${++tries}`;
+        await jobs.publish({ ...jobOf(id), type: 'marketing' });
+        const where = (await topicsWith(['heeding-'])).get('heeding-');
+        return where?.includes('email-us.send.marketing-throttled.other') ? true : undefined;
+      },
+      { deadlineMs: WAIT_MS_MAX },
+    );
+    await jobs.close();
+  }, 90_000);
 
   it('are told apart by commands, which want to know which one is meant', async () => {
     const unsaid = await cli('trace', 'of-eu');

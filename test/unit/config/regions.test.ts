@@ -105,6 +105,15 @@ it('tells everything that is wrong at once, where it stands and what was meant',
   ]);
 });
 
+it('heeds the scores of regions that exist, and are others', () => {
+  expect(load(BOTH.replace('prefer', 'prefer, heeds: [eu]'), 'us').region?.heeds).toEqual(['eu']);
+  expect(load(BOTH, 'us').region?.heeds).toEqual([]);
+  expect(told(BOTH.replace('prefer', 'prefer, heeds: [us, ue]'))).toEqual([
+    'regions.us.heeds (1) names the region itself, which heeds its own scores anyway',
+    'regions.us.heeds (1) names the region "ue", which is not declared (did you mean "eu"?)',
+  ]);
+});
+
 it('wants to know which region is meant, and one that exists', () => {
   expect(told(BOTH, { POSTLANE_REGION: 'ue' })).toEqual([
     'regions (1) have none that is called "ue" (did you mean "eu"?) (from --region, or the environment variable POSTLANE_REGION)',

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { lowerBound } from '../../../src/domain/confidence.ts';
-import { actionAt, NO_COUNTS, SCORE_RULES, scoreOf } from '../../../src/domain/score.ts';
+import { actionAt, NO_COUNTS, SCORE_RULES, scoreOf, strictest } from '../../../src/domain/score.ts';
 
 const scored = (over: Partial<typeof NO_COUNTS>) => scoreOf({ ...NO_COUNTS, ...over }, SCORE_RULES);
 
@@ -60,5 +60,28 @@ describe('the action at a score', () => {
 
   it('is what the operator chose', () => {
     expect(actionAt(0.1, 'none', { ...SCORE_RULES, action: 'pause' })).toBe('pause');
+  });
+});
+
+describe('what several say about an identity', () => {
+  it('counts by what asks for most, then by the worst score, in whatever order it is said', () => {
+    const rows = [
+      { action: 'none', score: 0.1 },
+      { action: 'alert', score: 0.3 },
+      { action: 'throttle', score: 0.6 },
+      { action: 'throttle', score: 0.5 },
+      { action: 'pause', score: 0.9 },
+    ];
+    const said = fc.shuffledSubarray([...rows, undefined], { minLength: 1 });
+    fc.assert(
+      fc.property(said, (some) => {
+        const order = [rows[4], rows[3], rows[2], rows[0], rows[1]];
+        expect(strictest(some)).toBe(order.find((row) => some.includes(row)));
+      }),
+    );
+  });
+
+  it('is nothing where nobody knows it', () => {
+    expect(strictest([undefined, undefined])).toBeUndefined();
   });
 });
