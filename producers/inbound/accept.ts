@@ -1,5 +1,6 @@
 import type { Feedback } from '../../src/contracts/generated.ts';
 import { topics } from '../../src/contracts/topic.ts';
+import { toAsciiDomain } from '../../src/domain/address.ts';
 import type { Millis } from '../../src/domain/time.ts';
 import { type JobReference, RETURN_PATH_MAILBOX } from '../../src/domain/verp.ts';
 import { emit, type Output } from '../../src/runtime/processor.ts';
@@ -15,6 +16,20 @@ export interface AddressRules {
   readonly verify: ((local: string) => JobReference | null) | null;
   /** Further addresses, in lower case, and what mail to them is read as. */
   readonly addresses: ReadonlyMap<string, 'dsn' | 'arf'>;
+}
+
+/** The addresses that a configuration makes ours: in a region the region's, so that no other one's mail is taken. */
+export const addressRulesOf = ({ senders, inbound }: Addressed, verify: AddressRules['verify']): AddressRules => ({
+  domains: new Set(senders.list.map(({ returnPathDomain }) => toAsciiDomain(returnPathDomain) ?? returnPathDomain)),
+  verify,
+  addresses: new Map(inbound.addresses.map(({ address, format }) => [address, format])),
+});
+
+interface Addressed {
+  readonly senders: { readonly list: readonly { readonly returnPathDomain: string }[] };
+  readonly inbound: {
+    readonly addresses: readonly { readonly address: string; readonly format: 'dsn' | 'arf' }[];
+  };
 }
 
 /** What mail to an address is read as; null where the address is none of ours. */

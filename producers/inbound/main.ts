@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import { toAsciiDomain } from '../../src/domain/address.ts';
 import { FEEDBACK_BODY_BYTES_MAX } from '../../src/domain/feedback/bounds.ts';
 import type { Host } from '../../src/host/host.ts';
 import { openVerpSigner } from '../../src/host/verp.ts';
@@ -8,7 +7,7 @@ import { encodeOutputs } from '../../src/runtime/encode.ts';
 import type { Stoppable } from '../../src/runtime/ports.ts';
 import { follow } from '../../src/secrets/follow.ts';
 import { checkCertificate, InboundServer, type KeyAndCertificate } from '../../src/smtp/inbound-server.ts';
-import { type AddressRules, accept, formatFor } from './accept.ts';
+import { accept, addressRulesOf, formatFor } from './accept.ts';
 
 /** A record that is not replicated by then is answered with 451; senders wait for ten minutes (RFC 5321 section 4.5.3.2.6). */
 const APPEND_MS_MAX = 20_000;
@@ -25,13 +24,7 @@ export async function startInbound(host: Host): Promise<RunningInbound> {
   const { config, clock, telemetry, codec, kafka } = host;
   const { inbound } = config;
   const signer = await openVerpSigner(host);
-  const rules: AddressRules = {
-    domains: new Set(
-      config.senders.list.map(({ returnPathDomain }) => toAsciiDomain(returnPathDomain) ?? returnPathDomain),
-    ),
-    verify: signer === null ? null : (local) => signer.current.verify(local),
-    addresses: new Map(inbound.addresses.map(({ address, format }) => [address, format])),
-  };
+  const rules = addressRulesOf(config, signer === null ? null : (local) => signer.current.verify(local));
   let server: InboundServer | null = null;
   const tls = inbound.tls && (await certificateOf(host, inbound.tls, (renewed) => server?.renewCertificate(renewed)));
   const publisher = new Publisher({ kafka, queuedBytesMax: QUEUED_BYTES_MAX, deliveryTimeoutMs: APPEND_MS_MAX });

@@ -146,7 +146,7 @@ function inboundOf({ inbound }: Read): Config['inbound'] {
     host: inbound.host,
     port: inbound.port,
     hostname: inbound.hostname,
-    addresses: inbound.addresses.map(({ address, format }) => ({ address: address.toLowerCase(), format })),
+    addresses: inbound.addresses.map((one) => ({ ...one, address: one.address.toLowerCase() })),
     mailBytesMax: inbound.max_size,
     connectionsMax: inbound.max_connections,
     tls: key === null || certificate === null ? null : { key, certificate },
@@ -179,6 +179,7 @@ function submissionOf({ submission, job }: Read): Config['submission'] {
 function webhooksOf({ webhooks }: Read): Config['webhooks'] {
   const routes = [...webhooks.routes].map(([name, route]) => ({
     name,
+    region: route.region,
     format: route.format,
     secret: route.secret,
     topics: route.topics,

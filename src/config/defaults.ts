@@ -165,3 +165,6 @@ export const PROVIDER_DEFAULTS: Readonly<Record<Provider, ProviderRule>> = {
     limits: { connectionsMax: 10, messagesPerConnectionMax: 100, ratePerMinute: 6_000 },
   },
 };
+
+/** Longer ones, with a token behind them, do not fit into a line of a header (RFC 5322 section 2.1.1). */
+export const BASE_URL_LENGTH_MAX = 200;

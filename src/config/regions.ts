@@ -1,5 +1,6 @@
 import { REGION_NAME } from '../contracts/region.ts';
-import type { Pool, Source } from '../domain/policy.ts';
+import type { Pool, Sender, Source } from '../domain/policy.ts';
+import { BASE_URL_LENGTH_MAX } from './defaults.ts';
 import { type Field, list, named, oneOf, optional, record, text, type ValueOf } from './fields.ts';
 import { suggestion } from './problems.ts';
 import { type Config, RESIDENCIES, type RegionConfig } from './types.ts';
@@ -44,7 +45,9 @@ export function checkRegions(config: Config, declared: ReadonlySet<string>, tell
   const names = config.regions.map(({ name }) => name);
   if (names.length === 0) return;
   for (const name of names) {
-    if (!REGION_NAME.test(name)) tell(`regions.${name}`, 'must begin with a letter and have at most 31 characters');
+    if (!REGION_NAME.test(name)) {
+      tell(`regions.${name}`, 'must begin with a letter, not end with a hyphen, and have at most 31 characters');
+    }
   }
   for (const { name, heeds } of config.regions) {
     for (const other of heeds) {
@@ -58,13 +61,22 @@ export function checkRegions(config: Config, declared: ReadonlySet<string>, tell
     tell('regions', 'need sources that say where they are: the relay alone is in no region');
     return;
   }
-  const used = new Set(config.pools.flatMap(({ sources }) => sources));
-  for (const { name, region } of config.sources.filter((source) => used.has(source.name))) {
-    if (region === null) tell(`sources.${name}`, `needs a region, since there are several: ${names.join(', ')}`);
+  const where = (path: string, region: string | null): void => {
+    if (region === null) tell(path, `needs a region, since there are several: ${names.join(', ')}`);
     else if (!names.includes(region)) {
-      tell(`sources.${name}.region`, `names the region "${region}", which is not declared${suggestion(region, names)}`);
+      tell(`${path}.region`, `names the region "${region}", which is not declared${suggestion(region, names)}`);
     }
+  };
+  const links = Math.max(...names.map((name) => pathIn(config.unsubscribe.baseUrl, name)?.length ?? 0));
+  if (links > BASE_URL_LENGTH_MAX) {
+    tell('unsubscribe.base_url', `must leave room for a region's name within ${BASE_URL_LENGTH_MAX} characters`);
   }
+  const used = new Set(config.pools.flatMap(({ sources }) => sources));
+  for (const { name, region } of config.sources) if (used.has(name)) where(`sources.${name}`, region);
+  for (const { name, region } of config.webhooks.routes) where(`webhooks.routes.${name}`, region);
+  config.inbound.addresses.forEach(({ region }, n) => {
+    where(`inbound.addresses[${n}]`, region);
+  });
   for (const region of config.regions) {
     for (const pool of config.pools.filter(({ types, sources }) => types.length > 0 && sources.length > 0)) {
       if (usable(pool, config.sources, region).length > 0) continue;
@@ -95,7 +107,8 @@ export interface Fixed {
 
 /**
  * The configuration as a process in that region sees it. Sources that may not send its mail are not in it: what is not known
- * cannot be chosen, and no connection to it is ever opened. Local stores and keys in Redis are the region's own.
+ * cannot be chosen, and no connection to it is ever opened. Local stores and keys in Redis are the region's own. What comes
+ * back about its mail comes to addresses, paths and routes that are the region's: no other region's roles take it.
  */
 export function inRegion(config: Config, region: RegionConfig, fixed: Fixed): Config {
   const pools = config.pools.map((pool) => ({
@@ -114,12 +127,24 @@ export function inRegion(config: Config, region: RegionConfig, fixed: Fixed): Co
     stateDir: `${config.stateDir}/regions/${region.name}`,
     pools,
     sources: sources.map((source) => ({ ...source, isAway: source.region !== region.name })),
+    senders: { ...config.senders, list: config.senders.list.map((sender) => senderIn(sender, region.name)) },
+    unsubscribe: { ...config.unsubscribe, baseUrl: pathIn(config.unsubscribe.baseUrl, region.name) },
+    inbound: { ...config.inbound, addresses: config.inbound.addresses.filter((one) => one.region === region.name) },
+    webhooks: { ...config.webhooks, routes: config.webhooks.routes.filter((one) => one.region === region.name) },
     reputation: {
       ...config.reputation,
       warmUp: { ...warmUp, sources: warmUp.sources.filter((name) => sources.some((source) => source.name === name)) },
     },
   };
 }
+
+const senderIn = (sender: Sender, region: string): Sender => ({
+  ...sender,
+  returnPathDomain: `${region}.${sender.returnPathDomain}`,
+});
+
+const pathIn = (baseUrl: string | null, region: string): string | null =>
+  baseUrl === null ? null : `${baseUrl.replace(/\/+$/, '')}/${region}`;
 
 function redisIn(redis: Config['redis'], region: RegionConfig, fixed: Fixed): Config['redis'] {
   if (redis === null) return null;

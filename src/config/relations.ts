@@ -2,7 +2,7 @@ import { isIP } from 'node:net';
 import { parseNetwork } from '../domain/ip-address.ts';
 import { PROVIDERS } from '../domain/policy.ts';
 import { DAY_MS, HOUR_MS } from '../domain/time.ts';
-import { CARRYING_RETENTION_MS, SEEN_RETENTION_MS, TYPE_OF_QUEUE } from './defaults.ts';
+import { BASE_URL_LENGTH_MAX, CARRYING_RETENTION_MS, SEEN_RETENTION_MS, TYPE_OF_QUEUE } from './defaults.ts';
 import { checkDns } from './dns.ts';
 import { checkPlacement } from './placement.ts';
 import { suggestion } from './problems.ts';
@@ -197,9 +197,6 @@ function checkSenders({ senders }: Config, tell: Tell): void {
 export const INBOUND_ROUTE = 'inbound';
 /** The route of our unsubscribe links: no webhook may have its name either. */
 export const UNSUBSCRIBE_ROUTE = 'unsubscribe';
-
-/** Longer ones, with a token behind them, do not fit into a line of a header (RFC 5322 section 2.1.1). */
-const BASE_URL_LENGTH_MAX = 200;
 
 function checkUnsubscribe({ unsubscribe: { baseUrl, key } }: Config, tell: Tell): void {
   if (key === null) return;

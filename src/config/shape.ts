@@ -183,6 +183,7 @@ const secrets = record({
   }),
 });
 
+const regionName = text({ pattern: REGION_NAME, what: 'the name of a region' });
 const WEBHOOK_FORMATS = ['ses', 'sendgrid', 'mailgun', 'postmark', 'generic'] as const;
 const mailAddress = text({ pattern: /^[^@\s<>]{1,64}@[^@\s<>]{1,253}$/, what: 'an address' });
 
@@ -192,7 +193,10 @@ const inbound = record({
   port: integer({ min: 0, max: 65_535, default: 2_525 }),
   hostname: optional(host()),
   /** Besides the return paths of `senders`: those of feedback loops, and of mail programs that unsubscribe by mail. */
-  addresses: list(record({ address: mailAddress, format: oneOf(['dsn', 'arf'], { default: 'dsn' }) }), { max: 1_000 }),
+  addresses: list(
+    record({ address: mailAddress, format: oneOf(['dsn', 'arf'], { default: 'dsn' }), region: optional(regionName) }),
+    { max: 1_000 },
+  ),
   max_size: size({ min: 10_000, max: 100 * MEGABYTE, default: 10 * MEGABYTE }),
   max_connections: integer({ min: 1, max: 10_000, default: 200 }),
   tls_key: optional(reference),
@@ -217,6 +221,7 @@ const submission = record({
 });
 
 const webhook = record({
+  region: optional(regionName),
   format: oneOf(WEBHOOK_FORMATS),
   /** What proves the sender: a key, or user and password; SNS proves itself by certificate, and needs `topics`. */
   secret: optional(reference),
@@ -305,7 +310,7 @@ export const postlaneYaml = record({
       ...sourceWay,
       local_address: optional(host()),
       helo: optional(host()),
-      region: optional(text({ pattern: REGION_NAME, what: 'the name of a region' })),
+      region: optional(regionName),
     }),
     { max: 1_000 },
   ),

@@ -202,7 +202,12 @@ export interface InboundConfig {
   /** As which it greets. Null: the name of the machine. */
   readonly hostname: string | null;
   /** Addresses besides the return paths, in lower case; what a mail to them is read as. */
-  readonly addresses: readonly { readonly address: string; readonly format: 'dsn' | 'arf' }[];
+  readonly addresses: readonly {
+    readonly address: string;
+    readonly format: 'dsn' | 'arf';
+    /** Whose mail it gets; null where there are no regions. */
+    readonly region: string | null;
+  }[];
   /** Of one mail: larger ones are refused. */
   readonly mailBytesMax: number;
   readonly connectionsMax: number;
@@ -276,6 +281,8 @@ export interface NotifierConfig {
 export interface WebhookRoute {
   /** Part of its path: `/v1/webhooks/<name>`. */
   readonly name: string;
+  /** Whose mail it is told about; null where there are no regions. */
+  readonly region: string | null;
   readonly format: 'ses' | 'sendgrid' | 'mailgun' | 'postmark' | 'generic';
   /** Reference to what proves the sender. Null for `ses` only, which proves itself by certificate. */
   readonly secret: string | null;

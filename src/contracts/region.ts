@@ -17,8 +17,8 @@ export interface Names {
   group(name: string): string;
 }
 
-/** A word that may be part of a topic's name, and no longer than leaves room for the rest of it. */
-export const REGION_NAME = /^[a-z][a-z0-9-]{0,30}$/;
+/** A word that may be part of a topic's name and a label of a domain, and leaves room for the rest. */
+export const REGION_NAME = /^[a-z](?:[a-z0-9-]{0,29}[a-z0-9])?$/;
 
 const TOPIC_DOMAIN = 'email';
 const GROUP_DOMAIN = 'postlane';

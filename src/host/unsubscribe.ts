@@ -5,9 +5,10 @@ import { type Followed, follow } from '../secrets/follow.ts';
 import type { Secrets } from '../secrets/secrets.ts';
 import { UNSUBSCRIBE_KEY_BYTES_MIN, UnsubscribeLinks } from '../smtp/unsubscribe-links.ts';
 import { NO_OWN_LINKS, type OwnLinks } from '../templates/index.ts';
+import { keyIn } from './region-key.ts';
 
 export interface UnsubscribeSurroundings {
-  readonly config: Pick<Config, 'unsubscribe'>;
+  readonly config: Pick<Config, 'unsubscribe'> & Partial<Pick<Config, 'region'>>;
   readonly secrets: Secrets;
   readonly telemetry: Telemetry;
 }
@@ -24,17 +25,23 @@ export async function openUnsubscribeLinks({
 }: UnsubscribeSurroundings): Promise<Followed<UnsubscribeLinks> | null> {
   const { baseUrl, key } = config.unsubscribe;
   if (baseUrl === null || key === null) return null;
-  const build = () => linksOf(baseUrl, key, secrets);
+  const build = async () => {
+    const keys = await keysOf(key, secrets);
+    return new UnsubscribeLinks(
+      baseUrl,
+      keys.map((one) => keyIn(config.region, one)),
+    );
+  };
   return follow({ secrets, telemetry, what: 'unsubscribe', references: [key], build });
 }
 
-async function linksOf(baseUrl: string, key: string, secrets: Secrets): Promise<UnsubscribeLinks> {
+async function keysOf(key: string, secrets: Secrets): Promise<readonly Buffer[]> {
   const keys = (await secrets.resolve(key)).lines().map((line) => line.bytes());
   if (keys.length === 0 || keys.some(({ length }) => length < UNSUBSCRIBE_KEY_BYTES_MIN)) {
     const what = `unsubscribe.key: every line must have at least ${UNSUBSCRIBE_KEY_BYTES_MIN} characters`;
     throw new PostlaneError('CONFIG_INVALID', { what });
   }
-  return new UnsubscribeLinks(baseUrl, keys);
+  return keys;
 }
 
 /** The links that templates may show. Transactional mail has none: nobody unsubscribes from password resets. */

@@ -3,12 +3,13 @@ import type { Telemetry } from '../runtime/ports.ts';
 import { type Followed, follow } from '../secrets/follow.ts';
 import type { Secrets } from '../secrets/secrets.ts';
 import { VerpSigner } from '../smtp/verp-signer.ts';
+import { keyIn } from './region-key.ts';
 
 /** Return paths of keys that were replaced while the process ran are still ours, up to so many keys back. */
 const KEYS_MAX = 8;
 
 export interface VerpSurroundings {
-  readonly config: Pick<Config, 'verp'>;
+  readonly config: Pick<Config, 'verp'> & Partial<Pick<Config, 'region'>>;
   readonly secrets: Secrets;
   readonly telemetry: Telemetry;
 }
@@ -31,7 +32,7 @@ export async function openVerpSigner({
     what: 'verp',
     references: [key],
     async build() {
-      const written = (await secrets.resolve(key)).lines().map((line) => line.bytes());
+      const written = (await secrets.resolve(key)).lines().map((line) => keyIn(config.region, line.bytes()));
       const replaced = keys.filter((old) => !written.some((one) => one.equals(old)));
       const all = [...written, ...replaced].slice(0, KEYS_MAX);
       const signer = new VerpSigner(all);

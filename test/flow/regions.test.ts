@@ -31,6 +31,7 @@ type Step =
     }
   | { readonly kind: 'requeue' | 'rewind'; readonly at: RegionName }
   | { readonly kind: 'cancel'; readonly at: RegionName; readonly job: number }
+  | { readonly kind: 'answer'; readonly job: number }
   | { readonly kind: 'shut' | 'open'; readonly sources: readonly string[] };
 
 const region = fc.constantFrom(...REGIONS);
@@ -59,6 +60,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 2, arbitrary: job('produce') },
   { weight: 3, arbitrary: run },
   { weight: 1, arbitrary: fc.record({ kind: fc.constantFrom('requeue' as const, 'rewind' as const), at: region }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('answer' as const), job: fc.nat(12) }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('cancel' as const), at: region, job: fc.nat(12) }) },
   {
     weight: 2,
@@ -84,6 +86,8 @@ async function tell(
 ): Promise<{ readonly world: RegionWorld; readonly jobs: readonly Traced[] }> {
   const world = new RegionWorld();
   const jobs: Traced[] = [];
+  /** Of those that were taken. */
+  const mails: Record<number, readonly [EmailJob, RegionName]> = {};
   for (const each of steps) {
     switch (each.kind) {
       case 'submit':
@@ -92,6 +96,7 @@ async function tell(
         const isProduced = each.kind === 'produce';
         const isAccepted = isProduced ? false : world.submit(each.at, made);
         if (isProduced) world.produce(each.at, made);
+        if (isProduced || isAccepted) mails[jobs.length] = [made, each.at];
         const { at, says } = each;
         const marks = [made.payload?.subject, made.payload?.html, made.recipient].map((text) =>
           Buffer.from(text ?? ''),
@@ -108,6 +113,11 @@ async function tell(
       case 'rewind':
         world.rewind(each.at);
         break;
+      case 'answer': {
+        const [made, at] = mails[each.job] ?? [];
+        if (made !== undefined && at !== undefined) await world.answer(at, made);
+        break;
+      }
       case 'cancel':
         world.cancel(each.at, `job-${each.job}`);
         break;
@@ -186,6 +196,11 @@ const submitted = (at: RegionName, says: string | null = null): Step => ({
   waitMs: null,
 });
 
+const GIVEN: [Step[]][] = [
+  [[{ kind: 'shut', sources: ['mk-us'] }, submitted('us')]],
+  [REGIONS.flatMap((at, job) => [submitted(at), { kind: 'answer', job }])],
+];
+
 describe('residency', () => {
   it('keeps every byte of a job, and everything that sends it, in its region, whatever breaks and whoever helps', async () => {
     const tally = { sent: 0, away: 0 };
@@ -196,8 +211,8 @@ describe('residency', () => {
         tally.away += world.sent.filter(({ isAway }) => isAway).length;
         check(world, jobs);
       }),
-      // The first run is given, so that something has left over another region's source.
-      { numRuns: 60, examples: [[[{ kind: 'shut', sources: ['mk-us'] }, submitted('us')]]] },
+      // The first runs are given: something leaves over another region's source, and mails are answered everywhere.
+      { numRuns: 60, examples: GIVEN },
     );
     // Otherwise nothing has been shown.
     expect(tally.sent).toBeGreaterThan(50);

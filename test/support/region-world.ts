@@ -2,25 +2,32 @@ import { DELAY_GROUP, delayDefinition } from '../../processors/delay/index.ts';
 import { routerGroup } from '../../processors/router/index.ts';
 import { type SendResult, workerDefinition } from '../../processors/worker/index.ts';
 import type { Unit } from '../../processors/worker/unit.ts';
+import { accept as acceptMail, addressRulesOf } from '../../producers/inbound/accept.ts';
 import { acceptJob } from '../../producers/publisher/accept.ts';
+import { accept as acceptWish } from '../../producers/unsubscribe/accept.ts';
 import { requeueOf } from '../../src/cli/dead-letters.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import type { Config } from '../../src/config/types.ts';
-import type { Cancellation, DeadLetter, EmailJob } from '../../src/contracts/generated.ts';
+import type { Cancellation, DeadLetter, EmailJob, Feedback } from '../../src/contracts/generated.ts';
 import { topics } from '../../src/contracts/topic.ts';
+import { addressOf } from '../../src/domain/address.ts';
 import type { Queue } from '../../src/domain/policy.ts';
 import type { DeliveryOutcome } from '../../src/domain/reply.ts';
 import { HOUR_MS, MINUTE_MS } from '../../src/domain/time.ts';
 import { jobRulesOf } from '../../src/host/job-rules.ts';
 import { sourcesOf } from '../../src/host/sources.ts';
+import { openUnsubscribeLinks } from '../../src/host/unsubscribe.ts';
+import { openVerpSigner } from '../../src/host/verp.ts';
 import { encodeOutputs } from '../../src/runtime/encode.ts';
-import type { Output } from '../../src/runtime/processor.ts';
+import { emit, type Output } from '../../src/runtime/processor.ts';
 import { drive, type Fault } from '../../src/testing/driver.ts';
 import { driveEffects, type Life } from '../../src/testing/effect-driver.ts';
 import { MemoryCodec } from '../../src/testing/memory-codec.ts';
 import { MemoryCluster } from '../../src/testing/memory-log.ts';
+import { MemorySecrets } from '../../src/testing/memory-secrets.ts';
 import { VirtualClock } from '../../src/testing/virtual-clock.ts';
 import { routerOver, Stores, tables } from './routing.ts';
+import { silentTelemetry } from './silent-telemetry.ts';
 
 /** `us` may use the relays of the others; the first two keep their mail to themselves. */
 export const REGIONS = ['eu', 'ap', 'us'] as const;
@@ -43,11 +50,32 @@ sources:
   mk-eu-2: { region: eu, mode: direct, local_address: 192.0.2.1, helo: mail.eu.example }
   mk-ap: { region: ap, host: relay.ap.example }
   mk-us: { region: us, host: relay.us.example }
+senders: { domains: [{ name: shop.example, return_path: bounces.shop.example }] }
+verp: { key: env:RETURN_PATHS }
+unsubscribe: { base_url: https://shop.example/unsubscribe, key: env:LINKS }
+inbound:
+  addresses:
+    - { address: loop-eu@shop.example, format: arf, region: eu }
+    - { address: loop-ap@shop.example, format: arf, region: ap }
+    - { address: loop-us@shop.example, format: arf, region: us }
+webhooks:
+  routes:
+    told-eu: { format: generic, secret: env:HOOK, region: eu }
+    told-ap: { format: generic, secret: env:HOOK, region: ap }
+    told-us: { format: generic, secret: env:HOOK, region: us }
 pools:
   transactional: { sources: [tx-eu, tx-us, tx-ap] }
   notification: { sources: [nt-eu, nt-us, nt-ap] }
   marketing: { sources: [mk-ap, mk-eu-2, mk-eu, mk-us] }
 `;
+
+const NO_FEEDBACK: Omit<Feedback, 'route' | 'at' | 'body'> = {
+  format: 'generic',
+  batchId: 'b',
+  recipient: null,
+  sender: null,
+  peer: null,
+};
 
 /** What left over a source, and what was known of the region's own sources at that moment. */
 export interface Sent {
@@ -79,6 +107,10 @@ export class RegionWorld {
   readonly codec = new MemoryCodec();
   readonly cluster = new MemoryCluster({ now: this.clock.now() });
   readonly sent: Sent[] = [];
+  private readonly secrets = new MemorySecrets({
+    'env:RETURN_PATHS': 'r'.repeat(32),
+    'env:LINKS': 'l'.repeat(32),
+  });
   /** Sources that nobody can send over at the moment. */
   readonly shut = new Set<string>();
   private readonly regions = new Map(
@@ -124,6 +156,43 @@ export class RegionWorld {
     };
     const topic = topics.cancellations;
     this.view(region).append({ topic: topic.name, key: jobId, value: this.codec.encode(topic, value) });
+  }
+
+  /**
+   * Somebody answers a mail in every way there is, and whatever is answered is handed to the doors of every region, as if all
+   * records of the DNS and all proxies led everywhere: a bounce with the whole mail in it, a complaint to the feedback loop
+   * and to the provider's webhook, a click.
+   */
+  async answer(home: RegionName, job: EmailJob): Promise<void> {
+    const { signer, links } = await this.keysOf(home);
+    const [sender] = this.config(home).senders.list;
+    const path = addressOf(signer.returnPath(job.tenant, job.id, sender?.returnPathDomain ?? ''));
+    const token = new URL(links.linkOf(job) ?? '').pathname.split('/').at(-1) as string;
+    const bytes = Buffer.from(`To: ${job.recipient}\r\n\r\n${job.payload?.subject} ${job.payload?.html}`);
+    const hashOf = (parts: readonly (string | Uint8Array)[]) => String(parts[0]);
+    const now = this.clock.now();
+    for (const region of REGIONS) {
+      const here = await this.keysOf(region);
+      const rules = addressRulesOf(this.config(region), (local) => here.signer.verify(local));
+      const recipients = [path, path.replace(/@.*/, `@${region}.bounces.shop.example`), `loop-${home}@shop.example`];
+      const mail = { recipients, sender: '', peer: null, bytes };
+      for (const output of acceptMail(mail, rules, hashOf, now)) this.append(region, output as Output);
+      const link = here.links.read(token);
+      if (link !== null) this.append(region, acceptWish(link, token, 'all', now) as Output);
+      if (!this.config(region).webhooks.routes.some(({ name }) => name === `told-${home}`)) continue;
+      const told = { ...NO_FEEDBACK, route: `told-${home}`, at: now, body: bytes, recipient: job.recipient };
+      this.append(region, emit(topics.feedback, job.id, told) as Output);
+    }
+  }
+
+  private async keysOf(region: RegionName) {
+    const parts = { config: this.config(region), secrets: this.secrets, telemetry: silentTelemetry };
+    const verp = await openVerpSigner(parts);
+    const links = await openUnsubscribeLinks(parts);
+    if (verp === null || links === null) throw new Error('both have keys');
+    verp.stop();
+    links.stop();
+    return { signer: verp.current, links: links.current };
   }
 
   /** `postlane dead-letters requeue` of everything that lies there. */

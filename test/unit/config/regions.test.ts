@@ -52,6 +52,35 @@ it('puts the relays of others behind its own where it prefers them, but no addre
   expect(config.sources.filter(({ isAway }) => isAway).map(({ name }) => name)).toEqual(['tx-eu', 'nt-eu']);
 });
 
+const ANSWERS = `
+senders: { domains: [{ name: shop.example, return_path: bounces.shop.example }, { name: x.example }] }
+unsubscribe: { base_url: https://shop.example/unsubscribe/ }
+inbound: { addresses: [{ address: loop@eu.example, region: eu }, { address: loop@us.example, region: us }] }
+webhooks:
+  routes:
+    told-eu: { format: generic, secret: env:A, region: eu }
+    told-us: { format: generic, secret: env:A, region: us }
+`;
+
+it('has addresses, links and routes of its own for what comes back', () => {
+  const config = load(BOTH + ANSWERS, 'eu');
+  expect(config.senders.list.map(({ domain, returnPathDomain }) => [domain, returnPathDomain])).toEqual([
+    ['shop.example', 'eu.bounces.shop.example'],
+    ['x.example', 'eu.x.example'],
+  ]);
+  expect(config.unsubscribe.baseUrl).toBe('https://shop.example/unsubscribe/eu');
+  expect(config.inbound.addresses.map(({ address }) => address)).toEqual(['loop@eu.example']);
+  expect(config.webhooks.routes.map(({ name }) => name)).toEqual(['told-eu']);
+  const none = load(SOURCES + ANSWERS);
+  expect(none.senders.list[0]?.returnPathDomain).toBe('bounces.shop.example');
+  expect([none.inbound.addresses.length, none.webhooks.routes.length]).toEqual([2, 2]);
+  const unsaid = ANSWERS.replace('loop@us.example, region: us', 'loop@us.example').replace('region: us', 'region: uz');
+  expect(told(BOTH + unsaid)).toEqual([
+    'inbound.addresses[1] (18) needs a region, since there are several: eu, us',
+    'webhooks.routes.told-us.region (22) names the region "uz", which is not declared (did you mean "us"?)',
+  ]);
+});
+
 it('keeps local stores and keys in Redis apart', () => {
   const config = load(`${BOTH}redis: { url: redis://127.0.0.1 }`, 'eu');
   expect([config.stateDir, config.redis?.keyPrefix]).toEqual(['.postlane/regions/eu', 'postlane:eu:']);
@@ -94,7 +123,7 @@ it('tells everything that is wrong at once, where it stands and what was meant',
   expect(told(text)).toEqual([
     'regions.eu.residency (2) must be one of strict, prefer, not "strickt" (did you mean "strict"?)',
     'regions.us.residency (3) is missing',
-    'regions.1st (4) must begin with a letter and have at most 31 characters',
+    'regions.1st (4) must begin with a letter, not end with a hyphen, and have at most 31 characters',
     'sources.tx-eu.region (6) names the region "ue", which is not declared (did you mean "eu"?)',
     'sources.nt (8) needs a region, since there are several: eu, us, 1st',
     expect.stringMatching(/^pools\.transactional\.sources \(11\) has no source for the region eu, which is strict/),

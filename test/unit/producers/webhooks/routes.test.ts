@@ -195,6 +195,7 @@ describe('certificates', () => {
 
 describe('a route’s secret', () => {
   const route = (over: Partial<WebhookRoute>): WebhookRoute => ({
+    region: null,
     name: 'hook',
     format: 'generic',
     secret: 'env:HOOK_SECRET',
