@@ -26,7 +26,7 @@ export function initialConfig({ preset, domain, relay }: Answers): string {
 # \`npx postlane config show --explain\` prints every setting with its reason. What is written here outranks the preset; growing is a change
 # of this line (docs/presets.md).
 preset: ${preset}
-
+${preset === 'global' ? REGIONS : ''}
 # The provider's relay, which every source uses that names no host of its own.
 relay:
 ${relay === null ? RELAY_BY_ENVIRONMENT : relayLines(relay)}
@@ -44,6 +44,12 @@ verp:
   key: file:\${POSTLANE_STATE_DIR:-.postlane}/keys/verp.key
 `;
 }
+
+const REGIONS = `
+# With these each region has topics and workers of its own, and mail of a strict one never leaves it (docs/regions.md). Decide before
+# the first mail: it changes the names of all topics.
+# regions: { eu: { residency: strict }, us: { residency: prefer }, ap: { residency: prefer } }
+`;
 
 const RELAY_BY_ENVIRONMENT = `  host: \${RELAY_HOST:-127.0.0.1}
   port: \${RELAY_PORT:-2525}

@@ -58,6 +58,15 @@ it('asks nothing where everything is said', async () => {
   );
 });
 
+it('leaves it to the owner to declare regions, and says how', async () => {
+  expect((await init(['--preset', 'global', '--domain', 'shop.example'])).status).toBe(0);
+  const { text, config } = written();
+  expect(config.regions).toEqual([]);
+  const declared = loadConfig({ text: text.replace('# regions:', 'regions:'), env: { POSTLANE_REGION: 'eu' } });
+  expect(declared.region).toMatchObject({ name: 'eu', residency: 'strict' });
+  expect(declared.pools.map(({ sources }) => sources)).toContainEqual(['transactional-eu']);
+});
+
 it('says what to give where nobody is there to answer', async () => {
   const { status, told } = await init(['--preset', 'startup']);
   expect(status).toBe(1);
