@@ -4,7 +4,8 @@ import { topics } from '../../src/contracts/topic.ts';
 import { aJob, aPayload } from '../../src/testing/builders.ts';
 import type { Fault } from '../../src/testing/driver.ts';
 import type { Life } from '../../src/testing/effect-driver.ts';
-import { REGIONS, type RegionName, RegionWorld, TYPES } from '../support/region-world.ts';
+import { REGIONS, type RegionName, TYPES } from '../support/region-config.ts';
+import { RegionWorld } from '../support/region-world.ts';
 
 const SOURCES = ['tx-eu', 'tx-ap', 'tx-us', 'mk-eu', 'mk-eu-2', 'mk-ap', 'mk-us'];
 /** What is shut at once: one, or all that a region has. */

@@ -31,10 +31,12 @@ async function sending(over: Partial<DispatcherPorts>): Promise<readonly string[
     circuits: () => ({ source: null, site: null, trial: false }),
     allowance: () => null,
     overflow: 'warm',
+    first: 'new',
     queueRatePerMinute: null,
     queueName: 'marketing',
     skip: () => null,
     postpone: () => [],
+    handOver: () => [],
     ...over,
   });
   for (let n = 0; n < 100; n++) {
