@@ -242,8 +242,8 @@ describe('the varlong of a record', () => {
     return encoder.buffer;
   };
 
-  // Beyond, twice the number is more than a double holds exactly.
-  const halves = fc.maxSafeInteger().map((value) => Math.trunc(value / 2));
+  // Beyond, twice the number is more than a double holds exactly; and half of -1 is no zero below zero.
+  const halves = fc.maxSafeInteger().map((value) => Math.trunc(value / 2) || 0);
 
   it('is read as kafkajs reads it, and no further', () => {
     fc.assert(
