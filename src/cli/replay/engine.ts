@@ -55,8 +55,8 @@ export interface Replayed {
 
 const FINGERPRINT = 'fingerprint';
 
-/** As many threads as there are processors, and no more than eight: the broker is what they wait for then. */
-export const THREADS_DEFAULT = Math.min(8, availableParallelism());
+/** All processors but one, which broker and main thread have enough to do for, and eight at most. On two cores, two threads were no faster than one. */
+export const THREADS_DEFAULT = Math.max(1, Math.min(8, availableParallelism() - 1));
 export const THREADS_MAX = 64;
 
 /** Readies the side tables: true where a replay under the same terms was interrupted and can go on; else they are emptied. */
