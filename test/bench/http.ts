@@ -6,7 +6,6 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { ApiKeyTable } from '../../src/cli/api-key-table.ts';
 import type { CliContext } from '../../src/cli/context.ts';
 import { roles } from '../../src/cli/roles.ts';
@@ -20,20 +19,20 @@ import { openRegistryCodec } from '../../src/registry/codec.ts';
 import { JOB_BYTES_MAX_DEFAULT } from '../../src/registry/limits.ts';
 import { newKeyId, newSecret } from '../../src/secrets/api-keys.ts';
 import { type RestartFigures, withBrokerRestart } from './broker-restart.ts';
+import { commandLine, wholeNumber } from './command-line.ts';
 import { figures, HttpLoad } from './http-load.ts';
 import { Helper } from './processes.ts';
 import { rounded } from './statistics.ts';
 
-const { values } = parseArgs({
-  options: {
-    seconds: { type: 'string', default: '60' },
-    rate: { type: 'string', default: '500' },
-    'broker-restart': { type: 'boolean', default: false },
-    json: { type: 'boolean', default: false },
-  },
+const USAGE = 'npm run bench:http -- [--seconds 60] [--rate 500] [--broker-restart] [--json]';
+const values = commandLine(USAGE, {
+  seconds: { type: 'string', default: '60' },
+  rate: { type: 'string', default: '500' },
+  'broker-restart': { type: 'boolean', default: false },
+  json: { type: 'boolean', default: false },
 });
-const seconds = Number(values.seconds);
-const rate = Number(values.rate);
+const seconds = wholeNumber('seconds', values.seconds, USAGE);
+const rate = wholeNumber('rate', values.rate, USAGE);
 const WARM_UP_SECONDS = 3;
 const ENDINGS_MS_MAX = 180_000;
 const BARE_TOPIC = 'bench-bare';

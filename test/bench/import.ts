@@ -7,7 +7,6 @@ import { createWriteStream } from 'node:fs';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { crc32 } from 'node:zlib';
 import { loadConfig } from '../../src/config/load.ts';
 import { topics } from '../../src/contracts/topic.ts';
@@ -23,18 +22,18 @@ import { scanTopics } from '../../src/kafka/topic-scan.ts';
 import { ImportProcess } from '../support/import-process.ts';
 import { startTestInfra } from '../support/infra.ts';
 import { provision } from '../support/provision.ts';
+import { commandLine, wholeNumber } from './command-line.ts';
 import { cpuMsOf, Helper, residentBytesOf } from './processes.ts';
 import { rounded } from './statistics.ts';
 import { Workshop } from './workshop.ts';
 
-const { values } = parseArgs({
-  options: {
-    rows: { type: 'string', default: '1000000' },
-    routed: { type: 'boolean', default: false },
-    json: { type: 'boolean', default: false },
-  },
+const USAGE = 'npm run bench:import -- [--rows 1000000] [--routed] [--json]';
+const values = commandLine(USAGE, {
+  rows: { type: 'string', default: '1000000' },
+  routed: { type: 'boolean', default: false },
+  json: { type: 'boolean', default: false },
 });
-const ROWS = Number(values.rows);
+const ROWS = wholeNumber('rows', values.rows, USAGE);
 /** One row in a hundred is a bad one: by turns no address, too few fields, a quote that is not closed, and no UTF-8. */
 const isBad = (line: number): boolean => line % 100 === 50;
 const KILLED_AT = [0.3, 0.65];

@@ -2,7 +2,7 @@ import { readOptions } from './options.ts';
 import { Workshop } from './workshop.ts';
 
 /** `npm run bench`: what was measured on standard output, progress on standard error. */
-const options = readOptions(process.argv.slice(2));
+const options = readOptions();
 const workshop = await Workshop.open();
 const end = (status: number): void => {
   // What still waits for a process that is ended now must not have the last word.

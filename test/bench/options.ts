@@ -1,4 +1,4 @@
-import { parseArgs } from 'node:util';
+import { commandLine, misused, wholeNumber } from './command-line.ts';
 
 /** What `npm run bench -- …` was told. */
 export interface BenchOptions {
@@ -25,26 +25,24 @@ npm run bench -- --isolation [--json] [--rounds N] [--mails N]
 npm run bench -- --memory [--json] [--mails N]
 npm run bench -- --templated [--json] [--rounds N] [--mails N]`;
 
-/** Reads the command line; throws a TypeError that says what is wrong with it. */
-export function readOptions(args: readonly string[]): BenchOptions {
-  const { values } = parseArgs({
-    args: [...args],
-    options: {
-      json: { type: 'boolean', default: false },
-      isolation: { type: 'boolean', default: false },
-      memory: { type: 'boolean', default: false },
-      templated: { type: 'boolean', default: false },
-      rounds: { type: 'string' },
-      mails: { type: 'string' },
-      arms: { type: 'string', default: ARMS.join() },
-      'latency-seconds': { type: 'string', default: '10' },
-      profile: { type: 'string' },
-    },
+/** Reads the command line; ends the process where it asks for help, or is wrong. */
+export function readOptions(): BenchOptions {
+  const values = commandLine(USAGE, {
+    json: { type: 'boolean', default: false },
+    isolation: { type: 'boolean', default: false },
+    memory: { type: 'boolean', default: false },
+    templated: { type: 'boolean', default: false },
+    rounds: { type: 'string' },
+    mails: { type: 'string' },
+    arms: { type: 'string', default: ARMS.join() },
+    'latency-seconds': { type: 'string', default: '10' },
+    profile: { type: 'string' },
   });
   const mode = (['isolation', 'memory', 'templated'] as const).find((name) => values[name]) ?? 'throughput';
   const arms = values.arms.split(',');
   const unknown = arms.filter((arm) => !(ARMS as readonly string[]).includes(arm));
-  if (unknown.length > 0) throw new TypeError(`there is no arm ${unknown.join()}\n${USAGE}`);
+  if (unknown.length > 0) misused(`there is no arm ${unknown.join()}`, USAGE);
+  const whole = (name: string, text: string, least: number) => wholeNumber(name, text, USAGE, least);
   return {
     mode,
     json: values.json,
@@ -54,10 +52,4 @@ export function readOptions(args: readonly string[]): BenchOptions {
     latencySeconds: whole('latency-seconds', values['latency-seconds'], 0),
     profileDirectory: values.profile ?? null,
   };
-}
-
-function whole(name: string, text: string, least: number): number {
-  const number = Number(text);
-  if (/^\d+$/.test(text) && number >= least) return number;
-  throw new TypeError(`--${name} is a whole number, ${least} or more\n${USAGE}`);
 }

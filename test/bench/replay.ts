@@ -1,5 +1,4 @@
 import { rm } from 'node:fs/promises';
-import { parseArgs } from 'node:util';
 import type { ReputationSignal } from '../../src/contracts/generated.ts';
 import { topics } from '../../src/contracts/topic.ts';
 import { subjectsBehind } from '../../src/domain/identity.ts';
@@ -15,6 +14,7 @@ import type { LogRecord } from '../../src/runtime/ports.ts';
 import { startTestInfra } from '../support/infra.ts';
 import { provision } from '../support/provision.ts';
 import { Random } from '../support/random.ts';
+import { commandLine, wholeNumber } from './command-line.ts';
 import { anonymousBytesOf, cpuMsOf, Helper } from './processes.ts';
 import { median, rounded, spread } from './statistics.ts';
 import { Workshop } from './workshop.ts';
@@ -23,17 +23,16 @@ import { Workshop } from './workshop.ts';
  * `npm run bench:replay -- [--events N] [--rounds N] [--seed N] [--json]`: `postlane replay` over N signals, against a bare
  * kafkajs consumer that only decodes the same records, by turns in one run.
  */
-const { values } = parseArgs({
-  options: {
-    events: { type: 'string', default: '10000000' },
-    rounds: { type: 'string', default: '3' },
-    seed: { type: 'string', default: '1' },
-    json: { type: 'boolean', default: false },
-  },
+const USAGE = 'npm run bench:replay -- [--events 10000000] [--rounds 3] [--seed 1] [--json]';
+const values = commandLine(USAGE, {
+  events: { type: 'string', default: '10000000' },
+  rounds: { type: 'string', default: '3' },
+  seed: { type: 'string', default: '1' },
+  json: { type: 'boolean', default: false },
 });
-const EVENTS = Number(values.events);
-const ROUNDS = Number(values.rounds);
-const SEED = Number(values.seed);
+const EVENTS = wholeNumber('events', values.events, USAGE);
+const ROUNDS = wholeNumber('rounds', values.rounds, USAGE);
+const SEED = wholeNumber('seed', values.seed, USAGE);
 
 /** Mails of one transaction of a worker that is busy, and what becomes of them. */
 const MAILS_PER_TRANSACTION = 73;

@@ -1,6 +1,5 @@
 import { deepStrictEqual } from 'node:assert/strict';
 import { readdirSync, statSync } from 'node:fs';
-import { parseArgs } from 'node:util';
 import { topics } from '../../src/contracts/topic.ts';
 import { createKafka } from '../../src/kafka/client.ts';
 import { Publisher } from '../../src/kafka/publisher.ts';
@@ -9,6 +8,7 @@ import { JOB_BYTES_MAX_DEFAULT } from '../../src/registry/limits.ts';
 import type { LogRecord } from '../../src/runtime/ports.ts';
 import { startTestInfra } from '../support/infra.ts';
 import { provision } from '../support/provision.ts';
+import { commandLine, wholeNumber } from './command-line.ts';
 import { anonymousBytesOf, Helper } from './processes.ts';
 import { foldedRow, rowsLike } from './suppression-rows.ts';
 import type { Looked } from './suppressions-process.ts';
@@ -18,10 +18,12 @@ import { Workshop } from './workshop.ts';
  * `npm run bench:suppressions -- [--rows N] [--json]`: a table of N suppressions in one process, as router and worker keep
  * it: restored from its topic, looked up, and opened again.
  */
-const { values } = parseArgs({
-  options: { rows: { type: 'string', default: '10000000' }, json: { type: 'boolean', default: false } },
+const USAGE = 'npm run bench:suppressions -- [--rows 10000000] [--json]';
+const values = commandLine(USAGE, {
+  rows: { type: 'string', default: '10000000' },
+  json: { type: 'boolean', default: false },
 });
-const ROWS = Number(values.rows);
+const ROWS = wholeNumber('rows', values.rows, USAGE);
 const LOOK_UPS = 2_000_000;
 const APPEND_AT_ONCE = 5_000;
 const QUEUED_BYTES_MAX = 32_000_000;
