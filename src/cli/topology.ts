@@ -28,7 +28,7 @@ export interface LocalTopology {
 const HOST = '127.0.0.1';
 
 /** Bulk mail gives way to what somebody waits for, also in how a busy machine shares out its processors. */
-const GIVES_WAY = ['--niceness', '10'] as const;
+const GIVES_WAY = ['--niceness', 'idle'] as const;
 
 /**
  * Router and workers are processes of their own, so that any of them can be killed, and those of bulk mail are apart: on one

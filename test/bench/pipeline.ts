@@ -105,8 +105,8 @@ const ALL = [{ router: [], worker: [] }] as const;
 const APART = [
   { router: ['--types', 'transactional,notification'], worker: ['--queues', 'transactional,notification'] },
   {
-    router: ['--types', 'marketing', '--niceness', '10'],
-    worker: ['--queues', 'marketing,marketing-throttled', '--niceness', '10'],
+    router: ['--types', 'marketing', '--niceness', 'idle'],
+    worker: ['--queues', 'marketing,marketing-throttled', '--niceness', 'idle'],
   },
 ] as const;
 

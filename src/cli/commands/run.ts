@@ -1,9 +1,9 @@
-import { setPriority } from 'node:os';
 import { type Command, InvalidArgumentError } from 'commander';
 import type { Config } from '../../config/types.ts';
 import { systemClock } from '../../host/clock.ts';
 import type { Host } from '../../host/host.ts';
 import { type HealthOptions, HealthServer } from '../../http/health.ts';
+import { type Deference, giveWay, NICENESS_MAX } from '../../infra/give-way.ts';
 import { follow } from '../../secrets/follow.ts';
 import type { ProcessTelemetry } from '../../telemetry/telemetry.ts';
 import { configOf } from '../catalog.ts';
@@ -16,10 +16,8 @@ interface RunOptions {
   readonly config?: string;
   readonly queues?: readonly string[];
   readonly types?: readonly string[];
-  readonly niceness?: number;
+  readonly niceness?: Deference;
 }
-
-const NICENESS_MAX = 19;
 
 /** `postlane run <role…>`: roles in this process, as production runs them. */
 export function register(program: Command, context: CliContext): void {
@@ -34,16 +32,21 @@ export function register(program: Command, context: CliContext): void {
     .option('--config <file>', 'configuration (default: postlane.yaml)')
     .option('--queues <names>', 'only these queues, separated by commas (workers)', parseList)
     .option('--types <names>', 'only these email types, separated by commas (router)', parseList)
-    .option('--niceness <count>', 'how far this process gives way to others on a busy machine, 0 to 19', parseNiceness)
+    .option(
+      '--niceness <count>',
+      'how far this process gives way to others on a busy machine: 0 to 19, or idle, to run only when nothing else wants to',
+      parseNiceness,
+    )
     .addHelpText('after', () => roleHelp(context))
     .action((names: string[], options: RunOptions) => run(context, names, options));
 }
 
 async function run(context: CliContext, names: readonly string[], options: RunOptions): Promise<void> {
   // Before there are other threads: they begin with the priority of the one that makes them.
-  if (options.niceness !== undefined) setPriority(options.niceness);
+  const lacking = options.niceness === undefined ? null : giveWay(options.niceness);
   const config = configOf(context, options.config);
   const telemetry = await openTelemetry(config, names.join('+'));
+  if (lacking !== null) telemetry.log('warn', 'it gives way by niceness alone', { lacking });
   const progress = new RunProgress();
   // First of all, so that a process that waits for the broker or the registry can say so.
   const health = await HealthServer.start({
@@ -105,8 +108,9 @@ function parseList(text: string): readonly string[] {
   return names;
 }
 
-function parseNiceness(text: string): number {
+function parseNiceness(text: string): Deference {
+  if (text === 'idle') return text;
   const niceness = Number(text);
   if (/^\d+$/.test(text) && niceness <= NICENESS_MAX) return niceness;
-  throw new InvalidArgumentError(`a whole number from 0 to ${NICENESS_MAX} is expected`);
+  throw new InvalidArgumentError(`a whole number from 0 to ${NICENESS_MAX}, or idle, is expected`);
 }
