@@ -10,8 +10,8 @@ const CHRT_MS_MAX = 5_000;
 /**
  * Makes this process give way to others, with every thread that it has or will have. Answers why it gives way less than it
  * was asked to; null where it does. `idle` is a scheduling policy of Linux (SCHED_IDLE, sched(7)) that Node cannot set, so chrt of
- * util-linux does: who wakes up then takes the processor at once, while a niceness lets the other finish its turn. A flood of
- * bulk mail made the slowest transactional mails 1.6 times as slow as on an idle machine, with niceness 10 4.2 times (measured).
+ * util-linux does: who wakes up then takes the processor at once, while a niceness lets the other finish its turn. Under a flood of
+ * bulk mail the p99 of transactional mail was 2.5 times that of an idle system, with niceness 10 4.25 times (docs/benchmarks.md).
  */
 export function giveWay(deference: Deference): string | null {
   if (deference !== 'idle') {
