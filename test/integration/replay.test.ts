@@ -60,6 +60,16 @@ describe('a replay', () => {
       .map((line) => JSON.parse(line) as Record<string, unknown>);
     return { differences: lines.slice(0, -1), summary: lines.at(-1) as Record<string, unknown> };
   };
+  /** Differences of a replay during which nothing moved: what does is left out of them, and a tick comes every minute. */
+  const compared = (...args: string[]) =>
+    waitFor(
+      'a replay while nothing moves',
+      async () => {
+        const replay = await replayed(...args, '--diff');
+        return replay.summary.inMotion === 0 ? replay : undefined;
+      },
+      { deadlineMs: 90_000 },
+    );
   const append = (...signals: ReputationSignal[]) =>
     publisher.append(
       signals.map((one) => ({
@@ -123,7 +133,6 @@ describe('a replay', () => {
 
   it('says the same however many threads fold, and goes on after it was stopped', async () => {
     const others = ['--thresholds', 'bounce=0.015'];
-    const rules = [...others, '--diff'];
     const stopped = AbortSignal.abort();
     const { status, told } = await runCli(['replay', ...others, '--threads', '3'], {
       environment: environment(),
@@ -134,11 +143,11 @@ describe('a replay', () => {
     // What was written down while the tables were read is in motion, and not compared.
     const settledAt = Date.now() + 3_000;
     await until('the signals to be old news', () => Date.now() > settledAt);
-    const few = await replayed(...rules, '--threads', '1');
+    const few = await compared(...others, '--threads', '1');
     expect(few.summary).toMatchObject({ resumed: true, undecodable: 0 });
     await rm(join(directory, 'state', 'replay'), { recursive: true });
-    const many = await replayed(...rules, '--threads', '8');
-    expect(many.summary).toMatchObject({ resumed: false, read: few.summary.events });
+    const many = await compared(...others, '--threads', '8');
+    expect(Number(many.summary.events)).toBeGreaterThanOrEqual(Number(few.summary.events));
     expect(many.differences).toEqual(few.differences);
     expect(few.differences).toContainEqual(expect.objectContaining({ subject: DOUBTFUL, change: 'changed' }));
     expect((await postlane('replay', '--threads', '0')).status).not.toBe(0);
@@ -146,7 +155,8 @@ describe('a replay', () => {
 
   it('under other thresholds names who would have been throttled and when; is promoted, followed, and rolled back', async () => {
     expect(views.scoreOf(DOUBTFUL)).toMatchObject({ action: 'none' });
-    const { differences } = await replayed('--thresholds', 'bounce=0.01', '--diff', '--promote');
+    const { differences } = await compared('--thresholds', 'bounce=0.01');
+    await replayed('--thresholds', 'bounce=0.01', '--promote');
     const scores = differences.filter(({ table }) => table === 'email.scores');
     expect(scores).toMatchObject([
       { subject: DOUBTFUL, change: 'changed', after: expect.stringContaining('throttle') },
