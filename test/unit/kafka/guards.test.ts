@@ -90,7 +90,7 @@ describe('the filter of aborted records', () => {
     };
   };
 
-  const check = (load: Load) =>
+  const check = (load: Load, parameters: { readonly seed?: number; readonly numRuns: number } = { numRuns: 300 }) =>
     fc.assert(
       fc.property(logArbitrary, fc.nat({ max: 40 }), fc.boolean(), (acts, from, turned) => {
         const { messages, committed, aborted } = played(acts);
@@ -101,7 +101,7 @@ describe('the filter of aborted records', () => {
         const shown = visible(load, from, messages, turned ? named.reverse() : named);
         expect(shown).toEqual(expected.map(({ offset }) => offset));
       }),
-      { numRuns: 300 },
+      parameters,
     );
 
   it('shows exactly what was committed, from wherever a fetch begins', () => {
@@ -109,7 +109,8 @@ describe('the filter of aborted records', () => {
   });
 
   it('is needed: as published it shows aborted records', () => {
-    expect(() => check(unguardedModule)).toThrow();
+    // A log that shows it is rare: where chance looked for one, in three hundred, there was none once.
+    expect(() => check(unguardedModule, { seed: 1, numRuns: 10_000 })).toThrow(/Property failed/);
     const aborted = [
       { producerId: '1', firstOffset: '0' },
       { producerId: '2', firstOffset: '1' },
