@@ -11,6 +11,7 @@ import { ShareLimits } from '../../src/limits/share-limits.ts';
 import type { StoredRecord } from '../../src/runtime/ports.ts';
 import { Raw } from '../../src/runtime/processor.ts';
 import { aJob } from '../../src/testing/builders.ts';
+import { dispatcherPorts } from '../support/dispatcher-ports.ts';
 
 /**
  * A flood for one slow site, on a virtual clock: the real dispatcher, limits, ladder rule and release rule, with queues of
@@ -37,23 +38,17 @@ it(
   async () => {
     const limits = new ShareLimits();
     limits.setShare('marketing.other', 1);
-    const dispatcher = new Dispatcher({
-      limits,
-      sources: [source],
-      limitsOf: () => ({ connectionsMax: 1_000, messagesPerConnectionMax: 100, ratePerMinute: RATE_PER_MINUTE }),
-      sharedBy: () => ['marketing.other'],
-      circuits: () => ({ source: null, site: null, trial: false }),
-      allowance: () => null,
-      overflow: 'warm',
-      first: 'new',
-      queueRatePerMinute: null,
-      queueName: 'marketing',
-      skip: () => null,
-      handOver: () => [],
-      postpone: () => {
-        throw new Error('a limit of this rate never blocks for long');
-      },
-    });
+    const dispatcher = new Dispatcher(
+      dispatcherPorts({
+        limits,
+        sources: [source],
+        limitsOf: () => ({ connectionsMax: 1_000, messagesPerConnectionMax: 100, ratePerMinute: RATE_PER_MINUTE }),
+        sharedBy: () => ['marketing.other'],
+        postpone: () => {
+          throw new Error('a limit of this rate never blocks for long');
+        },
+      }),
+    );
     const due = new Map<number, Waiting[]>();
     const written = new Map<Unit, number>();
     const tally = { sent: 0, circulationsMax: 0, writesMax: 0, writes: 0 };

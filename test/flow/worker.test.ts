@@ -13,6 +13,7 @@ import { driveEffects, type Life } from '../../src/testing/effect-driver.ts';
 import { MemoryCodec } from '../../src/testing/memory-codec.ts';
 import { type CommitFault, MemoryCluster } from '../../src/testing/memory-log.ts';
 import { VirtualClock } from '../../src/testing/virtual-clock.ts';
+import { grantingLimits } from '../support/dispatcher-ports.ts';
 
 const SOURCE: Source = {
   name: 'marketing-1',
@@ -172,14 +173,7 @@ async function tell(story: Story) {
           cancellationOf: () => undefined,
           templateOf: () => ({ kind: 'ready' }),
         },
-        limits: {
-          take: async () => ({ granted: true }),
-          takeAll: async () => ({ granted: true }),
-          reserve: (_key, _limit, now) => now + MINUTE_MS,
-          setShare: () => undefined,
-          mode: () => 'share',
-          stop: async () => undefined,
-        },
+        limits: grantingLimits(),
         // Another worker's: this one has no connection for what lies in one of the lane's partitions.
         limitsOf: ({ lane, place, envelope }) =>
           lane.provider === 'other' && place.split('/')[1] === '1' && !envelope.handedOver

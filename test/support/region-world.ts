@@ -26,6 +26,7 @@ import { MemoryCodec } from '../../src/testing/memory-codec.ts';
 import { MemoryCluster } from '../../src/testing/memory-log.ts';
 import { MemorySecrets } from '../../src/testing/memory-secrets.ts';
 import { VirtualClock } from '../../src/testing/virtual-clock.ts';
+import { grantingLimits } from './dispatcher-ports.ts';
 import { REGIONS, REGIONS_YAML, type RegionName, TYPES } from './region-config.ts';
 import { routerOver, Stores, tables } from './routing.ts';
 import { silentTelemetry } from './silent-telemetry.ts';
@@ -228,14 +229,7 @@ export class RegionWorld {
             },
             templateOf: () => ({ kind: 'ready' }),
           },
-          limits: {
-            take: async () => ({ granted: true }),
-            takeAll: async () => ({ granted: true }),
-            reserve: (_key, _limit, now) => now + MINUTE_MS,
-            setShare: () => undefined,
-            mode: () => 'share',
-            stop: async () => undefined,
-          },
+          limits: grantingLimits(),
           limitsOf: () => ({ connectionsMax: 4, messagesPerConnectionMax: 100, ratePerMinute: null }),
           sharedBy: () => [],
           circuits: ({ name }) => ({

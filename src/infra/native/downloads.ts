@@ -115,7 +115,10 @@ const exists = (path: string) =>
 async function maven(options: DownloadOptions, log: LogFile, title: string, goal: readonly string[]): Promise<void> {
   const tally = new TransferTally();
   options.progress(`downloading ${title} (once)`);
-  const report = () => options.progress(`downloading ${title}: ${tally.files} files, ${tally.megabytes.toFixed(1)} MB`);
+  const report = () => {
+    if (tally.files === 0) return;
+    options.progress(`downloading ${title}: ${tally.files} files, ${tally.megabytes.toFixed(1)} MB`);
+  };
   const timer = setInterval(report, PROGRESS_INTERVAL_MS);
   try {
     const args = ['--batch-mode', '--file', pomPath(), ...goal];

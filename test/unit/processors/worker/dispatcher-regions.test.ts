@@ -7,38 +7,20 @@ import type { Source } from '../../../../src/domain/policy.ts';
 import { MINUTE_MS } from '../../../../src/domain/time.ts';
 import type { RateLimits } from '../../../../src/runtime/limits-port.ts';
 import { aJob } from '../../../../src/testing/builders.ts';
+import { dispatcherPorts, grantingLimits } from '../../../support/dispatcher-ports.ts';
 
 const NOW = 1_700_000_000_000;
 const source = (name: string, isAway: boolean) => ({ name, isAway, connectionsMax: 1 }) as Source;
 const job = { address: 'a@inbox.example', type: 'marketing', content: aJob() } as Job;
 
-const limitsOf = (takeAll: RateLimits['takeAll']): RateLimits => ({
-  take: async () => ({ granted: true }),
-  takeAll,
-  reserve: (_key, _limit, at) => at,
-  setShare: () => undefined,
-  mode: () => 'share',
-  stop: async () => undefined,
-});
-
 /** Two sources of our own and one of another region's, and a hundred mails; answers the sources that would send now. */
 async function sending(over: Partial<DispatcherPorts>): Promise<readonly string[]> {
-  const dispatcher = new Dispatcher({
-    limits: limitsOf(async () => ({ granted: true })),
-    sources: [source('own-1', false), source('own-2', false), source('away', true)],
-    limitsOf: () => ({ connectionsMax: 1, messagesPerConnectionMax: 100, ratePerMinute: 600 }),
-    sharedBy: () => [],
-    circuits: () => ({ source: null, site: null, trial: false }),
-    allowance: () => null,
-    overflow: 'warm',
-    first: 'new',
-    queueRatePerMinute: null,
-    queueName: 'marketing',
-    skip: () => null,
-    postpone: () => [],
-    handOver: () => [],
-    ...over,
-  });
+  const dispatcher = new Dispatcher(
+    dispatcherPorts({
+      sources: [source('own-1', false), source('own-2', false), source('away', true)],
+      ...over,
+    }),
+  );
   for (let n = 0; n < 100; n++) {
     const unit: Unit = {
       job,
@@ -75,7 +57,7 @@ describe('a source of another region', () => {
   it('is left alone while the rate of our own is spent', async () => {
     const takeAll: RateLimits['takeAll'] = async (demands) =>
       demands.some(({ key }) => key.startsWith('own')) ? { granted: false, retryAfterMs: 1_000 } : { granted: true };
-    expect(await sending({ limits: limitsOf(takeAll) })).toEqual([]);
+    expect(await sending({ limits: grantingLimits({ takeAll }) })).toEqual([]);
   });
 
   it.each(['source', 'site'] as const)(
@@ -92,7 +74,7 @@ describe('a source of another region', () => {
       demands.some(({ key }) => key.startsWith('warm-up|own'))
         ? { granted: false, retryAfterMs: 1_000 }
         : { granted: true };
-    const spent = { limits: limitsOf(takeAll), allowance: ({ isAway }: Source) => (isAway ? null : 10) };
+    const spent = { limits: grantingLimits({ takeAll }), allowance: ({ isAway }: Source) => (isAway ? null : 10) };
     expect(await sending(spent)).toEqual(['away']);
     expect(await sending({ ...spent, overflow: 'hold' })).toEqual([]);
   });

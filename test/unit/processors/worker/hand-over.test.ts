@@ -7,6 +7,7 @@ import type { Source } from '../../../../src/domain/policy.ts';
 import { DAY_MS } from '../../../../src/domain/time.ts';
 import { ShareLimits } from '../../../../src/limits/share-limits.ts';
 import { aJob } from '../../../../src/testing/builders.ts';
+import { dispatcherPorts } from '../../../support/dispatcher-ports.ts';
 
 const NOW = 1_700_000_000_000;
 const source = (name: string): Source => ({ name, connectionsMax: 10 }) as Source;
@@ -34,29 +35,23 @@ async function chosen(
   let handed = '';
   const limits = new ShareLimits();
   limits.setShare('marketing.google', 1);
-  const dispatcher = new Dispatcher({
-    limits,
-    sources: [A, B],
-    limitsOf: (_, { name }) => ({
-      connectionsMax: connections[name] ?? 0,
-      messagesPerConnectionMax: 100,
-      ratePerMinute: null,
+  const dispatcher = new Dispatcher(
+    dispatcherPorts({
+      limits,
+      sources: [A, B],
+      limitsOf: (_, { name }) => ({
+        connectionsMax: connections[name] ?? 0,
+        messagesPerConnectionMax: 100,
+        ratePerMinute: null,
+      }),
+      sharedBy: () => ['marketing.google'],
+      handOver: (_, { name }) => {
+        handed = name;
+        return [];
+      },
+      ...over,
     }),
-    sharedBy: () => ['marketing.google'],
-    circuits: () => ({ source: null, site: null, trial: false }),
-    allowance: () => null,
-    overflow: 'warm',
-    first: 'new',
-    queueRatePerMinute: null,
-    queueName: 'marketing',
-    skip: () => null,
-    postpone: () => [],
-    handOver: (_, { name }) => {
-      handed = name;
-      return [];
-    },
-    ...over,
-  });
+  );
   dispatcher.add(unitOf(lastSource), NOW);
   const { attempts, settled } = await dispatcher.choose(10, NOW);
   if (settled.length > 0) return `handed over for ${handed}`;
