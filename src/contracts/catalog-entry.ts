@@ -3,7 +3,7 @@ import type { SchemaName } from './generated.ts';
 import { schemas } from './generated.ts';
 
 const CLEANUPS = ['delete', 'compact', 'compact,delete'] as const;
-const COMPRESSIONS = ['producer', 'gzip'] as const;
+const COMPRESSIONS = ['producer', 'uncompressed'] as const;
 const MESSAGE_BYTES = ['job', 'dead-letter', 'record'] as const;
 const VARIABLES = ['type', 'queue', 'provider', 'tier'];
 
