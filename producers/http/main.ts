@@ -49,6 +49,8 @@ const SHARED = [
 const IMPORT_BYTES_MAX = 50_000_000;
 /** What an answer may take beside the append itself. */
 const ANSWER_MORE_MS = 500;
+/** While brokers have acknowledged nothing for so long, requests are answered with 503 at once. */
+const STALL_MS = 2_000;
 /** The room of a record beside the job in it. */
 const RECORD_MORE_BYTES = 64 * 1_024;
 
@@ -112,6 +114,7 @@ async function open(
     recordBytesMax: config.job.bytesMax + RECORD_MORE_BYTES,
     queuedBytesMax: api.queueBytesMax,
     deliveryTimeoutMs: api.acceptMsMax,
+    stallMs: STALL_MS,
   });
   await opened({ stop: () => appender.close() });
   const unsubscribe = await openUnsubscribeLinks(host);

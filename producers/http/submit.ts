@@ -131,6 +131,9 @@ async function append(intake: Intake, caller: Caller, records: readonly LogRecor
   if (failure === null) return null;
   telemetry.count('postlane_http_unavailable_total');
   telemetry.log('warn', 'mails could not be appended', { error: failure.error });
-  const detail = 'the mails may have been taken all the same: repeat the request under the same Idempotency-Key';
+  const wasNotSent = isPostlaneError(failure.error, 'KAFKA_UNAVAILABLE') && failure.error.facts.sent === false;
+  const detail = wasNotSent
+    ? 'nothing of this request was taken'
+    : 'the mails may have been taken all the same: repeat the request under the same Idempotency-Key';
   return refused(problemReply('unavailable', { detail }, { retryAfterMs: UNAVAILABLE_RETRY_MS }));
 }

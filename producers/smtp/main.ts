@@ -20,6 +20,8 @@ import { submit } from './submit.ts';
 const RECORD_MORE_BYTES = 64 * 1_024;
 /** The room of a job beside the message in it. */
 const JOB_MORE_BYTES = 16 * 1_024;
+/** While brokers have acknowledged nothing for so long, mails are answered with 4xx at once. */
+const STALL_MS = 2_000;
 
 const NO_ADDRESS: Answer = { code: 553, text: '5.1.3 this is no address that mail can go to' };
 
@@ -60,6 +62,7 @@ async function open(host: Host, opened: (part: Stoppable) => void): Promise<Subm
     recordBytesMax: config.job.bytesMax + RECORD_MORE_BYTES,
     queuedBytesMax: submission.queueBytesMax,
     deliveryTimeoutMs: submission.acceptMsMax,
+    stallMs: STALL_MS,
   });
   opened({ stop: () => appender.close() });
   const who = callers({

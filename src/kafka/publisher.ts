@@ -22,6 +22,11 @@ export interface PublisherOptions {
   readonly queuedBytesMax?: number;
   /** Records are given up when no broker acknowledged them for so long. Default 30 s. */
   readonly deliveryTimeoutMs?: number;
+  /**
+   * Calls are refused at once, and nothing of them is sent, while calls before them have had no acknowledgement for so long:
+   * whoever waits for an answer should not wait for what nobody answers. Default: never.
+   */
+  readonly stallMs?: number;
 }
 
 const RECORD_BYTES_MAX = 5 * 1024 * 1024 + 64 * 1024;
@@ -51,6 +56,8 @@ export class Publisher {
   private queuedBytes = 0;
   private readonly waitingForRoom: (() => void)[] = [];
   private pumping: Promise<void> | null = null;
+  /** Since when calls are under way without a single acknowledgement; null while there are none, or it goes well. */
+  private unansweredSince: number | null = null;
   private closed = false;
 
   constructor(options: PublisherOptions) {
@@ -59,15 +66,18 @@ export class Publisher {
       recordBytesMax: options.recordBytesMax ?? RECORD_BYTES_MAX,
       queuedBytesMax: options.queuedBytesMax ?? QUEUED_BYTES_MAX,
       deliveryTimeoutMs: options.deliveryTimeoutMs ?? DELIVERY_TIMEOUT_MS,
+      stallMs: options.stallMs ?? Number.POSITIVE_INFINITY,
     };
   }
 
   /**
    * Settles when all of the records are replicated, with where they landed. Throws LIMIT_EXCEEDED for a record that is too
-   * large (nothing of the call was sent then), KAFKA_UNAVAILABLE for anything else, STOPPED once closed.
+   * large (nothing of the call was sent then), KAFKA_UNAVAILABLE for anything else (with `sent: false` where nothing of it
+   * was sent), STOPPED once closed.
    */
   async append(records: readonly LogRecord[]): Promise<readonly Landed[]> {
     if (records.length === 0) return [];
+    if (this.isStalled) throw new PostlaneError('KAFKA_UNAVAILABLE', { what: 'publishing', sent: false });
     const outgoing = records.map((record) => toOutgoing(record, this.options.kafka.names));
     const tooLarge = outgoing.find(({ bytes }) => bytes > this.options.recordBytesMax);
     if (tooLarge) {
@@ -95,6 +105,11 @@ export class Publisher {
     connection?.cut();
   }
 
+  /** What waits already is tried on, so that the end of a stall is noticed without those that are refused. */
+  private get isStalled(): boolean {
+    return this.unansweredSince !== null && performance.now() - this.unansweredSince > this.options.stallMs;
+  }
+
   /** Waits until the bytes fit. One call larger than the whole queue goes alone. */
   private async room(bytes: number): Promise<void> {
     while (!this.closed && this.queuedBytes > 0 && this.queuedBytes + bytes > this.options.queuedBytesMax) {
@@ -107,10 +122,12 @@ export class Publisher {
   private async pump(): Promise<void> {
     while (this.waiting.length > 0) {
       const calls = this.nextCalls();
+      this.unansweredSince ??= performance.now();
       await this.sendCalls(calls);
       for (const { bytes } of calls) this.queuedBytes -= bytes;
       for (const proceed of this.waitingForRoom.splice(0)) proceed();
     }
+    this.unansweredSince = null;
   }
 
   /** As many whole calls as one request takes; at least one. */
@@ -137,6 +154,8 @@ export class Publisher {
         at += outgoing.length;
       }
     } catch (cause) {
+      // It is an answer, too.
+      if (isRefused(cause)) this.unansweredSince = performance.now();
       // One record that the broker refuses must not take the other callers' with it.
       if (calls.length > 1 && isRefused(cause)) {
         for (const call of calls) await this.sendCalls([call]);
@@ -154,6 +173,7 @@ export class Publisher {
     try {
       for (const chunk of chunked(outgoing)) {
         const acknowledged = await withDeadline(this.request(chunk), deliveryTimeoutMs, 'publishing');
+        this.unansweredSince = performance.now();
         for (const place of landedIn(chunk, acknowledged)) landed.push(place);
       }
       return landed;

@@ -12,7 +12,8 @@ export interface Answer {
   readonly atMs: number;
 }
 
-const SOCKETS_MAX = 256;
+/** Many more than are under way at once, also while nobody is answered: waiting for a socket would look like waiting for the door. */
+const SOCKETS_MAX = 8_192;
 /** Beyond every promise of the door: a request that hangs for longer is given up, and counts as having hung. */
 const HANG_MS = 15_000;
 

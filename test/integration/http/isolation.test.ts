@@ -1,3 +1,6 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import fc from 'fast-check';
 import { startReputation } from '../../../processors/reputation/main.ts';
 import { API_SCOPES } from '../../../src/domain/api-key.ts';
@@ -9,14 +12,26 @@ import { provision } from '../../support/provision.ts';
 
 const TENANTS = ['red', 'green', 'blue'] as const;
 type Tenant = (typeof TENANTS)[number];
+/** Nobody is called there: no notifier runs. */
+const HOOKS = 'http://127.0.0.1:9/';
 const SHARED = ['ada@inbox.example', 'grace@inbox.example'] as const;
+
+const ABOUT_MAILS = [
+  ...(['send', 'batch', 'get', 'list', 'cancel', 'suppress', 'lift', 'look', 'listed', 'export'] as const),
+  ...(['put', 'template', 'templates', 'versions', 'render', 'templated', 'delete'] as const),
+] as const;
+const ABOUT_HOOKS = [
+  ...(['hook', 'hooks', 'hook-shown', 'hook-changed', 'hook-rotated', 'hook-paused', 'hook-resumed'] as const),
+  ...(['hook-replayed', 'hook-deliveries', 'hook-removed'] as const),
+] as const;
 
 /** What a caller may do; every text that it writes holds the secret of its tenant. */
 const calls = fc.record({
   tenant: fc.constantFrom(...TENANTS),
-  what: fc.constantFrom(
-    ...(['send', 'batch', 'get', 'list', 'cancel', 'suppress', 'lift', 'look', 'listed', 'export'] as const),
-    ...(['put', 'template', 'templates', 'versions', 'render', 'templated', 'delete'] as const),
+  what: fc.oneof(
+    { weight: 4, arbitrary: fc.constantFrom(...ABOUT_MAILS) },
+    // Each waits for what others may have written just before.
+    { weight: 1, arbitrary: fc.constantFrom(...ABOUT_HOOKS) },
   ),
   recipient: fc.constantFrom(...SHARED),
   pick: fc.nat(1_000),
@@ -26,11 +41,15 @@ type Call = typeof calls extends fc.Arbitrary<infer C> ? C : never;
 
 describe('tenants', () => {
   let infra: Infra;
+  let directory: string;
   let api: TestApi;
   let reputation: Stoppable;
   const run = Date.now();
   const keys = new Map<Tenant, string>();
+  /** Of mails. */
   const ids = new Map<string, Tenant>();
+  /** Of endpoints. */
+  const hooks = new Map<string, Tenant>();
   const secretOf = (tenant: Tenant) => `secret-${tenant}-${run}`;
 
   const mail = ({ tenant, recipient }: Call) => ({
@@ -42,11 +61,17 @@ describe('tenants', () => {
     metadata: { secret: secretOf(tenant) },
   });
 
+  const makeHook = (tenant: Tenant): Promise<Response> => {
+    const hook = { url: `${HOOKS}${secretOf(tenant)}`, description: secretOf(tenant) };
+    return api.post('/v1/webhooks', keys.get(tenant) as string, hook);
+  };
+
   const perform = (call: Call): Promise<Response> => {
     const { tenant, what, recipient, pick } = call;
     const key = keys.get(tenant) as string;
-    const known = [...ids.keys()];
-    const id = known[pick % Math.max(1, known.length)] ?? 'none';
+    const oneOf = (known: readonly string[]) => known[pick % Math.max(1, known.length)] ?? 'none';
+    const id = oneOf([...ids.keys()]);
+    const hook = `/v1/webhooks/${oneOf([...hooks.keys()])}`;
     const headers: Record<string, string> = call.key === undefined ? {} : { 'idempotency-key': call.key };
     const ask = (method: string, path: string) =>
       api.ask(path, { method, headers: { authorization: `Bearer ${key}` } });
@@ -99,22 +124,54 @@ describe('tenants', () => {
         });
       case 'delete':
         return ask('DELETE', '/v1/templates/shared');
+      case 'hook':
+        return makeHook(tenant);
+      case 'hooks':
+        return ask('GET', '/v1/webhooks');
+      case 'hook-shown':
+        return ask('GET', hook);
+      case 'hook-changed':
+        return api.ask(hook, {
+          method: 'PATCH',
+          headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
+          body: JSON.stringify({ description: secretOf(tenant) }),
+        });
+      case 'hook-rotated':
+        return api.post(`${hook}/rotate-secret`, key, {});
+      case 'hook-paused':
+        return ask('POST', `${hook}/pause`);
+      case 'hook-resumed':
+        return ask('POST', `${hook}/resume`);
+      case 'hook-replayed':
+        return api.post(`${hook}/replay`, key, { since: new Date(run).toISOString() });
+      case 'hook-deliveries':
+        return ask('GET', `${hook}/deliveries`);
+      case 'hook-removed':
+        return ask('DELETE', hook);
     }
   };
 
   beforeAll(async () => {
     infra = await startTestInfra();
     await provision(infra);
-    api = await TestApi.start(infra);
+    directory = await mkdtemp(join(tmpdir(), 'postlane-isolation-'));
+    await writeFile(join(directory, 'key'), 'a key for tests\n');
+    const notifier = `notifier: { key: 'file:${directory}/key', allow_http: true, allowed_networks: [127.0.0.0/8] }`;
+    api = await TestApi.start(infra, { yaml: notifier });
     reputation = await startReputation(api.host);
     const scopes = API_SCOPES.filter((scope) => scope !== 'suppressions:all');
-    for (const tenant of TENANTS) keys.set(tenant, (await api.key({ tenant: `${tenant}-${run}`, scopes })).text);
+    for (const tenant of TENANTS) {
+      keys.set(tenant, (await api.key({ tenant: `${tenant}-${run}`, scopes })).text);
+      const made = await makeHook(tenant);
+      hooks.set(((await made.json()) as { readonly id: string }).id, tenant);
+    }
   }, 180_000);
 
   afterAll(async () => {
     await reputation?.stop();
     await api?.stop();
     await infra?.stop();
+    await rm(directory, { recursive: true, force: true });
   }, 60_000);
 
   it('never see anything of each other, whatever they ask', async () => {
@@ -127,10 +184,11 @@ describe('tenants', () => {
           for (const other of TENANTS) {
             if (other === call.tenant) continue;
             expect(text).not.toContain(secretOf(other));
-            for (const [id, owner] of ids)
+            for (const [id, owner] of [...ids, ...hooks])
               if (owner === other && !response.url.includes(id)) expect(text).not.toContain(id);
           }
-          const owner = ids.get(/\/v1\/emails\/([^/]+)/.exec(response.url)?.[1] ?? '');
+          const [, named = ''] = /\/v1\/(?:emails|webhooks)\/([^/]+)/.exec(response.url) ?? [];
+          const owner = ids.get(named) ?? hooks.get(named);
           if (owner !== undefined && owner !== call.tenant) expect(response.status).toBe(404);
           if (call.what === 'send' || call.what === 'batch') {
             for (const [, id] of text.matchAll(/"id":"([^"]+)"/g)) {
@@ -138,11 +196,15 @@ describe('tenants', () => {
               ids.set(id as string, call.tenant);
             }
           }
+          if (call.what === 'hook' && response.status === 201) {
+            hooks.set((JSON.parse(text) as { readonly id: string }).id, call.tenant);
+          }
         }
       }),
       { numRuns: 15 },
     );
     // Something was there to be seen; how much is for the random calls to say.
     expect(ids.size).toBeGreaterThan(3);
+    expect(hooks.size).toBeGreaterThanOrEqual(TENANTS.length);
   }, 120_000);
 });

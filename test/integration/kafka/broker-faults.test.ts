@@ -1,3 +1,4 @@
+import { isPostlaneError } from '../../../src/domain/error.ts';
 import { systemClock } from '../../../src/host/clock.ts';
 import { GroupMembers } from '../../../src/kafka/group-members.ts';
 import { KafkaIntake } from '../../../src/kafka/intake.ts';
@@ -73,6 +74,34 @@ describe('a broker that stops answering', () => {
     const { metadata } = await persist(() => log.open(task));
     // Whichever it was: the position and the records tell the same.
     expect(await valuesOf(topic)).toEqual(metadata === 'hanging' ? ['before', 'hanging'] : ['before']);
+  });
+});
+
+describe('a broker that acknowledges nothing', () => {
+  it('is not waited for by further calls of a publisher, of which nothing is sent, until it acknowledges again', async () => {
+    const topic = await test.topic();
+    const publisher = new Publisher({ kafka: test.kafka, deliveryTimeoutMs: 20_000, stallMs: 200 });
+    stops.push(() => publisher.close());
+    await publisher.append([record(topic, 'before')]);
+    await infra.killBroker('SIGSTOP');
+    const calls: Promise<unknown>[] = [];
+    const refused: string[] = [];
+    await until('calls to be refused', async () => {
+      const value = `call ${calls.length}`;
+      const call = publisher.append([record(topic, value)]).catch((error: unknown) => {
+        if (isPostlaneError(error, 'KAFKA_UNAVAILABLE') && error.facts.sent === false) refused.push(value);
+      });
+      calls.push(call);
+      await new Promise(setImmediate);
+      return refused.length === 3;
+    });
+    await infra.killBroker('SIGCONT');
+    await Promise.all(calls);
+    await persist(() => publisher.append([record(topic, 'after')]));
+    const values = await valuesOf(topic);
+    expect(values).toContain('after');
+    expect(calls.length).toBeGreaterThan(refused.length);
+    for (const value of refused) expect(values).not.toContain(value);
   });
 });
 

@@ -18,7 +18,10 @@ export interface RawServer {
   close(): Promise<void>;
 }
 
-/** A TCP server of which every connection runs `script`; what the script throws fails the test that closes the server. */
+/**
+ * A TCP server of which every connection runs `script`; what the script throws fails the test that closes the server. Where
+ * script and client have both ended, so does the connection: a client waits for that.
+ */
 export async function rawServer(script: (peer: Peer, connection: number) => Promise<void>): Promise<RawServer> {
   const sockets = new Set<net.Socket>();
   const errors: unknown[] = [];
@@ -28,7 +31,11 @@ export async function rawServer(script: (peer: Peer, connection: number) => Prom
     sockets.add(socket);
     socket.on('close', () => sockets.delete(socket));
     socket.on('error', () => socket.destroy());
-    script(peerOf(socket), connections).catch((error) => errors.push(error));
+    const ended = new Promise((resolve) => socket.once('end', resolve));
+    script(peerOf(socket), connections)
+      .catch((error) => errors.push(error))
+      .then(() => ended)
+      .then(() => socket.end());
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return {

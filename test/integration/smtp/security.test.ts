@@ -46,6 +46,7 @@ const startTls =
     expect(await inside.line()).toBe('EHLO client.example');
     inside.send('250 raw.example\r\n');
     await takeMail(inside);
+    inside.socket.end();
   };
 
 const broken = async (peer: Peer): Promise<void> => {
@@ -169,6 +170,7 @@ describe('implicit TLS', () => {
         const inside = secured(peer, localhost);
         await greet(inside);
         await takeMail(inside);
+        inside.socket.end();
       },
       { tls: 'implicit', host: 'localhost' },
     );
