@@ -1,15 +1,11 @@
-import type { Topic } from '../contracts/topic.ts';
 import { assert, isPostlaneError, PostlaneError } from '../domain/error.ts';
-import type { Codec } from './codec.ts';
-import type { EffectDefinition, InFlight } from './effects.ts';
-import { deadLetter, encodeOutputs, keyText } from './encode.ts';
-import { generationIn } from './generation.ts';
-import { decodeLedger, EMPTY_LEDGER, markOf } from './ledger.ts';
-import { type Attempted, ledgerText, OwnedLane, type Slot } from './owned-lane.ts';
-import type { Clock, Intake, IntakeHandler, Log, Position, StoredRecord, Task, Telemetry } from './ports.ts';
+import { encodeOutputs } from './encode.ts';
+import { LaneBook } from './lane-book.ts';
+import { LaneReader, type LaneReaderOptions } from './lane-reader.ts';
+import type { Attempted, OwnedLane, Slot } from './owned-lane.ts';
+import type { IntakeHandler, Position, StoredRecord, Task } from './ports.ts';
 import { taskId } from './ports.ts';
 import type { Output } from './processor.ts';
-import { RememberedLane } from './remembered-lane.ts';
 import { Rounds, type Urgency } from './rounds.ts';
 
 /** A transient failure is tried again after this long. */
@@ -21,20 +17,10 @@ const SAY_AT_ONCE = 64;
 /** How often a drain looks whether everything has landed. */
 const DRAIN_POLL_MS = 5;
 
-export interface EffectProcessorOptions<V, U extends object, R> {
-  readonly definition: EffectDefinition<V, U, R>;
-  readonly log: Log;
-  readonly codec: Codec;
-  readonly clock: Clock;
-  readonly telemetry: Telemetry;
-  readonly intake: Pick<Intake, 'pause' | 'resume' | 'seek' | 'rejoin'>;
-  readonly inFlight: InFlight;
+export interface EffectProcessorOptions<V, U extends object, R>
+  extends Omit<LaneReaderOptions<V, U, R>, 'signal' | 'say' | 'taken'> {
   /** Shortest time between two rounds of commits, unless much is to be said. */
   readonly tickMs: number;
-  /** Units and bytes that one partition may hold in memory now; its reading pauses above. */
-  readAheadMax(): { readonly units: number; readonly bytes: number };
-  /** A broken invariant: the process must end. */
-  readonly onFatal: (error: unknown) => void;
   /** Named places where a test may end the process (FAULTS.md 1); does nothing in production. */
   readonly failpoint?: (name: string) => void;
 }
@@ -45,15 +31,9 @@ export interface EffectProcessorOptions<V, U extends object, R> {
  * units are done and which are uncertain. Batches only enqueue; attempts start from commits, never from batches.
  */
 export class EffectProcessor<V, U extends object, R> implements IntakeHandler {
-  private readonly lanes = new Map<string, OwnedLane<U, R>>();
-  private readonly migrated = new Set<string>();
-  /** Lanes that were let go without a last commit, until they are opened again. */
-  private readonly remembered = new Map<string, RememberedLane<U, R>>();
-  private readonly places = new Map<U, { readonly lane: OwnedLane<U, R>; readonly slot: Slot<U, R> }>();
-  private readonly topicOf: ReadonlyMap<string, Topic<V>>;
+  private readonly book: LaneBook<U, R>;
+  private readonly reader: LaneReader<V, U, R>;
   private readonly stopping = new AbortController();
-  private generation = 0;
-  private declaring = true;
   private readonly rounds: Rounds;
   private readonly onRoom = (): void => this.pump();
   private pumping = false;
@@ -63,7 +43,16 @@ export class EffectProcessor<V, U extends object, R> implements IntakeHandler {
 
   constructor(options: EffectProcessorOptions<V, U, R>) {
     this.options = options;
-    this.topicOf = new Map(options.definition.inputs.map((topic) => [topic.name, topic]));
+    const { clock, inFlight, definition } = options;
+    const forget = (unit: U): void => definition.forget(unit);
+    this.book = new LaneBook({ clock, inFlight, forget, abortGraceMs: ABORT_GRACE_MS });
+    const reading: LaneReaderOptions<V, U, R> = {
+      ...options,
+      signal: this.stopping.signal,
+      say: (lane, slot, outputs) => this.say(lane, slot, outputs, null),
+      taken: (lane) => this.wakeUp(lane),
+    };
+    this.reader = new LaneReader(reading, this.book);
     this.rounds = new Rounds({
       clock: options.clock,
       signal: this.stopping.signal,
@@ -74,16 +63,9 @@ export class EffectProcessor<V, U extends object, R> implements IntakeHandler {
   }
 
   async assigned(tasks: readonly Task[], generation: number): Promise<void> {
-    const kept = new Set(tasks.map(taskId));
-    const lost = [...this.lanes.values()].filter(
-      (lane) => !kept.has(taskId(lane.task)) || this.generation !== generation,
-    );
-    for (const lane of lost) this.drop(lane);
+    const lost = this.book.dropOthers(tasks, generation);
     await Promise.all(lost.map((lane) => this.options.log.retire(lane.task)));
-    for (const id of this.remembered.keys()) if (!kept.has(id)) this.forget(id);
-    this.generation = generation;
-    this.migrated.clear();
-    this.declaring = true;
+    this.book.begin(tasks, generation);
     for (const task of tasks) this.options.intake.resume(task);
   }
 
@@ -103,131 +85,13 @@ export class EffectProcessor<V, U extends object, R> implements IntakeHandler {
     this.pump();
   }
 
-  async batch(task: Task, records: readonly StoredRecord[]): Promise<number> {
-    const first = records[0];
-    assert(first !== undefined, 'a batch holds at least one record');
-    if (this.migrated.has(taskId(task)) || !this.declaring) {
-      this.options.intake.pause(task);
-      return first.offset;
-    }
-    try {
-      const lane = this.lanes.get(taskId(task)) ?? (await this.open(task, first.offset));
-      if (!lane) return first.offset;
-      const expected = lane.readTo + 1;
-      if (first.offset < expected || (first.offset > expected && !lane.sought)) {
-        lane.sought = true;
-        return expected;
-      }
-      return await this.take(lane, records);
-    } catch (error) {
-      return this.refuse(task, first.offset, error);
-    }
+  batch(task: Task, records: readonly StoredRecord[]): Promise<number> {
+    return this.reader.batch(task, records);
   }
 
-  private async open(task: Task, firstOffset: number): Promise<OwnedLane<U, R> | null> {
-    const { log, telemetry, definition } = this.options;
-    const generation = this.generation;
-    const position = await log.open(task);
-    if (generation !== this.generation || !this.declaring) {
-      await log.retire(task);
-      return null;
-    }
-    this.refuseOlder(task, position);
-    const inherited =
-      position.nextOffset < 0 ? EMPTY_LEDGER : decodeLedger(position.nextOffset, ledgerText(position.metadata));
-    const lane = new OwnedLane<U, R>(task, position, inherited, firstOffset);
-    lane.memory = await this.recall(task, position);
-    this.options.inFlight.free(lane.memory?.releaseBelow(position.nextOffset) ?? 0);
-    this.lanes.set(taskId(task), lane);
-    telemetry.count('postlane_tasks_opened_total', { processor: definition.name });
-    return lane;
-  }
-
-  /** What we still know of the lane, if nobody has committed since we let it go. Its last attempts were aborted: they end soon. */
-  private async recall(task: Task, position: Position): Promise<RememberedLane<U, R> | null> {
-    const memory = this.remembered.get(taskId(task));
-    if (!memory?.holdsAt(position)) {
-      this.forget(taskId(task));
-      return null;
-    }
-    const { clock } = this.options;
-    for (let waitedMs = 0; memory.pending > 0 && waitedMs < ABORT_GRACE_MS; waitedMs += DRAIN_POLL_MS) {
-      await clock.sleep(DRAIN_POLL_MS);
-    }
-    return memory;
-  }
-
-  private refuseOlder(task: Task, position: Position): void {
-    if (generationIn(position.metadata) > this.generation) {
-      throw new PostlaneError('TASK_MIGRATED', { task: taskId(task), generation: this.generation });
-    }
-  }
-
-  /** Enqueues records until the lane holds as much as it may; answers where to read on. */
-  private async take(lane: OwnedLane<U, R>, records: readonly StoredRecord[]): Promise<number> {
-    const { codec, clock, intake } = this.options;
-    const topic = this.topicOf.get(lane.task.topic);
-    assert(topic !== undefined, 'records of a topic that the definition does not name', { topic: lane.task.topic });
-    await codec.prepare(topic, records);
-    if (this.lanes.get(taskId(lane.task)) !== lane) return records[0]?.offset as number;
-    const now = clock.now();
-    for (const record of records) {
-      if (this.isFull(lane)) {
-        lane.paused = true;
-        intake.pause(lane.task);
-        this.wakeUp(lane);
-        return record.offset;
-      }
-      this.takeOne(lane, topic, record, now);
-    }
-    this.wakeUp(lane);
-    return (records.at(-1) as StoredRecord).offset + 1;
-  }
-
-  private takeOne(lane: OwnedLane<U, R>, topic: Topic<V>, record: StoredRecord, now: number): void {
-    const { definition, codec, telemetry } = this.options;
-    const mark = markOf(lane.inherited, record.offset);
-    const held = lane.memory?.release(record.offset) === true;
-    if (mark === 'done') {
-      if (held) this.options.inFlight.free(1);
-      return lane.passDone(record.offset);
-    }
-    const known = mark === 'declared' ? lane.memory?.about(record.offset) : undefined;
-    if (known?.kind === 'said') {
-      const slot = lane.append(record.offset, null, 0, true);
-      slot.held = held;
-      return this.say(lane, slot, known.outputs, null);
-    }
-    // Whatever becomes of it: it is chosen again, or its end is said at once.
-    if (held) this.options.inFlight.free(1);
-    const uncertain = mark === 'declared' && known?.kind !== 'never-begun';
-    if (uncertain) telemetry.count('postlane_uncertain_units_total', { processor: definition.name });
-    const decoded = codec.decode(topic, record.value);
-    if (!decoded.ok) {
-      telemetry.count('postlane_dead_letters_total', { processor: definition.name, reason: decoded.reason });
-      const { reason, detail } = decoded;
-      const letter = {
-        stage: definition.stage,
-        reason,
-        detail,
-        processor: definition.name,
-        version: definition.version,
-      };
-      const slot = lane.append(record.offset, null, 0, uncertain);
-      return this.say(lane, slot, [deadLetter(lane.task, record, { ...letter, at: now })], null);
-    }
-    const input = { key: keyText(record), value: decoded.value, at: record.at, record };
-    const admission = definition.admit(lane.task, input, uncertain, now);
-    if (admission.kind === 'settled') {
-      return this.say(lane, lane.append(record.offset, null, 0, uncertain), admission.outputs, null);
-    }
-    const slot = lane.append(record.offset, admission.unit, admission.bytes, uncertain);
-    this.places.set(admission.unit, { lane, slot });
-  }
-
-  private isFull(lane: OwnedLane<U, R>): boolean {
-    const { units, bytes } = this.options.readAheadMax();
-    return lane.live >= units || lane.liveBytes >= bytes;
+  /** Lanes whose reading is paused; for metrics. */
+  pausedLanes(): number {
+    return this.reader.pausedLanes();
   }
 
   private wakeUp(lane: OwnedLane<U, R>): void {
@@ -246,7 +110,7 @@ export class EffectProcessor<V, U extends object, R> implements IntakeHandler {
   private async pumpLoop(): Promise<void> {
     const { definition, clock, inFlight } = this.options;
     try {
-      while (this.pumpAgain && this.declaring) {
+      while (this.pumpAgain && this.book.declaring) {
         this.pumpAgain = false;
         const room = inFlight.reserve();
         const choice = await definition.choose(room, clock.now());
@@ -255,7 +119,7 @@ export class EffectProcessor<V, U extends object, R> implements IntakeHandler {
         inFlight.free(room - choice.attempts.length);
         for (const unit of choice.attempts) this.chooseOne(unit);
         for (const { unit, outputs } of choice.settled) {
-          const place = this.places.get(unit);
+          const place = this.book.placeOf(unit);
           if (place) this.say(place.lane, place.slot, outputs, null);
         }
         if (choice.wakeAt !== null) this.wakeAt(choice.wakeAt);
@@ -266,8 +130,8 @@ export class EffectProcessor<V, U extends object, R> implements IntakeHandler {
   }
 
   private chooseOne(unit: U): void {
-    const place = this.places.get(unit);
-    if (!place || !this.declaring) {
+    const place = this.book.placeOf(unit);
+    if (!place || !this.book.declaring) {
       this.options.inFlight.free(1);
       return this.options.definition.forget(unit);
     }
@@ -300,7 +164,7 @@ export class EffectProcessor<V, U extends object, R> implements IntakeHandler {
   private urgency(): Urgency {
     const { inFlight } = this.options;
     let [chosen, settled] = [0, 0];
-    for (const lane of this.lanes.values()) {
+    for (const lane of this.book.owned()) {
       if (lane.committing) continue;
       chosen += lane.chosen.length;
       settled += lane.settled.length;
@@ -312,7 +176,7 @@ export class EffectProcessor<V, U extends object, R> implements IntakeHandler {
 
   /** Every lane that has something to say commits. */
   private round(): void {
-    for (const lane of this.lanes.values()) {
+    for (const lane of this.book.owned()) {
       if (lane.committing || lane.abort.signal.aborted || !lane.hasSomethingToSay()) continue;
       lane.committing = true;
       void this.commit(lane)
@@ -326,8 +190,8 @@ export class EffectProcessor<V, U extends object, R> implements IntakeHandler {
 
   private async commit(lane: OwnedLane<U, R>): Promise<void> {
     const { definition, log, codec, clock, telemetry, failpoint } = this.options;
-    if (!this.declaring) this.unchoose(lane);
-    const attempted = lane.prepare(this.generation);
+    if (!this.book.declaring) this.book.unchoose(lane);
+    const attempted = lane.prepare(this.book.generation);
     if (!attempted) return;
     lane.attempted = attempted;
     const startedAt = clock.now();
@@ -355,7 +219,7 @@ export class EffectProcessor<V, U extends object, R> implements IntakeHandler {
     lane.committed = attempted;
     lane.attempted = null;
     for (const slot of attempted.settled) {
-      if (slot.unit !== null) this.places.delete(slot.unit);
+      if (slot.unit !== null) this.book.displace(slot.unit);
       if (slot.held) inFlight.free(1);
       slot.held = false;
       if (!lane.abort.signal.aborted) lane.remove(slot);
@@ -367,21 +231,8 @@ export class EffectProcessor<V, U extends object, R> implements IntakeHandler {
       lane.flying++;
       void this.fly(lane, slot).catch((error) => this.options.onFatal(error));
     }
-    this.readOn(lane);
+    this.reader.readOn(lane);
     this.pump();
-  }
-
-  /** Reading goes on once half of what the lane may hold is free again. */
-  private readOn(lane: OwnedLane<U, R>): void {
-    const { units, bytes } = this.options.readAheadMax();
-    if (!lane.paused || lane.live * 2 > units || lane.liveBytes * 2 > bytes) return;
-    lane.paused = false;
-    this.options.intake.resume(lane.task);
-  }
-
-  /** Lanes whose reading is paused; for metrics. */
-  pausedLanes(): number {
-    return [...this.lanes.values()].filter(({ paused }) => paused).length;
   }
 
   private async fly(lane: OwnedLane<U, R>, slot: Slot<U, R>): Promise<void> {
@@ -392,7 +243,7 @@ export class EffectProcessor<V, U extends object, R> implements IntakeHandler {
     failpoint?.('after-effect');
     lane.flying--;
     // The lane may have gone to another owner meanwhile: a late result is nobody's business then.
-    if (this.lanes.get(taskId(lane.task)) !== lane) return this.late(lane, slot, result);
+    if (!this.book.owns(lane)) return this.late(lane, slot, result);
     this.say(lane, slot, definition.settle(unit, result, clock.now()), result);
     this.pump();
   }
@@ -401,8 +252,7 @@ export class EffectProcessor<V, U extends object, R> implements IntakeHandler {
   private late(lane: OwnedLane<U, R>, slot: Slot<U, R>, result: R): void {
     const { definition, clock } = this.options;
     const unit = slot.unit as U;
-    const memory = this.remembered.get(taskId(lane.task));
-    if (memory?.isOf(lane)) memory.landed(slot.offset, definition.settle(unit, result, clock.now()));
+    this.book.memoryOf(lane)?.landed(slot.offset, definition.settle(unit, result, clock.now()));
     definition.forget(unit);
   }
 
@@ -421,7 +271,7 @@ export class EffectProcessor<V, U extends object, R> implements IntakeHandler {
       if (isPostlaneError(cause, 'TASK_MIGRATED')) return this.letGo(lane);
       try {
         const position = await log.open(lane.task);
-        this.refuseOlder(lane.task, position);
+        this.book.refuseOlder(lane.task, position);
         if (same(position, attempted)) return this.believe(lane, attempted);
         if (!same(position, lane.committed)) throw new PostlaneError('TASK_MIGRATED', { task: taskId(lane.task) });
         lane.attempted = null;
@@ -436,56 +286,10 @@ export class EffectProcessor<V, U extends object, R> implements IntakeHandler {
 
   private letGo(lane: OwnedLane<U, R>): void {
     const { telemetry, definition, intake } = this.options;
-    this.migrated.add(taskId(lane.task));
     telemetry.count('postlane_tasks_migrated_total', { processor: definition.name });
     intake.pause(lane.task);
-    this.drop(lane);
-    this.forget(taskId(lane.task));
+    this.book.dropForGood(lane);
     intake.rejoin();
-  }
-
-  private async refuse(task: Task, firstOffset: number, error: unknown): Promise<number> {
-    const { log, telemetry, definition, intake, clock } = this.options;
-    if (isPostlaneError(error, 'BUG') || isPostlaneError(error, 'LEDGER_CORRUPT')) {
-      this.options.onFatal(error);
-      throw error;
-    }
-    intake.pause(task);
-    if (isPostlaneError(error, 'TASK_MIGRATED')) {
-      await log.retire(task);
-      this.migrated.add(taskId(task));
-      telemetry.count('postlane_tasks_migrated_total', { processor: definition.name });
-      intake.rejoin();
-      return firstOffset;
-    }
-    telemetry.log('warn', 'a batch could not be taken in and is tried again', { task: taskId(task), error });
-    void clock.sleep(RETRY_MS, this.stopping.signal).then(() => {
-      if (!this.stopping.signal.aborted && !this.migrated.has(taskId(task))) intake.resume(task);
-    });
-    return firstOffset;
-  }
-
-  /** Lets a lane go: aborts what flies, and remembers what is known of it. What is declared counts as in flight still. */
-  private drop(lane: OwnedLane<U, R>): void {
-    const { definition } = this.options;
-    this.lanes.delete(taskId(lane.task));
-    this.remembered.set(taskId(lane.task), new RememberedLane(lane));
-    lane.abort.abort();
-    lane.flights.abort();
-    lane.closing.abort();
-    for (const slot of lane.slots()) {
-      if (slot.unit !== null) {
-        this.places.delete(slot.unit);
-        if (slot.phase !== 'flying') definition.forget(slot.unit);
-      }
-      slot.held = false;
-    }
-  }
-
-  /** Another owner has the lane, or will: what is in doubt about it is not ours any more. */
-  private forget(id: string): void {
-    this.options.inFlight.free(this.remembered.get(id)?.releaseAll() ?? 0);
-    this.remembered.delete(id);
   }
 
   /**
@@ -495,11 +299,11 @@ export class EffectProcessor<V, U extends object, R> implements IntakeHandler {
    */
   private async drain(deadlineMs: number): Promise<void> {
     const { clock, log } = this.options;
-    this.declaring = false;
+    this.book.declaring = false;
     const startedAt = clock.now();
-    const lanes = [...this.lanes.values()];
+    const lanes = this.book.owned();
     for (const lane of lanes) {
-      this.unchoose(lane);
+      this.book.unchoose(lane);
       lane.closing.abort();
     }
     const busy = () => lanes.some((lane) => this.isBusy(lane));
@@ -511,25 +315,13 @@ export class EffectProcessor<V, U extends object, R> implements IntakeHandler {
       }
       await clock.sleep(DRAIN_POLL_MS);
     }
-    for (const lane of lanes) if (this.lanes.get(taskId(lane.task)) === lane) this.drop(lane);
+    for (const lane of lanes) if (this.book.owns(lane)) this.book.drop(lane);
     await Promise.all(lanes.map((lane) => log.retire(lane.task)));
   }
 
   private isBusy(lane: OwnedLane<U, R>): boolean {
-    if (this.lanes.get(taskId(lane.task)) !== lane) return false;
+    if (!this.book.owns(lane)) return false;
     return lane.flying > 0 || lane.settled.length > 0 || lane.committing;
-  }
-
-  /** What was chosen and not yet declared is simply let go: the ledger says untouched. */
-  private unchoose(lane: OwnedLane<U, R>): void {
-    const { definition, inFlight } = this.options;
-    for (const slot of lane.chosen) {
-      slot.phase = 'queued';
-      if (slot.held) inFlight.free(1);
-      slot.held = false;
-      if (slot.unit !== null) definition.forget(slot.unit);
-    }
-    lane.chosen = [];
   }
 }
 

@@ -32,7 +32,7 @@ export async function rawServer(script: (peer: Peer, connection: number) => Prom
     socket.on('close', () => sockets.delete(socket));
     socket.on('error', () => socket.destroy());
     const ended = new Promise((resolve) => socket.once('end', resolve));
-    script(peerOf(socket), connections)
+    void script(peerOf(socket), connections)
       .catch((error) => errors.push(error))
       .then(() => ended)
       .then(() => socket.end());
