@@ -278,7 +278,7 @@ export const postlaneYaml = record({
     max_body: size({ min: 10_000, max: 1_000 * MEGABYTE, default: 20 * MEGABYTE }),
     max_requests: integer({ min: 1, max: 100_000, default: 1_000 }),
     max_queue: size({ min: 1 * MEGABYTE, max: 10_000 * MEGABYTE, default: 128 * MEGABYTE }),
-    accept_timeout: duration({ min: 100, max: MINUTE_MS, default: 4 * SECOND_MS }),
+    accept_timeout: duration({ min: 100, max: MINUTE_MS, default: 3 * SECOND_MS }),
     retention: duration({ min: HOUR_MS, max: 365 * DAY_MS, default: 30 * DAY_MS }),
   }),
   state_dir: text({ default: '.postlane' }),
