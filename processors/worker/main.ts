@@ -10,11 +10,11 @@ import type { Host, Hosted } from '../../src/host/host.ts';
 import { claimInstanceDirectory } from '../../src/host/instance-directory.ts';
 import { jobRulesOf } from '../../src/host/job-rules.ts';
 import { directoryOver, learns, learnsFor, openMailExchangers } from '../../src/host/mail-exchangers.ts';
+import { openMailLinks, ownLinksOf } from '../../src/host/own-links.ts';
 import { sample } from '../../src/host/sampler.ts';
 import { openSenderStates, type SenderStates } from '../../src/host/sender-states.ts';
 import { sourcesOf } from '../../src/host/sources.ts';
 import { type TemplateReader, Templates } from '../../src/host/templates.ts';
-import { openUnsubscribeLinks, ownLinksOf } from '../../src/host/unsubscribe.ts';
 import { openVerpSigner } from '../../src/host/verp.ts';
 import { openViews, type Views } from '../../src/host/views.ts';
 import { startLimits } from '../../src/limits/start.ts';
@@ -270,7 +270,7 @@ function knownSenders({ clock, telemetry, secrets }: Host, states: SenderStates)
 
 async function mailOptions(host: Host, templates: TemplateReader): Promise<Parameters<typeof createMailMaker>[0]> {
   const { config, secrets, telemetry } = host;
-  const links = await openUnsubscribeLinks(host);
+  const links = await openMailLinks(host);
   return {
     senders: config.senders,
     verp: await openVerpSigner(host),
@@ -279,6 +279,6 @@ async function mailOptions(host: Host, templates: TemplateReader): Promise<Param
     feedbackSenderId: config.feedbackId.senderId,
     unsubscribeBaseUrl: config.unsubscribe.baseUrl,
     templates: { find: templates.find, links: ownLinksOf(links) },
-    ...(links && { unsubscribeLinkOf: (job: EmailJob) => links.current.linkOf(job) }),
+    ...(links && { unsubscribeLinkOf: (job: EmailJob) => links.current.unsubscribe.linkOf(job) }),
   };
 }

@@ -3,8 +3,8 @@ import type { Host } from '../../src/host/host.ts';
 import { claimInstanceDirectory } from '../../src/host/instance-directory.ts';
 import { jobRulesOf } from '../../src/host/job-rules.ts';
 import { idHash, newIds } from '../../src/host/new-ids.ts';
+import { openMailLinks, ownLinksOf } from '../../src/host/own-links.ts';
 import { Templates } from '../../src/host/templates.ts';
-import { openUnsubscribeLinks, ownLinksOf } from '../../src/host/unsubscribe.ts';
 import { HttpServer } from '../../src/http/server.ts';
 import { Validation } from '../../src/http/validation.ts';
 import { Publisher } from '../../src/kafka/publisher.ts';
@@ -117,9 +117,9 @@ async function open(
     stallMs: STALL_MS,
   });
   await opened({ stop: () => appender.close() });
-  const unsubscribe = await openUnsubscribeLinks(host);
-  await opened({ stop: async () => unsubscribe?.stop() });
-  const links = ownLinksOf(unsubscribe);
+  const mailLinks = await openMailLinks(host);
+  await opened({ stop: async () => mailLinks?.stop() });
+  const links = ownLinksOf(mailLinks);
   const intake = {
     appender,
     codec,

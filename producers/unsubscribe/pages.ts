@@ -66,10 +66,37 @@ export const unknownPage = (): HttpReply =>
     '<p>It may have been cut off on its way. Please take it whole from the mail.</p>',
   );
 
+/** Its template was erased, or is none of this mail any more. */
+export const gonePage = (): HttpReply =>
+  page(404, 'This mail is not kept any more', '<p>It can still be read where it was sent to.</p>');
+
+/**
+ * A mail as it was sent. Whoever wrote it is not who this server belongs to: it runs no script, sends no form, has no origin to
+ * read from or to store in, and may only show pictures and fonts from elsewhere, as a mail program does.
+ */
+const MAIL_HEADERS = {
+  ...HEADERS,
+  'content-security-policy':
+    'sandbox allow-popups allow-popups-to-escape-sandbox allow-top-navigation-by-user-activation; ' +
+    "default-src 'none'; img-src https: http: data:; font-src https: data:; style-src 'unsafe-inline'; " +
+    "form-action 'none'; frame-ancestors 'none'; base-uri 'none'",
+  'cache-control': 'no-store',
+};
+
+/** The mail's HTML, or its text where it has none. */
+export const mailPage = (subject: string, html: string | null, text: string): HttpReply => ({
+  status: 200,
+  headers: MAIL_HEADERS,
+  contentType: 'text/html; charset=utf-8',
+  body:
+    html ??
+    `<!doctype html><html><head><meta charset="utf-8"><title>${escaped(subject)}</title></head><body><pre style="white-space:pre-wrap">${escaped(text)}</pre></body></html>\n`,
+});
+
 export const notAskedPage = (): HttpReply =>
   page(400, 'Nothing was asked for', '<p>Please follow the link of the mail, and choose there.</p>');
 
 export const laterPage = (retrySeconds: number): HttpReply =>
-  page(503, 'Please try again', '<p>It could not be kept just now. Please try again in a moment.</p>', {
+  page(503, 'Please try again', '<p>That did not work just now. Please try again in a moment.</p>', {
     'retry-after': String(retrySeconds),
   });

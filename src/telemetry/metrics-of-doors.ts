@@ -53,6 +53,11 @@ const FEEDBACK = [
     ['what'],
     'Unsubscribe links that were followed: shown, one-click, page:type and page:all (kept), repeated, and what was refused. Worry about not-kept (the broker is away), and where unknown-link passes a few: the key has changed, or links are cut off.',
   ),
+  counter(
+    'postlane_mail_views_total',
+    ['what'],
+    'Mails that were looked at in a browser: shown, or why not. Worry where gone grows (a template was purged while people still read its mails), and where unknown-link passes a few: the key has changed, or links are cut off.',
+  ),
 ];
 
 const NOTIFIER = [

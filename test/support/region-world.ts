@@ -15,8 +15,8 @@ import type { Queue } from '../../src/domain/policy.ts';
 import type { DeliveryOutcome } from '../../src/domain/reply.ts';
 import { HOUR_MS, MINUTE_MS } from '../../src/domain/time.ts';
 import { jobRulesOf } from '../../src/host/job-rules.ts';
+import { openMailLinks } from '../../src/host/own-links.ts';
 import { sourcesOf } from '../../src/host/sources.ts';
-import { openUnsubscribeLinks } from '../../src/host/unsubscribe.ts';
 import { openVerpSigner } from '../../src/host/verp.ts';
 import { encodeOutputs } from '../../src/runtime/encode.ts';
 import { emit, type Output } from '../../src/runtime/processor.ts';
@@ -150,11 +150,11 @@ export class RegionWorld {
   private async keysOf(region: RegionName) {
     const parts = { config: this.config(region), secrets: this.secrets, telemetry: silentTelemetry };
     const verp = await openVerpSigner(parts);
-    const links = await openUnsubscribeLinks(parts);
+    const links = await openMailLinks(parts);
     if (verp === null || links === null) throw new Error('both have keys');
     verp.stop();
     links.stop();
-    return { signer: verp.current, links: links.current };
+    return { signer: verp.current, links: links.current.unsubscribe };
   }
 
   /** `postlane dead-letters requeue` of everything that lies there. */

@@ -7,6 +7,7 @@ import { PostlaneError } from '../../domain/error.ts';
 import { EMAIL_TYPES } from '../../domain/policy.ts';
 import { systemClock } from '../../host/clock.ts';
 import { jobRulesOf } from '../../host/job-rules.ts';
+import { sampleLinksOf } from '../../host/own-links.ts';
 import { RowFile } from '../../rows/open.ts';
 import { configOf } from '../catalog.ts';
 import type { CliContext } from '../context.ts';
@@ -148,7 +149,8 @@ async function showDryRun(job: ImportJob, context: CliContext): Promise<void> {
   const template = await templateOf(job, options.template?.version ?? null, context);
   const acceptor = acceptorOf(job, template, options.sendAt?.at(Date.now()) ?? null, context);
   const progress = new ImportProgress({ rows: 0, published: 0, refused: 0 }, () => file.share, context.tell);
-  const parts = { file, acceptor, template, show: options.show };
+  const links = sampleLinksOf(configOf(context, options.config));
+  const parts = { file, acceptor, template, links, show: options.show };
   const outcome: DryRun = await dryRun(
     { ...parts, onProgress: (counts) => progress.update(counts) },
     context,
@@ -226,6 +228,7 @@ function acceptorOf(
       : { kind: 'template', id: template.id, version: template.version };
   const { tenant, type, campaign = null, tag: tags } = options;
   const mailing: Mailing = { importId: identity.importId, tenant, type, campaign, tags, sendAt, content };
-  const rules = jobRulesOf(configOf(context, options.config));
-  return new RowAcceptor({ mailing, mapping, template, rules, codec: pipeline.codec, clock: systemClock });
+  const config = configOf(context, options.config);
+  const judging = { rules: jobRulesOf(config), links: sampleLinksOf(config) };
+  return new RowAcceptor({ mailing, mapping, template, ...judging, codec: pipeline.codec, clock: systemClock });
 }

@@ -5,14 +5,9 @@ import { addressOf, type NamedMailbox } from '../../domain/address.ts';
 import { PostlaneError } from '../../domain/error.ts';
 import { identityProblem } from '../../domain/job.ts';
 import { isTemplateId } from '../../domain/template.ts';
-import {
-  compileTemplate,
-  joinPieces,
-  NO_OWN_LINKS,
-  ownValuesOf,
-  type RenderedMail,
-  renderTemplate,
-} from '../../templates/index.ts';
+import { sampleLinksOf } from '../../host/own-links.ts';
+import { compileTemplate, joinPieces, ownValuesOf, type RenderedMail, renderTemplate } from '../../templates/index.ts';
+import { configOf } from '../catalog.ts';
 import type { CliContext } from '../context.ts';
 import { withTemplates } from '../open-templates.ts';
 import { type ContentOptions, pairsOf, readContent, readObject } from '../template-content.ts';
@@ -159,7 +154,11 @@ function render(templates: Command, context: CliContext): void {
           templateVersion: row.version,
           mergeData,
         } as const;
-        const result = renderTemplate(compiled.template, mergeData, ownValuesOf(job, NO_OWN_LINKS));
+        const result = renderTemplate(
+          compiled.template,
+          mergeData,
+          ownValuesOf(job, sampleLinksOf(configOf(context, options.config))),
+        );
         if (!result.ok) {
           const { field, problem, detail } = result.fault;
           throw new PostlaneError('CONFIG_INVALID', { what: `${field}: ${detail} (${problem})` });

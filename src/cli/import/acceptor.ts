@@ -8,7 +8,7 @@ import type { JobRules } from '../../domain/job.ts';
 import type { GoodRow } from '../../rows/row.ts';
 import type { Codec } from '../../runtime/codec.ts';
 import type { Clock } from '../../runtime/ports.ts';
-import { mergeFault, NO_OWN_LINKS, ownValuesOf } from '../../templates/index.ts';
+import { mergeFault, type OwnLinks, ownValuesOf } from '../../templates/index.ts';
 import type { ImportTemplate } from './template.ts';
 
 export interface AcceptorParts {
@@ -16,6 +16,8 @@ export interface AcceptorParts {
   readonly mapping: MappingRules;
   readonly template: ImportTemplate | null;
   readonly rules: JobRules;
+  /** As workers will make them. */
+  readonly links: OwnLinks;
   readonly codec: Pick<Codec, 'encode'>;
   readonly clock: Clock;
 }
@@ -60,9 +62,9 @@ export class RowAcceptor {
   }
 
   private unmergeable(job: EmailJob): (Judged & { readonly ok: false }) | null {
-    const { template } = this.parts;
+    const { template, links } = this.parts;
     if (template === null) return null;
-    const fault = mergeFault(template.compiled, job.mergeData, ownValuesOf(job, NO_OWN_LINKS));
+    const fault = mergeFault(template.compiled, job.mergeData, ownValuesOf(job, links));
     return fault === null ? null : { ok: false, problem: fault.problem, detail: `${fault.field}: ${fault.detail}` };
   }
 

@@ -6,7 +6,7 @@ import { foldAddress, parseMailbox } from '../../domain/address.ts';
 import { subjectsOf, suppresses } from '../../domain/suppression.ts';
 import { openViews, type Views } from '../../host/views.ts';
 import type { RowFile } from '../../rows/open.ts';
-import { joinPieces, NO_OWN_LINKS, ownValuesOf, renderTemplate } from '../../templates/index.ts';
+import { joinPieces, type OwnLinks, ownValuesOf, renderTemplate } from '../../templates/index.ts';
 import { configOf } from '../catalog.ts';
 import { connectionOf } from '../connection.ts';
 import type { CliContext } from '../context.ts';
@@ -56,6 +56,8 @@ export interface DryRunParts {
   readonly file: RowFile;
   readonly acceptor: RowAcceptor;
   readonly template: ImportTemplate | null;
+  /** As workers will make them. */
+  readonly links: OwnLinks;
   /** Mails that are shown. */
   readonly show: number;
   readonly onProgress: (counts: {
@@ -90,7 +92,7 @@ export async function dryRun(parts: DryRunParts, context: CliContext, configFile
 }
 
 async function look(
-  { file, acceptor, template, show, onProgress }: DryRunParts,
+  { file, acceptor, template, links, show, onProgress }: DryRunParts,
   views: Views,
   signal: AbortSignal,
 ): Promise<DryRun> {
@@ -114,7 +116,7 @@ async function look(
       }
       counting.good++;
       if (isSuppressed(judged.job, views)) counting.suppressed++;
-      if (counting.mails.length < show) counting.mails.push(shownMail(row.line, judged.job, template));
+      if (counting.mails.length < show) counting.mails.push(shownMail(row.line, judged.job, template, links));
     }
     onProgress({ rows: counting.rows, published: 0, refused: counting.refused });
     await new Promise<void>((resolve) => setImmediate(resolve));
@@ -138,10 +140,10 @@ function isSuppressed({ recipient, tenant, type }: EmailJob, views: Views): bool
   });
 }
 
-function shownMail(line: number, job: EmailJob, template: ImportTemplate | null): ShownMail {
+function shownMail(line: number, job: EmailJob, template: ImportTemplate | null, links: OwnLinks): ShownMail {
   const { id, recipient: to } = job;
   if (template !== null) {
-    const rendered = renderTemplate(template.compiled, job.mergeData, ownValuesOf(job, NO_OWN_LINKS));
+    const rendered = renderTemplate(template.compiled, job.mergeData, ownValuesOf(job, links));
     if (rendered.ok) {
       const { from, subject, html, text } = rendered.mail;
       const address = `${from.mailbox.local}@${from.mailbox.domain}`;
