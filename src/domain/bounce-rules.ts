@@ -8,7 +8,7 @@ import type { BounceRule } from './classification.ts';
  * Version of the rules. It travels in signals and evidence, so that a replay can say which rules judged; it changes whenever
  * a rule does (a test compares the rules with the digest of their version).
  */
-export const BOUNCE_RULES_VERSION = '2';
+export const BOUNCE_RULES_VERSION = '3';
 
 /**
  * What refusals mean; the first match wins. The order is: what is about us or the mail first, whatever the code claims,

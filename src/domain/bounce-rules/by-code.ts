@@ -11,6 +11,14 @@ export const ADDRESS_RULES: readonly BounceRule[] = [
     samples: ['552 5.2.2 The mailbox is over its limit', '452 4.2.2 Mailbox full'],
   },
   {
+    id: 'message-size',
+    text: /message (?:file )?size (?:\(?\d+(?: ?bytes)?\)? )?exceeds(?![^\n]{0,40}(?:quota|storage|space|allocation|\bmailbox\b(?!\.)))|RESOLVER\.RST\.\w*Size/i,
+    class: 'too-large',
+    severity: 'none',
+    why: 'words about the size of this mail, whatever else the reply names: smaller ones pass',
+    samples: ['552 5.3.4 message size 41943040 exceeds size limit 20480000 of server mx.inbox.example[192.0.2.1]'],
+  },
+  {
     id: 'mailbox-full-words',
     text: /(?:mailbox|inbox|mail ?box|mail ?folder|maildir|account|user|recipient|quota|disk|storage|mail (?:data|storage)|allowed size|allocated)[^\n]{0,40}(?:\bfull\b|exceed|over(?:-?quota| quota| the (?:limit|quota|maximum)|flow|filled|drawn| its| their| limit)|exhaust|too (?:full|large to))|over[- ]?quota|\bfull mailbox|out of (?:e-?mail |disk |storage )?(?:space|storage|quota)|not enough (?:storage|disk)? ?space|no (?:storage |disk )?space (?:left )?(?:in|on|for)|exceed[^\n]{0,40}(?:\bquota|mailbox|inbox|storage)|quota (?:violation|error|limit)|insufficient (?:storage|disk|quota|mailbox)|mailbox (?:size )?limit|temporarily limited|(?:postfach|mailbox)[^\n]{0,40}(?:voll|überfüllt|überschritten|speicherplatz)|speicherplatz|(?:bo[iî]te)[^\n]{0,60}(?:pleine|satur)|quota[^\n]{0,20}dépass|(?:buz[óo]n|casilla|cuota)[^\n]{0,40}(?:llen[oa]|exced|super)|(?:casella|spazio)[^\n]{0,40}(?:piena|esaurit)|(?:caixa|cota)[^\n]{0,40}(?:cheia|lotad|exced)|(?:postbus|mailbox|postvak)[^\n]{0,20}\bvol\b|ящик[^\n]{0,60}(?:полон|полн)|переполнен|квот|メールボックス[^\n]{0,30}(?:一杯|いっぱい|満|容量|フル|超)|容量[^\n]{0,12}(?:超|オーバー|不足|制限|一杯)|(?:邮箱|郵箱|信箱|邮件|空间|空間|容量)[^\n]{0,16}(?:已?满|已?滿|不足|超)|(?:메일함|메일박스|사서함|용량|편지함)[^\n]{0,20}(?:초과|가득|부족|꽉)/iu,
     class: 'mailbox-full',
@@ -92,7 +100,7 @@ export const ADDRESS_RULES: readonly BounceRule[] = [
     class: 'too-large',
     severity: 'none',
     why: 'RFC 3463 x.2.3 and x.3.4: the mail is larger than they take',
-    samples: ['552 5.3.4 Message size exceeds fixed maximum message size'],
+    samples: ['552 5.3.4 Message too big for system'],
   },
   {
     id: 'expired-at-relay',
@@ -111,8 +119,9 @@ export const PATH_RULES: readonly BounceRule[] = [
     enhanced: /^5\.4\.1$/,
     text: /recipient address rejected: access denied/i,
     class: 'invalid-recipient',
-    severity: 'soft',
-    why: 'Exchange Online refuses so what is not in the directory; also while a directory is set up, hence no proof',
+    severity: 'hard',
+    suppress: false,
+    why: 'Exchange Online refuses so what is not in the directory; also while a directory is set up: too little to suppress',
     samples: ['550 5.4.1 Recipient address rejected: Access denied.'],
   },
   {

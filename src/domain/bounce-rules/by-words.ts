@@ -13,6 +13,17 @@ const NO_SUCH_HOST =
 /** What the words say where the code says nothing, or only something general. */
 export const RECIPIENT_WORD_RULES: readonly BounceRule[] = [
   {
+    id: 'look-up-failed-words',
+    enhanced: /^(?:[45]\.(?:0\.0|1\.0|3\.0|4\.\d+|5\.0))?$/,
+    text: /host not found,? \(?try again|name service error[^\n]{0,120}(?:try again|server (?:failure|reply))|\bservfail\b/i,
+    class: 'routing',
+    severity: 'none',
+    why: 'Postfix and others: the name servers of the domain did not answer, which says nothing about whether it exists',
+    samples: [
+      'Host or domain name not found. Name service error for name=a.example type=MX: Host not found, try again',
+    ],
+  },
+  {
     id: 'no-such-host-words',
     enhanced: /^(?:[45]\.(?:0\.0|1\.0|3\.0|4\.0|4\.3|4\.4|5\.0))?$/,
     stage: /^(?:rcpt|data|body|dot)?$/,
@@ -37,12 +48,12 @@ export const RECIPIENT_WORD_RULES: readonly BounceRule[] = [
   },
   {
     id: 'closed-to-us',
-    text: /(?:only|just) (?:accepts?|allows?|receives?) (?:mail|e-?mail|messages?) from|(?:not|n't) (?:allowed|permitted|authori[sz]ed|have permission) to (?:send|post|submit|mail|deliver)|may not exist, or you may not have permission|permission to (?:post|send)|members? only|not a member|moderated|restricted (?:to|group|list|recipient|mailbox|address)|RESOLVER\.RST\.|not accepting (?:mail|messages|e-?mail)|does not accept (?:mail|messages|e-?mail)|refuses? to accept|user (?:has )?(?:blocked|rejected|refused)|(?:blocked|rejected|refused) by (?:the )?(?:user|recipient|addressee)|受信拒否|受信を(?:拒否|制限)|ドメイン指定/iu,
+    text: /(?:only|just) (?:accepts?|allows?|receives?) (?:mail|e-?mail|messages?) from|(?:not|n't) (?:allowed|permitted|authori[sz]ed|have permission) to (?:send|post|submit|mail|deliver)|may not exist, or you may not have permission|permission to (?:post|send)|members? only|not a member|moderated|restricted (?:to|group|list|recipient|mailbox|address)|not accepting (?:mail|messages|e-?mail)|does not accept (?:mail|messages|e-?mail)|refuses? to accept|user (?:has )?(?:blocked|rejected|refused)|(?:blocked|rejected|refused) by (?:the )?(?:user|recipient|addressee)|受信拒否|受信を(?:拒否|制限)|ドメイン指定/iu,
     class: 'not-accepted-here',
     severity: 'none',
     blames: 'sender',
     why: 'a group or person takes mail from certain senders only, and we are none of them',
-    samples: ['550 You are not allowed to post to this group', '550 5.7.1 RESOLVER.RST.AuthRequired; required'],
+    samples: ['550 You are not allowed to post to this group'],
   },
   {
     id: 'inactive-words',
@@ -133,7 +144,7 @@ export const RECIPIENT_WORD_RULES: readonly BounceRule[] = [
     class: 'too-large',
     severity: 'none',
     why: 'words of a mail that is too large without the code for it',
-    samples: ['552 Message is too large', '552 message size exceeds the maximum'],
+    samples: ['552 Message is too large', '552 The mail exceeds the size limit'],
   },
   {
     id: 'server-error-words',

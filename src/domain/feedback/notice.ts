@@ -50,7 +50,7 @@ export function bounceEvidence(notice: Notice): number {
   const isNotice = BOUNCE_SUBJECT.test(subject) && !isReply;
   if (isDaemon || (isNotice && ROLE_ADDRESS.test(address))) evidence += 1;
   if (isNotice) evidence += 1;
-  if (BOUNCE_BODY.test(text)) evidence += 1;
+  if (BOUNCE_BODY.test(text) || (DELAY_SUBJECT.test(subject) && DELAY_BODY.test(text))) evidence += 1;
   if (notice.original.length > 0 && !isReply && findReply(text) !== null) evidence += 1;
   return evidence;
 }
