@@ -1,4 +1,5 @@
 import type { BounceRule } from '../classification.ts';
+import { MAILBOX_FULL_ELSEWHERE } from './languages.ts';
 
 /** What the enhanced code says about the address or its mailbox (RFC 3463 and the IANA registry). */
 export const ADDRESS_RULES: readonly BounceRule[] = [
@@ -19,12 +20,30 @@ export const ADDRESS_RULES: readonly BounceRule[] = [
     samples: ['552 5.3.4 message size 41943040 exceeds size limit 20480000 of server mx.inbox.example[192.0.2.1]'],
   },
   {
+    id: 'site-storage',
+    enhanced: /^[45]\.3\.[01]$/,
+    text: /disk full|file ?system (?:is )?full|insufficient system storage|no space left on|(?:out of|not enough|insufficient) disk space/i,
+    class: 'transient',
+    severity: 'none',
+    blames: 'network',
+    why: 'RFC 3463 x.3.1: the disk of the site is full, not the mailbox',
+    samples: ['452 4.3.1 Insufficient system storage', '451 4.3.0 qq write error or disk full'],
+  },
+  {
     id: 'mailbox-full-words',
-    text: /(?:mailbox|inbox|mail ?box|mail ?folder|maildir|account|user|recipient|quota|disk|storage|mail (?:data|storage)|allowed size|allocated)[^\n]{0,40}(?:\bfull\b|exceed|over(?:-?quota| quota| the (?:limit|quota|maximum)|flow|filled|drawn| its| their| limit)|exhaust|too (?:full|large to))|over[- ]?quota|\bfull mailbox|out of (?:e-?mail |disk |storage )?(?:space|storage|quota)|not enough (?:storage|disk)? ?space|no (?:storage |disk )?space (?:left )?(?:in|on|for)|exceed[^\n]{0,40}(?:\bquota|mailbox|inbox|storage)|quota (?:violation|error|limit)|insufficient (?:storage|disk|quota|mailbox)|mailbox (?:size )?limit|temporarily limited|(?:postfach|mailbox)[^\n]{0,40}(?:voll|überfüllt|überschritten|speicherplatz)|speicherplatz|(?:bo[iî]te)[^\n]{0,60}(?:pleine|satur)|quota[^\n]{0,20}dépass|(?:buz[óo]n|casilla|cuota)[^\n]{0,40}(?:llen[oa]|exced|super)|(?:casella|spazio)[^\n]{0,40}(?:piena|esaurit)|(?:caixa|cota)[^\n]{0,40}(?:cheia|lotad|exced)|(?:postbus|mailbox|postvak)[^\n]{0,20}\bvol\b|ящик[^\n]{0,60}(?:полон|полн)|переполнен|квот|メールボックス[^\n]{0,30}(?:一杯|いっぱい|満|容量|フル|超)|容量[^\n]{0,12}(?:超|オーバー|不足|制限|一杯)|(?:邮箱|郵箱|信箱|邮件|空间|空間|容量)[^\n]{0,16}(?:已?满|已?滿|不足|超)|(?:메일함|메일박스|사서함|용량|편지함)[^\n]{0,20}(?:초과|가득|부족|꽉)/iu,
+    text: /(?:mailbox|inbox|mail ?box|mail ?folder|maildir|account|user|recipient|quota|disk|storage|mail (?:data|storage)|allowed size|allocated)[^\n]{0,40}(?:\bfull\b|exceed|over(?:-?quota| quota| the (?:limit|quota|maximum)|flow|filled|drawn| its| their| limit)|exhaust|too (?:full|large to))|over[- ]?quota|\bfull mailbox|too many messages in (?:the |his |her |their |your )?(?:mail ?box|inbox)|out of (?:e-?mail |disk |storage )?(?:space|storage|quota)|not enough (?:storage|disk)? ?space|no (?:storage |disk )?space (?:left )?(?:in|on|for)|exceed[^\n]{0,40}(?:\bquota|mailbox|inbox|storage)|quota (?:violation|error|limit)|insufficient (?:storage|disk|quota|mailbox)|mailbox (?:size )?limit|temporarily limited|(?:postfach|mailbox)[^\n]{0,40}(?:voll|überfüllt|überschritten|speicherplatz)|speicherplatz|(?:bo[iî]te)[^\n]{0,60}(?:pleine|satur)|quota[^\n]{0,20}dépass|(?:buz[óo]n|casilla|cuota)[^\n]{0,40}(?:llen[oa]|exced|super)|(?:casella|spazio)[^\n]{0,40}(?:piena|esaurit)|(?:caixa|cota)[^\n]{0,40}(?:cheia|lotad|exced)|(?:postbus|mailbox|postvak)[^\n]{0,20}\bvol\b|ящик[^\n]{0,60}(?:полон|полн)|переполнен|квот|メールボックス[^\n]{0,30}(?:一杯|いっぱい|満|容量|フル|超)|容量[^\n]{0,12}(?:超|オーバー|不足|制限|一杯)|(?:邮箱|郵箱|信箱|邮件|空间|空間|容量)[^\n]{0,16}(?:已?满|已?滿|不足|超)|(?:메일함|메일박스|사서함|용량|편지함)[^\n]{0,20}(?:초과|가득|부족|꽉)/iu,
     class: 'mailbox-full',
     severity: 'soft',
     why: 'words of a full mailbox, whatever the code: owners tidy up',
     samples: ['550 5.1.1 The mailbox is full', '552 Quota exceeded', '554 Das Postfach ist voll'],
+  },
+  {
+    id: 'mailbox-full-elsewhere',
+    text: MAILBOX_FULL_ELSEWHERE,
+    class: 'mailbox-full',
+    severity: 'soft',
+    why: 'the same in the languages of the north and east of Europe, Turkish, Hebrew, Indonesian and Vietnamese',
+    samples: ['552 Posta kutusu dolu', '552 Postilaatikko on täynnä'],
   },
   {
     id: 'exchange-no-such-recipient',
@@ -151,7 +170,7 @@ export const PATH_RULES: readonly BounceRule[] = [
   },
   {
     id: 'protocol-stage',
-    code: /^50[0-5]$/,
+    code: /^(?:50[0-5]|555)$/,
     class: 'protocol',
     severity: 'none',
     why: 'RFC 5321 500–505: the server did not understand a command; nothing is said about the address',
@@ -175,7 +194,7 @@ export const PATH_RULES: readonly BounceRule[] = [
   },
   {
     id: 'policy-words',
-    text: /policy|policies|access denied|permission denied|not (?:allowed|authori[sz]ed|permitted)|prohibited|administratively|rejected by (?:the )?(?:administrator|recipient|user|filter)|(?:message|mail|e-?mail|transaction|transmission|delivery|it|data)[^\n]{0,40}(?:reject|refus|block|denied|not accept|declin)|(?:we|do|does|will) not accept|(?:rejected|refused|denied|blocked)\b|verweigert|abgelehnt|zurückgewiesen|rejeté|refusé|rechazad|rifiutat|rejeitad|rejeitou|отклонен|отказ|拒否|拒绝|拒絕|拒收|거부|거절|차단/iu,
+    text: /policy|policies|access denied|permission denied|not (?:allowed|authori[sz]ed|permitted)|prohibited|administrative(?:ly)? prohibit|administratively|prohibition|rejected by (?:the )?(?:administrator|recipient|user|filter)|(?:message|mail|e-?mail|transaction|transmission|delivery|it|data)[^\n]{0,40}(?:reject|refus|block|denied|not accept|declin)|(?:we|do|does|will) not accept|(?:rejected|refused|denied|blocked)\b|verweigert|abgelehnt|zurückgewiesen|rejeté|refusé|rechazad|rifiutat|rejeitad|rejeitou|отклонен|отказ|拒否|拒绝|拒絕|拒收|거부|거절|차단/iu,
     class: 'policy',
     severity: 'none',
     why: 'words of a local policy or of a refusal without a reason or a code for it',

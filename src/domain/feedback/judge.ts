@@ -105,11 +105,16 @@ const isDefault = (ruleId: string): boolean => ruleId.startsWith('default-');
 /** Rules that say little: the words around a refusal may say more. */
 const isVague = (ruleId: string): boolean =>
   isDefault(ruleId) ||
-  ['policy-words', 'busy-words', 'site-full', 'protocol-stage', 'service-closing'].includes(ruleId);
+  ['policy-words', 'busy-words', 'site-full', 'server-error-words', 'protocol-stage', 'service-closing'].includes(
+    ruleId,
+  );
 
-/** A server that says that it refused has not said that the address is dead: an explanation with guesses at reasons may. */
+/**
+ * A server that says that it refused, or that something of its own failed, has not said that the address is dead: an
+ * explanation with guesses at reasons may.
+ */
 const isOverruled = (later: Classification, first: Classification | undefined): boolean =>
-  later.severity === 'hard' && first?.ruleId === 'policy-words';
+  later.severity === 'hard' && ['policy-words', 'server-error-words'].includes(first?.ruleId ?? '');
 
 /** A refusal, and what the rules make of it: whoever classifies the one gets the other. */
 export interface JudgedRefusal {

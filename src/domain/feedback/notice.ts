@@ -1,6 +1,6 @@
 import { addressesIn, type FoundAddress, findAddresses, sameAddress } from './addresses.ts';
 import { findReply } from './codes.ts';
-import { headerOf, headersOf } from './mail.ts';
+import { hasHeader, headerOf, headersOf } from './mail.ts';
 import { allRecipientsOf, type Notice, recipientsOf, sendersOf } from './original.ts';
 import {
   BOUNCE_BODY,
@@ -45,13 +45,16 @@ export function bounceEvidence(notice: Notice): number {
   const text = words(notice);
   const isDaemon = isDaemonMail(notice) || returnPath === '<>';
   const isReply = /^(?:re|aw|sv|antw|fwd?|wg|tr|rv)\s*:/i.test(subject);
+  // A list writes to its members in the words of any shop; no notice can be unsubscribed from.
+  if (hasHeader(headers, 'list-unsubscribe') && !isDaemonMail(notice)) return 0;
   let evidence = 0;
   if (headerOf(headers, 'x-failed-recipients') !== '') evidence += 2;
   const isNotice = BOUNCE_SUBJECT.test(subject) && !isReply;
   if (isDaemon || (isNotice && ROLE_ADDRESS.test(address))) evidence += 1;
   if (isNotice) evidence += 1;
   if (BOUNCE_BODY.test(text) || (DELAY_SUBJECT.test(subject) && DELAY_BODY.test(text))) evidence += 1;
-  if (notice.original.length > 0 && !isReply && findReply(text) !== null) evidence += 1;
+  const isReturned = notice.original.length > 0 || isDaemonMail(notice);
+  if (isReturned && !isReply && findReply(text) !== null) evidence += 1;
   return evidence;
 }
 
@@ -162,13 +165,19 @@ function narrowed(found: readonly Candidate[], recipients: readonly string[]): r
   return found.filter((candidate) => isKnown(candidate) || candidate.weight >= PLACE_WEIGHT_MIN);
 }
 
+/** The lines of the address: what follows after an empty one may be anything, such as what lawyers want to be said. */
+function firstParagraph(about: string): string {
+  const end = about.search(/\n[ \t]*\n/);
+  return end < 0 ? about : about.slice(0, end);
+}
+
 /** What the notice says about one recipient: from its address to the next one's, and then what stands before it. */
 function wordsAbout(text: string, found: FoundAddress, others: readonly FoundAddress[]): readonly string[] {
   const next = others.find(({ at }) => at > found.at)?.at ?? text.length;
   const earlier = others.findLast(({ at }) => at < found.at)?.end ?? 0;
   const lineStart = Math.max(earlier, text.lastIndexOf('\n', found.at - 1) + 1);
   const about = text.slice(lineStart, Math.min(next, found.at + CONTEXT_LENGTH_MAX));
-  if (others.length === 1) return [about, text];
+  if (others.length === 1) return [firstParagraph(about), about, text];
   const above = text.slice(Math.max(earlier, lineStart - CONTEXT_LENGTH_MAX), lineStart);
   const last = others.at(-1) as FoundAddress;
   // A mere list: what is said of all of them stands after the last.
