@@ -4,19 +4,28 @@ const NAMED: Readonly<Record<string, string>> = {
   gt: '>',
   quot: '"',
   apos: "'",
-  nbsp: ' ',
-  auml: 'ä',
-  ouml: 'ö',
-  uuml: 'ü',
-  szlig: 'ß',
-  eacute: 'é',
-  egrave: 'è',
-  agrave: 'à',
   rsquo: '’',
+  lsquo: '‘',
+  rdquo: '”',
+  ldquo: '“',
+  ndash: '–',
+  mdash: '—',
+  hellip: '…',
 };
 
+/** The names that HTML has for U+00A0 … U+00FF, in their order (HTML 4.01 section 24.2.1). */
+const LATIN_1 =
+  'nbsp iexcl cent pound curren yen brvbar sect uml copy ordf laquo not shy reg macr deg plusmn sup2 sup3 acute micro para middot cedil sup1 ordm raquo frac14 frac12 frac34 iquest Agrave Aacute Acirc Atilde Auml Aring AElig Ccedil Egrave Eacute Ecirc Euml Igrave Iacute Icirc Iuml ETH Ntilde Ograve Oacute Ocirc Otilde Ouml times Oslash Ugrave Uacute Ucirc Uuml Yacute THORN szlig agrave aacute acirc atilde auml aring aelig ccedil egrave eacute ecirc euml igrave iacute icirc iuml eth ntilde ograve oacute ocirc otilde ouml divide oslash ugrave uacute ucirc uuml yacute thorn yuml';
+const LATIN_1_POINTS = new Map(LATIN_1.split(' ').map((name, index) => [name, 0xa0 + index]));
+
+function named(name: string): string | undefined {
+  const point = LATIN_1_POINTS.get(name);
+  if (point === undefined) return NAMED[name.toLowerCase()];
+  return name === 'nbsp' ? ' ' : String.fromCodePoint(point);
+}
+
 const entity = (whole: string, name: string): string => {
-  if (!name.startsWith('#')) return NAMED[name.toLowerCase()] ?? whole;
+  if (!name.startsWith('#')) return named(name) ?? whole;
   const hex = /^#x/i.test(name);
   const point = Number.parseInt(name.slice(hex ? 2 : 1), hex ? 16 : 10);
   return point > 0 && point <= 0x10ffff ? String.fromCodePoint(point) : ' ';

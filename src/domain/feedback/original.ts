@@ -1,6 +1,7 @@
 import { addressesIn } from './addresses.ts';
 import { findReply } from './codes.ts';
 import { headerOf, headersOf, type Mail, type MailHeader, readFields } from './mail.ts';
+import { FOOTER } from './phrases.ts';
 import type { ReportedMail } from './report.ts';
 
 /** A mail that came back, with what it says set apart from the mail that it returns. */
@@ -94,13 +95,22 @@ function afterFields(text: string, end: number): string {
   return isMail || findReply(text.slice(0, end)) !== null || findReply(rest.slice(0, 2_000)) === null ? '' : rest;
 }
 
-/** Sets the words of a server apart from the mail that it returns. */
+/** A line of a footer is no longer than this. */
+const FOOTER_LENGTH_MAX = 300;
+
+const withoutFooters = (text: string): string =>
+  text
+    .split('\n')
+    .map((line) => (line.length < FOOTER_LENGTH_MAX && FOOTER.test(line) ? '' : line))
+    .join('\n');
+
+/** Sets the words of a server apart from the mail that it returns, and from what filters write below every mail. */
 export function readNotice(mail: Mail): Notice {
   const { end, headers } = splitAt(mail.text);
   const attached = originalIn(mail);
   const written = readFields(unquoted(mail.text.slice(headers)).replace(/^\s+/, ''));
   const original = attached.length > 0 ? attached : isOriginal(written) || written.length > 3 ? written : [];
-  const text = mail.text.slice(0, end) + afterFields(mail.text, end);
+  const text = withoutFooters(mail.text.slice(0, end) + afterFields(mail.text, end));
   return { mail, text: text.trim() === '' ? mail.text : text, original };
 }
 

@@ -25,16 +25,20 @@ export const REASON_SUBJECT =
 export const DELAY_SUBJECT =
   /\bdelay|warning:? (?:could not send|message|e?-?mail)|(?:mail|message|delivery) (?:delivery )?(?:warning|pending|queued|deferred|temporar)|still (?:in queue|trying|being)|not yet|temporar(?:y|ily)|verzöger|retard|demor|retras|ritard|atraso|vertraag|opóźni|försen|forsink|задерж|отложен|遅延|延迟|延遲|지연/iu;
 export const DELAY_BODY =
-  /warning message only|(?:do not|don't|no) need to (?:resend|send (?:it|your message|the message) again)|(?:will|shall) (?:be |continue |keep |still |automatically |now )*(?:retr(?:y|ied)|try(?:ing)?|tried|attempt(?:ed)?)\b(?! no)|not yet (?:been )?(?:deliver|able)|still (?:being retried|in the queue|trying|queued|undelivered)|has (?:not yet|been delayed)|(?:has|have|was|were|been|is) delayed|delivery attempts will continue|no action is required on your part|(?:temporary|transient) (?:problem|failure|error).{0,80}(?:retr|try)|message will be retried|we(?:'ll| will) (?:try|keep|retry)|gmail will retry|wird (?:weiter|erneut|nochmals?) (?:versucht|zuzustellen)|weitere zustellversuche|zustellversuche werden|nouvelle tentative|seguir[aá] intentando|再送(?:を|いた|し)|将继续(?:尝试|投递)|계속 (?:시도|재시도)/iu;
+  /warning message only|(?:do not|don't|no) need to (?:resend|send (?:it|your message|the message) again)|(?:will|shall) (?:be |continue |keep |still |automatically |now )*(?:retr(?:y|ied)|try(?:ing)?|tried|attempt(?:ed)?)\b(?! no)|not yet (?:been )?(?:deliver|able)|still (?:being retried|in the queue|trying|queued|undelivered)|has (?:not yet|been delayed)|(?:has|have|was|were|been|is)(?: being)? delayed|delivery will continue|delivery attempts will continue|no action is required on your part|(?:temporary|transient) (?:problem|failure|error).{0,80}(?:retr|try)|message will be retried|we(?:'ll| will) (?:try|keep|retry)|gmail will retry|wird (?:weiter|erneut|nochmals?) (?:versucht|zuzustellen)|weitere zustellversuche|zustellversuche werden|nouvelle tentative|a été (?:retardé|différé)|continuera (?:à|d')|seguir[aá] intentando|再送(?:を|いた|し)|将继续(?:尝试|投递)|계속 (?:시도|재시도)/iu;
 /** Words with which a server says that it will try no more: they outweigh a "try again". */
 export const GIVEN_UP =
   /(?<!(?:will|to|before) )giv(?:e|en|ing) up|permanent (?:error|fail|fatal)|fail(?:ed|ure)? permanent|permanently (?:fail|reject|undeliver|refus)|has been (?:removed|deleted|returned|expired)|returned to sender|mail delivery failed|could not be delivered (?:for|within|after|in) |expired|maximum (?:time|retr)|time-?out exceeded|too (?:long|old)|will (?:not|no longer) be (?:retried|tried)|no further attempts|undeliverable/i;
 
 /** A mail that arrived. */
 export const DELIVERED_SUBJECT =
-  /^(?:delivered|relayed|expanded|zugestellt|zugestellt:|remis|entregado|consegnato|delivery (?:confirmation|receipt|success)|(?:successful|delivery status notification \(success|delivery status notification \(relay|delivery notification: delivery successful|return receipt))|success(?:ful)?(?:ly)? (?:mail )?deliver|delivery status notification ?\((?:success|relay|expand)/iu;
+  /^(?:delivered|relayed|expanded|zugestellt|zugestellt:|remis|entregado|consegnato|delivery (?:confirmation|receipt|success)|(?:successful|delivery status notification \(success|delivery status notification \(relay|delivery notification: delivery successful|return receipt))|success(?:ful)?(?:ly)? (?:mail )?deliver|delivery (?:has been|was|is) successful|delivery status notification ?\((?:success|relay|expand)/iu;
 export const DELIVERED_BODY =
   /(?:was|were|has been|have been|is) (?:successfully )?(?:delivered|relayed|expanded)\b(?! (?:by|to you because))|successfully (?:delivered|relayed)|delivery was successful|erfolgreich zugestellt/i;
+
+/** Lines that filters and virus scanners write below every mail: they judge nothing of it. */
+export const FOOTER =
+  /^(?!.*(?:\b[45]\d\d\b|(?<!\bno )\bvirus(?:es)? (?:was |were )?(?:found|detected)|infected|contain|blocked|reject|refus)).*\b(?:scanned (?:by|for|with|and)|checked (?:by|for) .{0,40}(?:virus|spam|malware)|believed to be clean|virus[- ]free|no virus(?:es)? (?:was |were )?found|(?:message|e-?mail|mail) (?:has been|was|is) (?:scanned|swept)|gescannt|geprüft (?:von|mit|durch)|garantie sans virus)/i;
 
 /** Before the address or list of addresses that failed. */
 export const RECIPIENTS_FOLLOW =
