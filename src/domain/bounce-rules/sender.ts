@@ -58,7 +58,7 @@ export const SENDER_RULES: readonly BounceRule[] = [
   },
   {
     id: 'tls-required',
-    text: /starttls (?:command )?(?:first|is required|required)|must issue a starttls|(?:tls|encryption|encrypted connection) (?:is )?(?:required|needed|mandatory)|tls (?:is )?required|requires? (?:tls|encryption)|(?:tls|ssl) (?:handshake|negotiation|connection).{0,30}(?:fail|error)|(?:requiretls|mta-sts|dane|tlsa).{0,60}(?:fail|not|invalid|support)/i,
+    text: /tls session|start ?tls failed|starttls (?:command )?(?:first|is required|required)|must issue a starttls|(?:tls|encryption|encrypted connection) (?:is )?(?:required|needed|mandatory)|tls (?:is )?required|requires? (?:tls|encryption)|(?:tls|ssl) (?:handshake|negotiation|connection).{0,30}(?:fail|error)|(?:requiretls|mta-sts|dane|tlsa).{0,60}(?:fail|not|invalid|support)/i,
     class: 'auth-failure',
     severity: 'none',
     why: 'the text asks for TLS, or says that it failed: a matter between two servers',
@@ -71,6 +71,14 @@ export const SENDER_RULES: readonly BounceRule[] = [
     severity: 'none',
     why: 'the address that we send from has no name, or another (Gmail 5.7.25, Postfix reject_unknown_client): a matter of our DNS',
     samples: ['550 5.7.1 Client host rejected: cannot find your reverse hostname, [192.0.2.1]'],
+  },
+  {
+    id: 'any-of-many',
+    text: /(?:account|address|mailbox|domain)[^\n]{0,30}may not exist, (?:or )?they may be/i,
+    class: 'undetermined',
+    severity: 'none',
+    why: 'cPanel and others list all that may be the cause, from a missing account to a blocklist: nothing follows from that',
+    samples: ['550 The account or domain may not exist, they may be blacklisted, or missing the proper dns entries.'],
   },
   {
     id: 'blocklisted',
@@ -93,8 +101,16 @@ export const SENDER_RULES: readonly BounceRule[] = [
     samples: ['550 5.1.1 Mail refused: SPF check failed', '550 You were not authenticated'],
   },
   {
+    id: 'spam-verdict',
+    text: /(?:detected|identified|classified|considered|flagged|marked|recogni[sz]ed) (?:as|to be) (?:an? )?(?:likely |probable |possible |potential )?(?:\bspam|unsolicited|junk|phish|virus)/i,
+    class: 'spam-content',
+    severity: 'none',
+    why: 'a verdict about this mail; that it also names where the mail came from is no fault of its sender address',
+    samples: ['554 5.7.1 This email from IP 192.0.2.1 has been rejected. The email message was detected as spam.'],
+  },
+  {
     id: 'bad-sender-words',
-    text: /^verification failed for|(?:sender|from|return|originator|envelope sender)(?:'s)? (?:e-?mail )?(?:address |domain |host )?(?:is )?(?:rejected|invalid|unknown|denied|not |verif|does ?n.t|lookup|blocked|refused|non-?exist)|(?:rejected|invalid|unknown|bad|bogus|unresolvable|unacceptable|non-?existent|missing) (?:mail )?(?:sender|from address|return address|originator)|domain of sender|sender (?:address |domain )?.{0,60}(?:does not (?:exist|resolve)|unresolvable|must resolve|verification)|mail from .{0,40}(?:not accepted|rejected|refused|invalid)|invalid domain in (?:sender|mail from)|call-?back|backscatter|return[- ]path|unable to verify (?:sender|from)|verify sender/i,
+    text: /^verification failed for|sender address must |(?:sender|from|return|originator|envelope sender)(?:'s)? (?:e-?mail )?(?:address |domain |host )?(?:is )?(?:rejected|invalid|unknown|denied|not |verif|does ?n.t|lookup|blocked|refused|non-?exist)|(?:rejected|invalid|unknown|bad|bogus|unresolvable|unacceptable|non-?existent|missing) (?:mail )?(?:sender|from address|return address|originator)|domain of sender|sender (?:address |domain )?.{0,60}(?:does not (?:exist|resolve)|unresolvable|must resolve|verification)|mail from .{0,40}(?:not accepted|rejected|refused|invalid)|invalid domain in (?:sender|mail from)|call-?back|backscatter|return[- ]path|unable to verify (?:sender|from)|verify sender/i,
     class: 'auth-failure',
     severity: 'none',
     why: 'the text refuses the sender address; words such as "unknown" are then not about the recipient',
@@ -121,7 +137,7 @@ export const SENDER_RULES: readonly BounceRule[] = [
   },
   {
     id: 'rate-text',
-    text: /too many (?:connections?|concurrent|messages?\b(?! in)|recipients?|mails?|e-?mails?|sessions?|requests?|invalid|bad|errors|unknown|simultaneous)|rate[- ]?limit|(?:sending|message|connection|mail) rate|receiv(?:ing|ed) (?:mail|e-?mail|messages?) (?:at a rate|too quickly)|(?:exceeded|over|reached) .{0,40}(?:quota of messages|(?:sending|rate|hourly|daily|connection) (?:quota|limit)|(?:max|limit|number) .{0,20}(?:connections|messages|recipients|emails|mails) (?:per|allowed|in))|limits? (?:for|on) how many|(?:daily|hourly|max(?:imum)?) .{0,20}(?:emails|mails|messages|sending|defers|failures).{0,30}(?:exceed|reached|limit)|domain .{0,80}has exceeded|throttl|slow down|server (?:is )?(?:too )?busy|exceeded .{0,20}(?:defers|failures)|frequency (?:is )?limit|連続|频率|發送過|发送过/i,
+    text: /too many (?:connections?|concurrent|messages?\b(?! in)|recipients?|mails?|e-?mails?|sessions?|requests?|invalid|bad|errors|unknown|simultaneous|non-?delivery)|rate[- ]?limit|(?:sending|message|connection|mail) rate|receiv(?:ing|ed) (?:mail|e-?mail|messages?) (?:at a rate|too quickly)|(?:exceeded|over|reached) .{0,40}(?:quota of messages|(?:sending|rate|hourly|daily|connection) (?:quota|limit)|(?:max|limit|number) .{0,20}(?:connections|messages|recipients|emails|mails) (?:per|allowed|in))|limits? (?:for|on) how many|(?:daily|hourly|max(?:imum)?) .{0,20}(?:emails|mails|messages|sending|defers|failures).{0,30}(?:exceed|reached|limit)|domain .{0,80}has exceeded|throttl|slow down|server (?:is )?(?:too )?busy|exceeded .{0,20}(?:defers|failures)|frequency (?:is )?limit|連続|频率|發送過|发送过/i,
     class: 'rate-limited',
     severity: 'none',
     permanent: false,
@@ -161,7 +177,7 @@ export const SENDER_RULES: readonly BounceRule[] = [
   },
   {
     id: 'malformed-mail',
-    text: /rfc ?-?\d{3,4}[^\n]{0,20}(?:complian|conform|violat)|not (?:rfc[- ]?\d* )?(?:compliant|conformant)|bare (?:lf|cr)|(?:malformed|badly formed|invalid|missing|duplicate|multiple|improper|too many)[^\n]{0,30}(?:\bheaders?\b|mime|from: line|message-id|date:)|headers?[^\n]{0,30}(?:malformed|invalid|missing|too (?:large|long)|illegal)|line too long|8-?bit (?:data|characters?|chars?)[^\n]{0,30}(?:header|not)|illegal (?:8bit|character)/i,
+    text: /rfc ?-?\d{3,4}[^\n]{0,20}(?:complian|conform|violat)|not (?:rfc[- ]?\d* )?(?:compliant|conformant)|bare (?:lf|cr)|(?:malformed|badly formed|invalid|missing|duplicate|multiple|improper|too many)[^\n]{0,30}(?:\bheaders?\b|mime|from: line|message-id|date:)|multiple from addresses|headers? fail|headers?[^\n]{0,30}(?:malformed|invalid|missing|too (?:large|long)|illegal)|line too long|8-?bit (?:data|characters?|chars?)[^\n]{0,30}(?:header|not)|illegal (?:8bit|character)/i,
     class: 'protocol',
     severity: 'none',
     blames: 'content',
