@@ -6,7 +6,7 @@ const AWAY_SUBJECT =
 const CHALLENGE =
   /(?:please (?:confirm|verify) (?:your|that|you)|confirm(?:ation)? (?:your|that your|of your) (?:message|e?-?mail)|verify (?:your|that you)|action required (?:to deliver|for your)|click (?:here|the link|on the link|below|on this link).{0,80}(?:deliver|confirm|verify|approve|human)|reply to this (?:message|e?-?mail).{0,80}(?:deliver|confirm|release)|(?:challenge|sender verification|spam ?(?:arrest|blocker)|boxtrapper|tmda|mailblocks|qconfirm|spamcop challenge|white ?list (?:request|confirmation))|(?:your|this) (?:message|e?-?mail).{0,60}(?:is being held|has been held|awaits|is waiting|held (?:pending|until))|(?:approved|allowed|known|authori[sz]ed) senders?|senders? (?:that |who(?:m)? )?i have approved|requires? (?:your )?(?:confirmation|verification|that you verify)|(?:quarantined|held|stored) until|(?:until|unless) you (?:click|confirm|reply|verify)|live human|bestätigen sie)/is;
 const RECEIPT_SUBJECT =
-  /^(?:read|not read|gelesen|ungelesen|lu|leído|letto|gelezen|read receipt|return receipt \(displayed\)|disposition notification|既読|開封)\s*:/iu;
+  /^(?:read|not read|gelesen|ungelesen|lu|leído|letto|gelezen|read receipt|return receipt \(displayed\)|disposition notification|lida|lido|lest|läst|læst|luettu|přečteno|prečítané|przeczytano|olvasva|okundu|citit|прочитано|既読|開封(?:済み?|確認)?|已读|已讀|讀取|읽음)\s*[:：]/iu;
 const ANSWERING_HEADERS = [
   'x-autoreply',
   'x-auto-reply',

@@ -14,6 +14,7 @@ import {
   GIVEN_UP,
   OTHER_BEFORE,
   OTHER_LINE,
+  OWNER_SUBJECT,
   REASON_SUBJECT,
   RECIPIENTS_FOLLOW,
   ROLE_ADDRESS,
@@ -47,6 +48,7 @@ export function bounceEvidence(notice: Notice): number {
   const isReply = /^(?:re|aw|sv|antw|fwd?|wg|tr|rv)\s*:/i.test(subject);
   // A list writes to its members in the words of any shop; no notice can be unsubscribed from.
   if (hasHeader(headers, 'list-unsubscribe') && !isDaemonMail(notice)) return 0;
+  if (OWNER_SUBJECT.test(headerOf(headers, 'subject')) && notice.original.length === 0) return 0;
   let evidence = 0;
   if (headerOf(headers, 'x-failed-recipients') !== '') evidence += 2;
   const isNotice = BOUNCE_SUBJECT.test(subject) && !isReply;
