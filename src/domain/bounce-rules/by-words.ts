@@ -96,7 +96,7 @@ export const RECIPIENT_WORD_RULES: readonly BounceRule[] = [
     code: /^(?:550)?$/,
     enhanced: /^(?:5\.[05]\.0)?$/,
     stage: /^(?:rcpt|data|body|dot)?$/,
-    text: /mailbox (?:is )?(?:currently )?unavailable(?! ?(?:temporar|for|due|because|at this time))|requested (?:mail )?action not taken: mailbox|unavailable mailbox/i,
+    text: /(?:mailbox (?:is )?(?:currently )?unavailable|requested (?:mail )?action not taken: mailbox|unavailable mailbox)(?! ?(?:temporar|for (?!explan)|due|because|at this time)|[^\n]{0,60}(?:\bpolic|reputation|\blater\b|temporar|try again))/i,
     class: 'invalid-recipient',
     severity: 'hard',
     why: 'RFC 5321 550: Outlook.com, GMX and others answer so for a mailbox that does not exist',
@@ -172,7 +172,7 @@ export const RECIPIENT_WORD_RULES: readonly BounceRule[] = [
     class: 'too-large',
     severity: 'none',
     why: 'words of a mail that is too large without the code for it',
-    samples: ['552 Message is too large', '552 The mail exceeds the size limit'],
+    samples: ['552 Attachment is too large', '552 The mail exceeds the size limit'],
   },
   {
     id: 'server-error-words',

@@ -82,7 +82,7 @@ export const SENDER_RULES: readonly BounceRule[] = [
   },
   {
     id: 'blocklisted',
-    text: /the ip you(?:'re| are) using to send mail|ipcheck\.proofpoint|spamhaus|spamcop|sorbs|uceprotect|barracuda(?:central)?|proofpoint.{0,40}block|cloudmark|invaluement|senderscore|blocked (?:using|by [a-z\d-]{1,40}\.|for abuse|due to (?:abuse|spam|poor|bad|low|your|reputation|a? ?block|listing))|blocking (?:using|by|for abuse)|black[- ]?list|block[- ]?list|deny ?list|\bdns[bw]l\b|\brbl\b|blackhole|black-?hole|(?:poor|bad|low) reputation|schwarzen? liste|liste noire|lista n(?:egra|era)|ч[её]рн\p{L}{2,4} спис|黑名单|黑名單|ブラックリスト|real[- ]?time block|banned sending ip|client host .{0,80} (?:blocked|rejected)|(?:your|sender'?s?|sending|the|source|originating|connecting|client|this) (?:ip|ip address|host|server|mail server|mta|network|address \[?\d)[^\n]{0,60}(?:bad|poor|low|no) reputation|(?:ip|sender|domain)[- ]reputation|(?:your|sending|connecting|client|source) (?:ip|ip address|host|server|mta|network)[^\n]{0,60}(?:block|reject|listed|banned|denied|refused)|(?:mail|messages?|connections?|traffic|e-?mails?) from (?:your|this|the) (?:ip|host|server|network|address|isp|domain)[^\n]{0,60}(?:block|reject|refus|not accept|denied|banned|dynamic)|\[(?:cs01|con\d|bs02|hcm1|hvu:b|dnsbl:\w+)\]|dynamic (?:ip|address|host)|part of their network is on our block|\b(?:sc|dy|ou|ba)-00\d\b|\bip (?:is |was |has been )?(?:blocked|banned)|refused to talk to me: 5|will not accept delivery of this|s3140|s3150|ip=\d[\d.]{6,14} - a problem occurred|\[?\d{1,3}(?:\.\d{1,3}){3}\]?[^\n]{0,40}(?:is )?(?:listed|blacklist|blocked|banned)/iu,
+    text: /the ip you(?:'re| are) using to send mail|ipcheck\.proofpoint|spamhaus|spamcop|sorbs|uceprotect|barracuda(?:central)?|proofpoint.{0,40}block|cloudmark|invaluement|senderscore|blocked (?:using|by [a-z\d-]{1,40}\.|for abuse|due to (?:abuse|spam|poor|bad|low|your|reputation|a? ?block|listing))|blocking (?:using|by|for abuse)|black[- ]?list|block[- ]?list|deny ?list|\bdns[bw]l\b|\brbl\b|blackhole|black-?hole|(?:poor|bad|low) reputation|schwarzen? liste|liste noire|lista n(?:egra|era)|ч[её]рн\p{L}{2,4} спис|黑名单|黑名單|ブラックリスト|real[- ]?time block|banned sending ip|client host .{0,80} (?:blocked|rejected)|(?:your|sender'?s?|sending|the|source|originating|connecting|client|this) (?:ip|ip address|host|server|mail server|mta|network|address \[?\d)[^\n]{0,60}(?:bad|poor|low|no) reputation|(?:ip|sender|domain)[- ]reputation|(?:your|sending|connecting|client|source) (?:ip|ip address|host|server|mta|network)[^\n]{0,60}(?:block|reject|listed|banned|denied|refused)|(?:mail|messages?|connections?|traffic|e-?mails?) from (?:your|this|the) (?:ip|host|server|network|address|isp|domain)[^\n]{0,60}(?:block|reject|refus|not accept|denied|banned|dynamic)|\[(?:cs01|con\d|bs02|hcm1|hvu:b|dnsbl:\w+)\]|dynamic (?:ip|address|host)|part of their network is on our block|\b(?:sc|dy|ou|ba)-00\d\b|\bip (?:is |was |has been )?(?:blocked|banned)|refused to talk to me: 5|will not accept delivery of this|s3140|s3150|unfortunately, (?:some )?messages from (?!.{0,80}limit)|ip=\d[\d.]{6,14} - a problem occurred|\[?\d{1,3}(?:\.\d{1,3}){3}\]?[^\n]{0,40}(?:is )?(?:listed|blacklist|blocked|banned)/iu,
     class: 'blocklist',
     severity: 'none',
     why: 'the text names a blocklist or the reputation of our address: the sender is refused, not the recipient',
@@ -94,7 +94,7 @@ export const SENDER_RULES: readonly BounceRule[] = [
   },
   {
     id: 'not-authenticated-text',
-    text: /\b(?:spf|dkim|dmarc)\b|sender policy framework|domainkeys|reverse[- ]dns|\brdns\b|\bptr\b|reverse (?:lookup|hostname|address|mapping)|cannot find your (?:reverse )?hostname|no (?:reverse|ptr)|ip name lookup failed|invalid (?:helo|ehlo)|(?:helo|ehlo) (?:command )?(?:reject|invalid|mismatch|name|hostname)|authentication (?:checks?|requirements|is required|required|needed)|(?:client|sender|smtp|you) (?:was |were |is |are |must )?(?:not |be )?authenticated|unauthenticated (?:e-?mail|mail|sender)|sender id .{0,20}fail|need to authenticate|authentication mechanism|authenticate (?:before|first)|\bsmtp auth/i,
+    text: /\b(?:spf|dkim|dmarc)\b|sender policy framework|domainkeys|reverse[- ]dns|\brdns\b|\bptr\b|reverse (?:lookup|hostname|address|mapping)|cannot find your (?:reverse )?hostname|no (?:reverse|ptr)|ip name lookup failed|invalid (?:helo|ehlo)|(?:in|the|your) (?:helo|ehlo)\b|(?:helo|ehlo) (?:argument|string|greeting|domain|host)|(?:helo|ehlo) (?:command )?(?:reject|invalid|mismatch|name|hostname)|authentication (?:checks?|requirements|is required|required|needed)|(?:client|sender|smtp|you) (?:was |were |is |are |must )?(?:not |be )?authenticated|unauthenticated (?:e-?mail|mail|sender)|sender id .{0,20}fail|need to authenticate|authentication mechanism|authenticate (?:before|first)|\bsmtp auth/i,
     class: 'auth-failure',
     severity: 'none',
     why: 'the text names SPF, DKIM, DMARC, HELO, a login or reverse DNS: a fault in how we send',
@@ -110,11 +110,40 @@ export const SENDER_RULES: readonly BounceRule[] = [
   },
   {
     id: 'bad-sender-words',
-    text: /^verification failed for|sender address must |(?:sender|from|return|originator|envelope sender)(?:'s)? (?:e-?mail )?(?:address |domain |host )?(?:is )?(?:rejected|invalid|unknown|denied|not |verif|does ?n.t|lookup|blocked|refused|non-?exist)|(?:rejected|invalid|unknown|bad|bogus|unresolvable|unacceptable|non-?existent|missing) (?:mail )?(?:sender|from address|return address|originator)|domain of sender|sender (?:address |domain )?.{0,60}(?:does not (?:exist|resolve)|unresolvable|must resolve|verification)|mail from .{0,40}(?:not accepted|rejected|refused|invalid)|invalid domain in (?:sender|mail from)|call-?back|backscatter|return[- ]path|unable to verify (?:sender|from)|verify sender/i,
+    text: /^verification failed for|sender address must |in (?:the )?sender(?:'s)? address|your from (?:header|address|line)|sender domain|address: sender\b|(?:sender|from|return|originator|envelope sender)(?:'s)? (?:e-?mail )?(?:address |domain |host )?(?:is )?(?:rejected|invalid|unknown|denied|not |verif|does ?n.t|lookup|blocked|refused|non-?exist)|(?:rejected|invalid|unknown|bad|bogus|unresolvable|unacceptable|non-?existent|missing) (?:mail )?(?:sender|from address|return address|originator)|domain of sender|sender (?:address |domain )?.{0,60}(?:does not (?:exist|resolve)|unresolvable|must resolve|verification)|mail from .{0,40}(?:not accepted|rejected|refused|invalid)|invalid domain in (?:sender|mail from)|call-?back|backscatter|return[- ]path|unable to verify (?:sender|from)|verify sender/i,
     class: 'auth-failure',
     severity: 'none',
     why: 'the text refuses the sender address; words such as "unknown" are then not about the recipient',
     samples: ['550 5.1.0 Sender address rejected: Domain not found', '553 Domain of sender address does not exist'],
+  },
+  {
+    id: 'sender-not-welcome',
+    text: /(?:user|recipient|addressee) has blocked you|blocked by the (?:user|recipient|addressee)\b|not (?:allowed|permitted) to receive (?:mail|e-?mail|messages)? ?from|list of (?:accepted|allowed|approved|permitted|authori[sz]ed) senders|your (?:e-?mail )?address (?:is not|was not|could not be|cannot be)[^\n]{0,30}(?:list|whitelist|contacts)|(?:accept\w*|receiv\w*) (?:any )?(?:mail|e-?mail|messages|connections) from (?:your (?:domain|server|host|address|site)|you|this sender|this domain)\b|wants? to receive (?:your |any )?(?:e-?mail|mail|messages)/i,
+    class: 'not-accepted-here',
+    severity: 'none',
+    blames: 'sender',
+    why: 'the recipient or the site wants nothing from this sender: the address exists, whatever code is given',
+    samples: [
+      '550 5.1.1 Message rejected: the user has blocked you',
+      '550 This account does not accept mail from this sender',
+    ],
+  },
+  {
+    id: 'smtputf8-unsupported',
+    text: /smtputf8/i,
+    class: 'unsupported',
+    severity: 'none',
+    why: 'RFC 6531: a server on the way lacks SMTPUTF8; the code may be that of a bad address or option',
+    samples: ['555 5.5.4 Unsupported option: SMTPUTF8', '550 5.1.3 SMTPUTF8 not supported'],
+  },
+  {
+    id: 'greylisted-words',
+    text: /\bgr[ae]y-?list(?:ed|ing)\b|not yet authori[sz]ed to deliver/i,
+    class: 'greylisted',
+    severity: 'none',
+    blames: 'network',
+    why: 'greylisting that a later attempt would have passed, also where a relay made a final refusal of it',
+    samples: ['550 5.1.1 Greylisted, try again in 5 minutes'],
   },
   {
     id: 'greylisted',
@@ -124,7 +153,7 @@ export const SENDER_RULES: readonly BounceRule[] = [
     severity: 'none',
     blames: 'network',
     why: 'greylisting refuses the first attempt of every unknown sender',
-    samples: ['451 4.7.1 Greylisting in action, please come back later'],
+    samples: ['451 4.7.1 Please try again in 300 seconds'],
   },
   {
     id: 'deferred-by-reputation-code',
@@ -169,7 +198,7 @@ export const SENDER_RULES: readonly BounceRule[] = [
   },
   {
     id: 'spam-content',
-    text: /\bdt:spm\b|message filtered|unsafe content|\bspam(?:my|ming|med)?\b(?!@)|\bspam[ -]?(?:score|filter|assassin|content|mail|like|source)|spamassassin|junk[- ]?mail|\bjunk\b|unsolicited|anti-?spam (?:block|filter|policy|engine|check|reject)|potential security issue|possible abuse|(?:file|document)[^\n]{0,60}has been (?:blocked|quarantined)|restricted attachment|content (?:rejected|filter|denied|restriction|blocked)|(?:message|mail|e-?mail) (?:content )?(?:rejected|blocked|refused) (?:as|because|due|by|for|on).{0,30}(?:content|filter|suspicio|abus|heuristic)|phish|(?:url|link|uri|domain in)[^\n]{0,40}(?:blocked|listed|blacklist)|suspicious|suspected|(?:prohibited|banned|forbidden|objectionable|inappropriate) (?:content|words?|text|phrase)|bulk (?:mail|e-?mail)|mass[- ]?mail|(?:banned|blocked|prohibited|disallowed|forbidden|dangerous|executable) (?:attachment|file|extension)|attachment[^\n]{0,40}(?:not (?:allowed|accepted|permitted)|blocked|banned|prohibited|rejected|forbidden|restrict)|迷惑メール|スパム|垃圾(?:邮件|郵件)|스팸|спам|\bspamverdacht|pourriel/iu,
+    text: /\bdt:spm\b|message filtered|unsafe content|\bspam(?:my|ming|med)?\b(?!@)|\bspam[ -]?(?:score|filter|assassin|content|mail|like|source)|spamassassin|junk[- ]?mail|\bjunk\b|unsolicited|anti-?spam (?:block|filter|policy|engine|check|reject)|potential security issue|unacceptable content|possible abuse|(?:file|document)[^\n]{0,60}has been (?:blocked|quarantined)|restricted attachment|content (?:rejected|filter|denied|restriction|blocked)|(?:message|mail|e-?mail) (?:content )?(?:rejected|blocked|refused) (?:as|because|due|by|for|on).{0,30}(?:content|filter|suspicio|abus|heuristic)|phish|(?:url|link|uri|domain in)[^\n]{0,40}(?:blocked|listed|blacklist)|suspicious|suspected|(?:prohibited|banned|forbidden|objectionable|inappropriate) (?:content|words?|text|phrase)|bulk (?:mail|e-?mail)|mass[- ]?mail|(?:banned|blocked|prohibited|disallowed|forbidden|dangerous|executable) (?:attachment|file|extension)|attachment[^\n]{0,40}(?:not (?:allowed|accepted|permitted)|blocked|banned|prohibited|rejected|forbidden|restrict)|迷惑メール|スパム|垃圾(?:邮件|郵件)|스팸|спам|\bspamverdacht|pourriel/iu,
     class: 'spam-content',
     severity: 'none',
     why: 'the text judges the content of the mail; another mail to the same address may pass',
