@@ -19,6 +19,7 @@ import {
   RECIPIENTS_FOLLOW,
   ROLE_ADDRESS,
   SECTION,
+  STILL_TRIED,
 } from './phrases.ts';
 import { type FeedbackKind, RECIPIENTS_MAX, type ReportedRecipient, recipientOf } from './report.ts';
 
@@ -91,7 +92,8 @@ function noticeKind(notice: Notice): FeedbackKind {
   if (DELIVERED_SUBJECT.test(subject) && !isRefused) return 'delivered';
   const isLate =
     DELAY_BODY.test(text) || (DELAY_SUBJECT.test(subject) && !BOUNCE_SUBJECT.test(subject.replace(/^warning.*/i, '')));
-  if (isLate && !isRefused && !GIVEN_UP.test(text) && !/undeliverable|fail(?:ed|ure)/i.test(subject)) return 'delay';
+  const isOver = GIVEN_UP.test(text) || /undeliverable|fail(?:ed|ure)/i.test(subject);
+  if (isLate && !isRefused && (!isOver || STILL_TRIED.test(text))) return 'delay';
   if (DELIVERED_BODY.test(text) && reply === null && !BOUNCE_SUBJECT.test(subject)) return 'delivered';
   return 'bounce';
 }
@@ -194,7 +196,12 @@ export function readNoticeText(notice: Notice): ReportedRecipient[] | null {
   const text = words(notice);
   const declared = headersOf(notice.mail.headers, 'x-failed-recipients').flatMap(addressesIn);
   const found = declared.length > 0 ? declared.map((address) => placeOf(text, address)) : failedAddresses(notice, text);
-  if (found.length === 0) return [describe(kind, namedInSubject(notice), [text, ...reasonIn(notice)])];
+  if (found.length === 0) {
+    const address = namedInSubject(notice);
+    // Shops and banks refuse and return things, too.
+    if (address === null && !isFromServer(notice)) return null;
+    return [describe(kind, address, [text, ...reasonIn(notice)])];
+  }
   const placed = [...found].sort((left, right) => left.at - right.at);
   return found
     .slice(0, RECIPIENTS_MAX)
