@@ -1,9 +1,15 @@
 import type { BounceRule } from '../classification.ts';
-import { INACTIVE_ELSEWHERE, NO_SUCH_MAILBOX_ELSEWHERE } from './languages.ts';
+import {
+  EXPIRED_ELSEWHERE,
+  INACTIVE_ELSEWHERE,
+  NETWORK_ELSEWHERE,
+  NO_SUCH_DOMAIN_ELSEWHERE,
+  NO_SUCH_MAILBOX_ELSEWHERE,
+} from './languages.ts';
 
 /** Words that can only mean that the mailbox does not exist, in the languages that servers write. */
 const NO_SUCH_MAILBOX =
-  /(?:no|unknown|not a) such (?:user|mailbox|recipient|address|person|account|mail ?drop|alias|name|local|addressee|e-?mail|id\b|login)|(?:user|recipient|mailbox|account|address|addressee|alias|username|person|e-?mail|name|login|local part|mail ?box|receiver|destination)(?: name| id| address| account| e-?mail)?(?:s\b|\(s\)|\b)(?: ?<?@>?| [^\s]{1,64})? {0,2}\(?(?:(?:is|are|was|were|has|have|does|do|could|can|been|be|an?) ?){0,4}(?:unknown|not ?found|not known|un ?known|(?:not|n[o']t) exist|inval(?:id|ed)|not (?:be )?(?:found|valid|recogni[sz]ed|listed|locat|resolv|a valid|local|on this|here|in|defined|have an? account|registered|match)|non-?existent|nonexistent|undefined|unrecogni[sz]ed|no longer (?:exist|valid|in use|on|a |here|at |with |work|employ|registered|available|have)|unroutable|deleted|removed|closed|terminated|cancell?ed|gone|incorrect)|(?:does|do|did) ?n[o']t (?:exist|have (?:an? )?(?:account|mailbox)|belong)|does ?n.t exist|unknown (?:local |virtual )?(?:user|recipient|mailbox|account|address|e-?mail|alias|local|username|name|to address|destination address|rcpt|addressee|or illegal|or invalid)|(?:invalid|non-?existent|illegal|bad|unrecogni[sz]ed|incorrect|erroneous|undefined|inexistent) (?:or unknown |final |destination |delivery |e-?mail )?(?:recipient|mailbox|user|address|mail ?box|destination|rcpt|account|to address|local)s?|(?:does not have|doesn't have|has no|have no|no) (?:an? )?(?:(?:valid|yahoo\.com|e-?mail|local|hotmail|active|such|matching|known|aol|mail|\S{1,40}) ){0,2}(?:account|mailbox)\b|no mailbox (?:here|by that name|for|found)|no (?:user|account|recipient|one|body)(?: here| by| with| named| at| of)? (?:that|this|the)? ?name|nobody (?:here|by|with|of) |recipient address rejected: (?:user|undeliverable|unknown|.{0,20}not)|(?:recipient|address|user|mailbox|account)[^\n]{0,60}(?:could|can)(?:not| not|n't) be (?:found|resolved|located|matched|verified)|(?:could|can|did)(?: ?not|n't) (?:find|resolve|locate|match|look ?up)[^\n]{0,40}(?:recipient|user|mailbox|account|address)|(?:recipient|user)(?: name)? (?:is )?not (?:recogni[sz]ed|listed|in (?:the )?(?:directory|address book|list|our))|not listed in[^\n]{0,40}(?:directory|name (?:&|and) address|address book)|(?:directory|address book) (?:lookup )?(?:failed|no match)|address (?:couldn't be found|not found|unknown|wasn't found|error)|(?:wasn't|was not) found at|unrouteable address|unroutable address|unroutable mail|undeliverable address|addressee unknown|not our customer|(?:is )?not an? (?:valid |known |local |registered |current |existing )?(?:user|mailbox|recipient|customer|subscriber|address|account)\b|is not a member|no entry (?:for|with|under)[^\n]{0,20}(?:name|address)|(?:mailbox|address|account)[^\n]{0,40}is no longer (?:in use|valid|available|in service)|unknown or (?:invalid|illegal|non)|user \(?s?\)? ?(?:account )?(?:not|unknown)|(?:this|that|the) (?:e-?mail )?(?:address|account|mailbox|user) (?:no longer|has been (?:closed|deleted|removed|terminated|cancel)|was (?:closed|deleted|removed)|is (?:closed|gone|not (?:valid|active here|in use)|no longer))|(?:e-?mail|mail) address (?:you|that you)[^\n]{0,60}(?:not exist|incorrect|unknown|not found|invalid)|(?:account|mailbox|address)[^\n]{0,60} has been (?:closed|deleted|removed|terminated|cancel)|(?:not|n't) a (?:valid )?(?:user|mailbox)|mailbox not (?:found|available here)|no valid recipients?|no matches to nameserver query|^#?(?:[45]\.1\.0 )?address rejected|recipient unknown|bad destination mailbox|invalid final delivery|(?:user|recipient|address|mailbox)[^\n]{0,40} (?:is |was )(?:not (?:known|registered|listed|defined|found)|unknown|not recogni[sz]ed)/i;
+  /unrecogni[sz]ed[- ]o\/?r[- ]?name|(?:no|unknown|not a) such (?:user|mailbox|recipient|address|person|account|mail ?drop|alias|name|local|addressee|e-?mail|id\b|login)|(?:user|recipient|mailbox|account|address|addressee|alias|username|person|e-?mail|name|login|local part|mail ?box|receiver|destination)(?: name| id| address| account| e-?mail)?(?:s\b|\(s\)|\b)(?: ?<?@>?| [^\s]{1,64})? {0,2}\(?(?:(?:is|are|was|were|has|have|does|do|could|can|been|be|an?) ?){0,4}(?:unknown|not ?found|not known|un ?known|(?:not|n[o']t) exist|inval(?:id|ed)|not (?:be )?(?:found|valid|recogni[sz]ed|listed|locat|resolv|a valid|local|on this|here|in|defined|have an? account|registered|match)|non-?existent|nonexistent|undefined|unrecogni[sz]ed|no longer (?:exist|valid|in use|on|a |here|at |with |work|employ|registered|available|have)|unroutable|deleted|removed|closed|terminated|cancell?ed|gone|incorrect)|(?:does|do|did) ?n[o']t (?:exist|have (?:an? )?(?:account|mailbox)|belong)|does ?n.t exist|unknown (?:local |virtual )?(?:user|recipient|mailbox|account|address|e-?mail|alias|local|username|name|to address|destination address|rcpt|addressee|or illegal|or invalid)|(?:invalid|non-?existent|illegal|bad|unrecogni[sz]ed|incorrect|erroneous|undefined|inexistent) (?:or unknown |final |destination |delivery |e-?mail )?(?:recipient|mailbox|user|address|mail ?box|destination|rcpt|account|to address|local)s?|(?:does not have|doesn't have|has no|have no|no) (?:an? )?(?:(?:valid|yahoo\.com|e-?mail|local|hotmail|active|such|matching|known|aol|mail|\S{1,40}) ){0,2}(?:account|mailbox)\b|no mailbox (?:here|by that name|for|found)|no (?:user|account|recipient|one|body)(?: here| by| with| named| at| of)? (?:that|this|the)? ?name|nobody (?:here|by|with|of) |recipient address rejected: (?:user|undeliverable|unknown|.{0,20}not)|(?:recipient|address|user|mailbox|account)[^\n]{0,60}(?:could|can)(?:not| not|n't) be (?:found|resolved|located|matched|verified)|(?:could|can|did)(?: ?not|n't) (?:find|resolve|locate|match|look ?up)[^\n]{0,40}(?:recipient|user|mailbox|account|address)|(?:recipient|user)(?: name)? (?:is )?not (?:recogni[sz]ed|listed|in (?:the )?(?:directory|address book|list|our))|not listed in[^\n]{0,40}(?:directory|name (?:&|and) address|address book)|(?:directory|address book) (?:lookup )?(?:failed|no match)|address (?:couldn't be found|not found|unknown|wasn't found|error)|(?:wasn't|was not) found at|unrouteable address|unroutable address|unroutable mail|undeliverable address|addressee unknown|not our customer|(?:is )?not an? (?:valid |known |local |registered |current |existing )?(?:user|mailbox|recipient|customer|subscriber|address|account)\b|is not a member|no entry (?:for|with|under)[^\n]{0,20}(?:name|address)|(?:mailbox|address|account)[^\n]{0,40}is no longer (?:in use|valid|available|in service)|unknown or (?:invalid|illegal|non)|user \(?s?\)? ?(?:account )?(?:not|unknown)|(?:this|that|the) (?:e-?mail )?(?:address|account|mailbox|user) (?:no longer|has been (?:closed|deleted|removed|terminated|cancel)|was (?:closed|deleted|removed)|is (?:closed|gone|not (?:valid|active here|in use)|no longer))|(?:e-?mail|mail) address (?:you|that you)[^\n]{0,60}(?:not exist|incorrect|unknown|not found|invalid)|(?:account|mailbox|address)[^\n]{0,60} has been (?:closed|deleted|removed|terminated|cancel)|(?:not|n't) a (?:valid )?(?:user|mailbox)|mailbox not (?:found|available here)|no valid recipients?|no matches to nameserver query|^#?(?:[45]\.1\.0 )?address rejected|recipient unknown|bad destination mailbox|invalid final delivery|(?:user|recipient|address|mailbox)[^\n]{0,40} (?:is |was )(?:not (?:known|registered|listed|defined|found)|unknown|not recogni[sz]ed)/i;
 
 const NO_SUCH_MAILBOX_ABROAD =
   /unbekannte?r? (?:empfänger|benutzer|adresse|nutzer|user)|(?:benutzer|empfänger|postfach|adresse|e-?mail-?adresse|nutzer|konto|account)[^\n]{0,60}(?:existiert (?:nicht|leider nicht)|nicht gefunden|unbekannt|nicht vorhanden|nicht bekannt|nicht bei uns|ungültig|nicht (?:mehr )?(?:gültig|erreichbar))|(?:utilisateur|destinataire|adresse|bo[iî]te|compte)[^\n]{0,60}(?:n'existe (?:pas|plus)|inconnue?|introuvable|invalide|inexistant)|(?:usuario|direcci[óo]n|cuenta|buz[óo]n|destinatario|casilla)[^\n]{0,60}(?:no existe|desconocid|inexistente|no (?:se )?(?:ha )?(?:encontr|pudo encontrar)|no (?:es )?v[áa]lid|inválid)|no existe (?:el|la|ningún|este|esta|un)|(?:utente|casella|indirizzo|destinatario|account)[^\n]{0,60}(?:sconosciut|inesistente|non (?:esiste|trovat|valid|è valido))|(?:usu[áa]rio|caixa|endereço|conta|destinat[áa]rio)[^\n]{0,60}(?:não (?:existe|encontrad|foi encontrad)|inexistente|desconhecid|inv[áa]lid)|(?:gebruiker|ontvanger|adres|postbus|geadresseerde)[^\n]{0,40}(?:onbekend|bestaat niet|niet gevonden)|(?:användare|mottagare|adress)[^\n]{0,40}(?:finns inte|okänd)|(?:uživatel|adresát|schránka|adresa)[^\n]{0,40}(?:neexistuje|neznám)|nieznan[ya] (?:użytkownik|adresat|odbiorca)|(?:użytkownik|adresat|skrzynk|adres|konto)[^\n]{0,40}(?:nie istnieje|nieznany|nie znalezion)|(?:пользовател|ящик|адрес|получател|абонент|учетн)[^\n]{0,80}(?:не существует|не найден|неизвест|не зарегистрирован|удал[её]н|несуществ|неверн)|нет такого|несуществующ|неверный адрес|(?:ユーザー?|あて先|宛先|宛て先|送信先|メールアドレス|アドレス|受信者|受信人|メールボックス)[^\n]{0,40}(?:見つかりません|存在しま|存在しない|不明|見つからな|無効|間違|ありません|ございません|認識できません|正しく|存在せず)|存在しない(?:ユーザ|アドレス|メール|宛先)|(?:用户|用戶|使用者|收件人|收件者|收信人|邮箱|郵箱|帐号|账号|帐户|账户|帳號|信箱|地址|邮件地址)[^\n]{0,24}(?:不存在|未找到|找不到|无效|無效|有误|错误|錯誤|不正确|不可用|未注册)|无此(?:用户|人|邮箱|收件)|查无此人|查無此|沒有(?:這個|此)|没有(?:这个|此|该)|(?:사용자|수신자|수신인|수신처|받는 ?사람|계정|메일 ?주소|주소|메일함|아이디|회원)[^\n]{0,30}(?:없습니다|존재하지|찾을 수 없|없음|없는|잘못|유효하지)|존재하지 않는|없는 (?:사용자|계정|주소|메일)/iu;
@@ -37,6 +43,16 @@ export const RECIPIENT_WORD_RULES: readonly BounceRule[] = [
       '550 Host unknown (Name server: nowhere.example: host not found)',
       '550 5.0.0 all relevant MX records point to non-existent hosts',
     ],
+  },
+  {
+    id: 'no-such-domain-elsewhere',
+    enhanced: /^(?:[45]\.(?:0\.0|1\.0|3\.0|4\.0|4\.3|4\.4|5\.0))?$/,
+    stage: /^(?:rcpt|data|body|dot)?$/,
+    text: NO_SUCH_DOMAIN_ELSEWHERE,
+    class: 'invalid-domain',
+    severity: 'hard',
+    why: 'the same in other languages: the domain does not exist',
+    samples: ['550 Die Domain nirgends.example existiert nicht', '550 Le domaine du destinataire est introuvable'],
   },
   {
     id: 'relaying-denied',
@@ -165,6 +181,24 @@ export const RECIPIENT_WORD_RULES: readonly BounceRule[] = [
       'connect to mx.site.example[192.0.2.25]:25: Connection timed out',
       "I couldn't reach the host: no route to host",
     ],
+  },
+  {
+    id: 'expired-elsewhere',
+    enhanced: /^(?:[45]\.(?:0\.0|[34]\.\d+|5\.0))?$/,
+    text: EXPIRED_ELSEWHERE,
+    class: 'retries-exhausted',
+    severity: 'soft',
+    why: 'words of a server that gave up after days, in other languages than English',
+    samples: ['Die Nachricht konnte seit 5 Tagen nicht zugestellt werden', 'Le message attend pendant 5 jours'],
+  },
+  {
+    id: 'network-elsewhere',
+    enhanced: /^(?:[45]\.(?:0\.0|[34]\.\d+|5\.0))?$/,
+    text: NETWORK_ELSEWHERE,
+    class: 'routing',
+    severity: 'none',
+    why: 'words about a server that does not answer, in other languages than English',
+    samples: ['Der Server des Empfängers antwortet nicht', 'Превышено время ожидания'],
   },
   {
     id: 'too-large-words',

@@ -1,4 +1,5 @@
 import type { BounceRule } from '../classification.ts';
+import { BAD_SENDER_ELSEWHERE } from './languages.ts';
 
 /** What is about us, our mail or how we send: it comes first, whatever the code claims, and never costs an address its place. */
 export const SENDER_RULES: readonly BounceRule[] = [
@@ -107,6 +108,14 @@ export const SENDER_RULES: readonly BounceRule[] = [
     severity: 'none',
     why: 'a verdict about this mail; that it also names where the mail came from is no fault of its sender address',
     samples: ['554 5.7.1 This email from IP 192.0.2.1 has been rejected. The email message was detected as spam.'],
+  },
+  {
+    id: 'bad-sender-elsewhere',
+    text: BAD_SENDER_ELSEWHERE,
+    class: 'auth-failure',
+    severity: 'none',
+    why: 'the same in other languages than English: the sender address is refused, not the recipient',
+    samples: ['550 Die Domain des Absenders existiert nicht', "550 L'adresse de l'expéditeur est inconnue"],
   },
   {
     id: 'bad-sender-words',
