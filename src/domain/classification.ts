@@ -103,7 +103,7 @@ export interface Classification {
 const TEXT_LENGTH_MAX = 4_096;
 
 /** Scripts without spaces touch an address with words of theirs, which are to be kept. */
-const ADDRESS = /[^\s<>@\u2e80-\uffef]{1,64}@[^\s<>@\u2e80-\uffef]{1,255}/g;
+const ADDRESS = /[^\s<>@\u2e80-\uffef]{1,64}@[^\s<>@:;,()\u2e80-\uffef]{1,255}/g;
 const WORD = /\S+/g;
 
 /** Only words that hold an @ are searched for an address, so that long text without any costs nothing. */
