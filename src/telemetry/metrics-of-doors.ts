@@ -56,7 +56,7 @@ const FEEDBACK = [
   counter(
     'postlane_mail_views_total',
     ['what'],
-    'Mails that were looked at in a browser: shown, or why not. Worry where gone grows (a template was purged while people still read its mails), and where unknown-link passes a few: the key has changed, or links are cut off.',
+    'Mails that were looked at in a browser: shown, or why not. Worry when gone grows (a template was purged while people still read its mails), and when unknown-link passes a few: the key has changed, or links are cut off.',
   ),
 ];
 
