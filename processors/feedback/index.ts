@@ -3,6 +3,7 @@ import { topics } from '../../src/contracts/topic.ts';
 import { BOUNCE_RULES_VERSION } from '../../src/domain/bounce-rules.ts';
 import { assert } from '../../src/domain/error.ts';
 import type { Provider } from '../../src/domain/policy.ts';
+import type { RecipientNames } from '../../src/domain/recipient-names.ts';
 import { foldedAddress, type SentMail } from '../../src/domain/sent-mail.ts';
 import { DAY_MS, type Millis, SECOND_MS } from '../../src/domain/time.ts';
 import type { Task } from '../../src/runtime/ports.ts';
@@ -34,6 +35,8 @@ const GATE_MS = 100;
 export interface FeedbackDependencies {
   readonly mails: SentMails;
   readonly rules: BindRules;
+  /** What stands for recipients in signals. */
+  readonly names: RecipientNames;
   readonly providerOf: (domain: string) => Provider;
   /** 16 bytes that stand for the text. */
   readonly hash: (text: string) => Buffer;
@@ -78,17 +81,17 @@ class FeedbackFold implements Fold<FeedbackEvent> {
     const mail = binding.kind === 'bound' ? binding.mail : null;
     if (!this.isNew(sketch, event, mail, at)) return tell(sketch, 'duplicate');
     if (binding.kind === 'bound') {
-      sketch.outputs.push(...boundOutputs(event, binding.mail, this.providerOf(binding.mail)));
+      sketch.outputs.push(...boundOutputs(event, binding.mail, this.providerOf(binding.mail), this.deps.names));
       return tell(sketch, `${event.kind}:${binding.by}`);
     }
     const tenant = this.deps.rules.routeOf(event.route)?.tenant ?? null;
-    sketch.outputs.push(...unboundOutputs(event, tenant));
+    sketch.outputs.push(...unboundOutputs(event, tenant, this.deps.names));
     return tell(sketch, `unbound:${binding.why}`);
   }
 
   private isNew(sketch: Sketch, event: FeedbackEvent, mail: SentMail | null, at: Millis): boolean {
-    const { hash } = this.deps;
-    const id = hash(meaningKey(event, mail));
+    const { hash, names } = this.deps;
+    const id = hash(meaningKey(event, mail, names));
     const key = id.toString('latin1');
     if (sketch.fresh.has(key) || this.seen.find(id, windowStart(at, FEEDBACK_WINDOW_MS)) !== undefined) return false;
     sketch.fresh.add(key);

@@ -2,6 +2,7 @@ import { hash } from 'node:crypto';
 import { join } from 'node:path';
 import { topics } from '../../src/contracts/topic.ts';
 import { providerIndex } from '../../src/domain/provider.ts';
+import { AddressKeys } from '../../src/host/address-keys.ts';
 import { feedbackRoutesOf } from '../../src/host/feedback-routes.ts';
 import type { Host, Hosted } from '../../src/host/host.ts';
 import { claimInstanceDirectory } from '../../src/host/instance-directory.ts';
@@ -21,9 +22,11 @@ export async function startFeedback(host: Host): Promise<Hosted> {
   const seen = await openSeenStores(join(directory.path, 'seen'));
   const mails = await openSentMails(host, directory.path);
   const routes = feedbackRoutesOf(config);
+  const addressKeys = await AddressKeys.open(host);
   const definition = feedbackDefinition({
     mails,
     rules: { routeOf: (name) => routes.get(name), feedbackSenderId: config.feedbackId.senderId },
+    names: addressKeys.names,
     providerOf: providerIndex(config.providers),
     hash: (text) => hash('sha256', text, 'buffer').subarray(0, SEEN_HASH_BYTES),
     openSeen: async (partition, restore, nextOffset) => {
@@ -39,6 +42,7 @@ export async function startFeedback(host: Host): Promise<Hosted> {
     async stop() {
       await hosted.stop();
       await mails.stop();
+      await addressKeys.stop();
       await seen.close();
       await directory.release();
     },

@@ -9,7 +9,7 @@ import { laneOf } from '../../src/domain/lane.ts';
 import { partitionOf } from '../../src/domain/partitioner.ts';
 import type { Lane, Provider, Queue } from '../../src/domain/policy.ts';
 import type { ProviderOf } from '../../src/domain/provider.ts';
-import { explainSuppression, subjectsOf, suppresses } from '../../src/domain/suppression.ts';
+import { explainSuppression, suppresses } from '../../src/domain/suppression.ts';
 import { MINUTE_MS, type Millis } from '../../src/domain/time.ts';
 
 /** What the operator decided about routing. */
@@ -29,7 +29,8 @@ export interface RoutingRules {
 export interface RouterViews {
   /** False while a view has not caught up, or is too old to be trusted: then nothing is let through. */
   ready(now: Millis): boolean;
-  suppressionOf(subject: string): Suppression | undefined;
+  /** All rows about a recipient that may bind the tenant's mail; `folded` is the address. */
+  suppressionsOf(tenant: string, folded: string): readonly Suppression[];
   /** How a provider regards an identity; undefined where nothing is known: healthy. */
   scoreOf(subject: string): Pick<Score, 'score' | 'action'> | undefined;
 }
@@ -72,9 +73,8 @@ export function route(job: Job, envelope: Envelope, views: RouterViews, rules: R
   if (expiryOf(job, envelope.acceptedAt, rules.ageMaxMsOf(job.type)) <= startsAt) {
     return { kind: 'expired', reason: job.expiresAt !== null && job.expiresAt <= startsAt ? 'expires-at' : 'max-age' };
   }
-  for (const subject of subjectsOf(job.tenant, job.folded)) {
-    const suppression = views.suppressionOf(subject);
-    if (suppression && suppresses(suppression, job.tenant, job.type, now)) {
+  for (const suppression of views.suppressionsOf(job.tenant, job.folded)) {
+    if (suppresses(suppression, job.tenant, job.type, now)) {
       return { kind: 'suppressed', reason: explainSuppression(suppression, job.tenant, job.type, now) };
     }
   }

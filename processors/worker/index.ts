@@ -11,6 +11,7 @@ import {
   type SiteLimits,
   type Source,
 } from '../../src/domain/policy.ts';
+import type { RecipientNames } from '../../src/domain/recipient-names.ts';
 import { ending, signal } from '../../src/domain/results.ts';
 import type { Millis } from '../../src/domain/time.ts';
 import type { Admission, EffectDefinition } from '../../src/runtime/effects.ts';
@@ -62,6 +63,8 @@ export interface WorkerPorts {
   readonly policy: QueuePolicy;
   readonly sources: readonly Source[];
   readonly views: Views;
+  /** What stands for recipients in signals. */
+  readonly names: RecipientNames;
   readonly limits: RateLimits;
   readonly rules: JobRules;
   /** Mails per day that a source which is being warmed up may send to the unit's provider; null for a warm source. */
@@ -232,7 +235,8 @@ function settled(ports: WorkerPorts, unit: Unit, result: SendResult, now: Millis
     return deadLettered(unit, result.reason, result.detail, now);
   }
   ports.tell(unit, result.attempt.outcome.kind);
-  return settle(unit, result.attempt, ports.policy, ports.chance(), now);
+  const { policy, names } = ports;
+  return settle(unit, result.attempt, { policy, names, chance: ports.chance() }, now);
 }
 
 /** What went out, counted per identity and provider: one signal a transaction each, so that an identity is no hot key. */

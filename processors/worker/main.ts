@@ -151,10 +151,11 @@ async function startQueue(parts: QueueParts): Promise<Hosted> {
     policy,
     sources,
     views: {
-      suppressionOf: views.suppressionOf,
+      suppressionsOf: views.suppressionsOf,
       cancellationOf: views.cancellationOf,
       templateOf: templateStates(templates, clock.now),
     },
+    names: views.names,
     limits,
     rules: jobRulesOf(config),
     limitsOf,

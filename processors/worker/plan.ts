@@ -4,15 +4,15 @@ import { type Envelope, writeEnvelope } from '../../src/domain/envelope.ts';
 import { nextTier, toleranceOf } from '../../src/domain/ladder.ts';
 import type { Lane, OnUncertain } from '../../src/domain/policy.ts';
 import { attempted, ending } from '../../src/domain/results.ts';
-import { explainSuppression, groundFor, subjectsOf, suppresses } from '../../src/domain/suppression.ts';
+import { explainSuppression, groundFor, suppresses } from '../../src/domain/suppression.ts';
 import { MINUTE_MS, type Millis, SECOND_MS } from '../../src/domain/time.ts';
 import { emit, type Output, Raw } from '../../src/runtime/processor.ts';
 import type { Unit } from './unit.ts';
 
 /** What the worker knows of the world when it plans: local views, read at that moment. */
 export interface Views {
-  /** By subject. */
-  suppressionOf(subject: string): Suppression | undefined;
+  /** All rows about a recipient that may bind the tenant's mail; `folded` is the address. */
+  suppressionsOf(tenant: string, folded: string): readonly Suppression[];
   cancellationOf(jobId: string): Cancellation | undefined;
   /** Of the template that a job names. */
   templateOf(job: EmailJob): TemplateState;
@@ -86,11 +86,7 @@ export function deadLettered(unit: Unit, reason: string, detail: string, now: Mi
 /** The suppression that keeps this mail from being sent, if there is one. */
 export function suppressionFor(unit: Unit, views: Views, now: Millis): Suppression | null {
   const { tenant, folded, type } = unit.job;
-  for (const subject of subjectsOf(tenant, folded)) {
-    const row = views.suppressionOf(subject);
-    if (row && suppresses(row, tenant, type, now)) return row;
-  }
-  return null;
+  return views.suppressionsOf(tenant, folded).find((row) => suppresses(row, tenant, type, now)) ?? null;
 }
 
 export function suppressedOutputs(unit: Unit, row: Suppression, now: Millis): readonly Output[] {

@@ -3,6 +3,7 @@ import { retryDelayMs } from '../../src/domain/backoff.ts';
 import { type Classification, classify } from '../../src/domain/classification.ts';
 import { subjectsBehind } from '../../src/domain/identity.ts';
 import type { QueuePolicy } from '../../src/domain/policy.ts';
+import type { RecipientNames } from '../../src/domain/recipient-names.ts';
 import {
   type DeliveryOutcome,
   isImpossible,
@@ -13,7 +14,7 @@ import {
   SMTP_STAGES,
   wasNotTried,
 } from '../../src/domain/reply.ts';
-import { type AttemptFacts, attempted, ending, signal } from '../../src/domain/results.ts';
+import { type AttemptFacts, attempted, ending, keptSignal } from '../../src/domain/results.ts';
 import { recipientSubject } from '../../src/domain/suppression.ts';
 import { MINUTE_MS, type Millis, SECOND_MS } from '../../src/domain/time.ts';
 import { emit, type Output } from '../../src/runtime/processor.ts';
@@ -32,14 +33,17 @@ export interface Attempt {
   readonly senderDomain?: string | null;
 }
 
-/** Pure: what is to be written about one attempt. `chance` in [0, 1) is the jitter of the retry. */
-export function settle(
-  unit: Unit,
-  attempt: Attempt,
-  policy: QueuePolicy,
-  chance: number,
-  now: Millis,
-): readonly Output[] {
+/** By what an attempt is judged and written down. */
+export interface SettleRules {
+  readonly policy: QueuePolicy;
+  readonly names: RecipientNames;
+  /** In [0, 1): the jitter of the retry. */
+  readonly chance: number;
+}
+
+/** Pure: what is to be written about one attempt. */
+export function settle(unit: Unit, attempt: Attempt, rules: SettleRules, now: Millis): readonly Output[] {
+  const { policy, names } = rules;
   const { outcome } = attempt;
   if (outcome.kind === 'accepted') return accepted(unit, attempt, now);
   if (outcome.kind === 'failed' && outcome.reason === 'elsewhere') return [lookedUpAgain(unit)];
@@ -53,11 +57,12 @@ export function settle(
   const found = classify({
     smtpCode: refusal?.code ?? null,
     enhancedCode: refusal?.enhancedCode ?? null,
-    text: refusal?.text ?? '',
+    // As signals keep it, so that the reputation fold judges the same words.
+    text: names.text(refusal?.text ?? ''),
     stage: outcome.stage,
   });
-  if (refusal && found.permanent && !isSiteFailure(outcome)) return bounced(unit, attempt, found, now);
-  return deferred(unit, attempt, found, policy, chance, now);
+  if (refusal && found.permanent && !isSiteFailure(outcome)) return bounced(unit, attempt, found, names, now);
+  return deferred(unit, attempt, found, rules, now);
 }
 
 /**
@@ -111,11 +116,17 @@ function accepted(unit: Unit, attempt: Attempt, now: Millis): readonly Output[] 
   return [emit(topics.results(job.type), job.id, sent)];
 }
 
-function bounced(unit: Unit, attempt: Attempt, found: Classification, now: Millis): readonly Output[] {
+function bounced(
+  unit: Unit,
+  attempt: Attempt,
+  found: Classification,
+  names: RecipientNames,
+  now: Millis,
+): readonly Output[] {
   const { job, envelope } = unit;
   const known = { ...facts(unit, attempt), class: found.class, reason: reasonOf(attempt, found) };
   const end = ending(job.content, 'bounced', envelope.attempts + 1, now, known);
-  return [emit(topics.results(job.type), job.id, end), ...signals(unit, attempt, found, 'bounced', now)];
+  return [emit(topics.results(job.type), job.id, end), ...signals(unit, attempt, found, 'bounced', names, now)];
 }
 
 function reasonOf({ outcome }: Attempt, found: Classification): string {
@@ -129,6 +140,7 @@ function signals(
   attempt: Attempt,
   found: Classification,
   kind: 'bounced' | 'deferred',
+  names: RecipientNames,
   now: Millis,
 ): readonly Output[] {
   const { job, source, lane } = unit;
@@ -138,25 +150,28 @@ function signals(
     emit(
       topics.reputation,
       subject,
-      signal({
-        eventId: `${kind}:${unit.place}`,
-        subject,
-        kind,
-        at: now,
-        tenant: job.tenant,
-        type: job.type,
-        jobId: job.id,
-        source: source?.name ?? null,
-        provider: lane.provider,
-        smtpCode: reply?.code ?? null,
-        enhancedCode: reply?.enhancedCode ?? null,
-        reply: reply?.text ?? null,
-        class: found.class,
-        ruleVersion: found.ruleVersion,
-      }),
+      keptSignal(
+        {
+          eventId: `${kind}:${unit.place}`,
+          subject,
+          kind,
+          at: now,
+          tenant: job.tenant,
+          type: job.type,
+          jobId: job.id,
+          source: source?.name ?? null,
+          provider: lane.provider,
+          smtpCode: reply?.code ?? null,
+          enhancedCode: reply?.enhancedCode ?? null,
+          reply: reply?.text ?? null,
+          class: found.class,
+          ruleVersion: found.ruleVersion,
+        },
+        names,
+      ),
     );
   const identities = identitiesOf(unit, attempt).map(about);
-  return kind === 'bounced' ? [about(recipientSubject(job.folded)), ...identities] : identities;
+  return kind === 'bounced' ? [about(recipientSubject(names.nameOf(job.folded))), ...identities] : identities;
 }
 
 /** Subjects of what the provider may hold the mail against. */
@@ -213,8 +228,7 @@ function deferred(
   unit: Unit,
   attempt: Attempt,
   found: Classification,
-  policy: QueuePolicy,
-  chance: number,
+  { policy, names, chance }: SettleRules,
   now: Millis,
 ): readonly Output[] {
   const { job, envelope } = unit;
@@ -236,14 +250,14 @@ function deferred(
     return [
       emit(results, job.id, ending(job.content, 'bounced', attempts, now, end)),
       // A mailbox that stays full until nobody tries any more says something about the address, softly.
-      ...signals(unit, attempt, found, found.severity === 'soft' ? 'bounced' : 'deferred', now),
+      ...signals(unit, attempt, found, found.severity === 'soft' ? 'bounced' : 'deferred', names, now),
     ];
   }
   const change = { attempts, lastSource: unit.source?.name ?? null };
   const until = now + (waitMs ?? MINUTE_MS);
   return [
     emit(results, job.id, attempted(job.content, envelope.attempts + 1, now, { ...known, until })),
-    ...signals(unit, attempt, found, 'deferred', now),
+    ...signals(unit, attempt, found, 'deferred', names, now),
     postponed(unit, until, change, now),
   ];
 }

@@ -144,6 +144,7 @@ async function open(
       ...emailRoutes(intake, { jobBytesMax: config.job.bytesMax, batchBytesMax: api.bodyBytesMax }),
       ...suppressionRoutes({
         rows: views.suppressions,
+        names: views.names,
         appender,
         codec,
         clock,

@@ -1,7 +1,8 @@
 import type { Suppression } from '../../src/contracts/generated.ts';
 import { topics } from '../../src/contracts/topic.ts';
 import type { Caller } from '../../src/domain/api-key.ts';
-import { signal } from '../../src/domain/results.ts';
+import type { RecipientNames } from '../../src/domain/recipient-names.ts';
+import { keptSignal } from '../../src/domain/results.ts';
 import { EVERY_TENANT, recipientSubject, tenantRecipientSubject } from '../../src/domain/suppression.ts';
 import type { ListedSuppression } from '../../src/domain/suppression-list.ts';
 import { SECOND_MS } from '../../src/domain/time.ts';
@@ -22,6 +23,8 @@ export interface SuppressionRows {
 
 export interface SuppressionParts {
   readonly rows: SuppressionRows;
+  /** What stands for recipients in subjects. */
+  readonly names: RecipientNames;
   readonly appender: Appender;
   readonly codec: Codec;
   readonly clock: Clock;
@@ -37,9 +40,9 @@ const UNAVAILABLE_RETRY_MS = 2 * SECOND_MS;
 /** Whose list a key works on: that of its tenant; null: with a key for it, that of the whole installation. */
 export const listOf = ({ scopes, tenant }: Caller): string | null => (scopes.has('suppressions:all') ? null : tenant);
 
-const subjectFor = (caller: Caller, folded: string): string => {
+const subjectFor = (caller: Caller, name: string): string => {
   const tenant = listOf(caller);
-  return tenant === null ? recipientSubject(folded) : tenantRecipientSubject(tenant, folded);
+  return tenant === null ? recipientSubject(name) : tenantRecipientSubject(tenant, name);
 };
 
 /** Of descriptions. */
@@ -57,9 +60,18 @@ export interface Entry extends Partial<Pick<ListedSuppression, 'until' | 'tenant
 }
 
 /** One signal in the log from which suppressions are folded. */
-export function change(parts: SuppressionParts, caller: Caller, kind: Change, entry: Entry): LogRecord {
-  const subject = subjectFor(caller, entry.address);
-  const value = signal({
+export const change = (parts: SuppressionParts, caller: Caller, kind: Change, entry: Entry): LogRecord =>
+  recordOf(parts, caller, kind, entry, subjectFor(caller, parts.names.nameOf(entry.address)));
+
+/** What lifts a suppression: a signal, and one more for whatever row the address has under another of its names. */
+export function removal(parts: SuppressionParts, caller: Caller, entry: Entry): readonly LogRecord[] {
+  const [subject, ...others] = parts.names.namesOf(entry.address).map((name) => subjectFor(caller, name));
+  const subjects = [subject as string, ...others.filter((other) => parts.rows.get(other) !== undefined)];
+  return subjects.map((one) => recordOf(parts, caller, 'suppression_removed', entry, one));
+}
+
+function recordOf(parts: SuppressionParts, caller: Caller, kind: Change, entry: Entry, subject: string): LogRecord {
+  const facts = {
     eventId: `api:${parts.newId()}`,
     subject,
     kind,
@@ -69,15 +81,20 @@ export function change(parts: SuppressionParts, caller: Caller, kind: Change, en
     who: caller.keyId,
     why: entry.reason,
     until: entry.until ?? null,
-  });
+  } as const;
+  const value = keptSignal(facts, parts.names);
   return { topic: topics.reputation.name, key: subject, value: parts.codec.encode(topics.reputation, value) };
 }
 
 /** 202 once every in-sync replica has them. */
-export async function append({ appender }: SuppressionParts, records: readonly LogRecord[]): Promise<HttpReply> {
+export async function append(
+  { appender }: SuppressionParts,
+  records: readonly LogRecord[],
+  addresses: number,
+): Promise<HttpReply> {
   try {
     await appender.append(records);
-    return reply(202, { recorded: records.length });
+    return reply(202, { recorded: addresses });
   } catch {
     return unavailable();
   }

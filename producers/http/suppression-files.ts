@@ -54,7 +54,7 @@ async function importCsv(
   let records: LogRecord[] = [];
   const flush = async (): Promise<boolean> => {
     if (records.length === 0) return true;
-    const { status } = await append(parts, records);
+    const { status } = await append(parts, records, records.length);
     if (status !== 202) return false;
     outcome.recorded += records.length;
     records = [];
@@ -70,7 +70,7 @@ async function importCsv(
     isHeader: isListHeader,
     isRagged: true,
   });
-  const read = suppressionReader(list.columns ?? []);
+  const read = suppressionReader(list.columns ?? [], parts.names);
   for await (const rows of list.rows()) {
     for (const row of rows) {
       const listed = row.ok ? read(row.fields) : row;

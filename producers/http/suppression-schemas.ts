@@ -75,7 +75,10 @@ export const SUPPRESSION: JsonSchema = {
   type: 'object',
   required: ['address', 'suppressed', 'entries'],
   properties: {
-    address: { type: 'string' },
+    address: {
+      type: 'string',
+      description: 'In lower case. In lists, `h1:…` where recipients are kept as keyed hashes.',
+    },
     suppressed: { type: 'boolean', description: 'Whether mail of some type is kept from the address.' },
     entries: { type: 'array', items: entry },
   },

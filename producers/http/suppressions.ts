@@ -1,16 +1,11 @@
 import type { Suppression } from '../../src/contracts/generated.ts';
 import { foldAddress, parseMailbox } from '../../src/domain/address.ts';
 import type { Caller } from '../../src/domain/api-key.ts';
-import {
-  recipientIn,
-  recipientSubject,
-  rowFor,
-  tenantPrefix,
-  tenantRecipientSubject,
-} from '../../src/domain/suppression.ts';
+import { keyIdIn, type RecipientNames } from '../../src/domain/recipient-names.ts';
+import { recipientIn, rowFor, subjectsOf, tenantPrefix } from '../../src/domain/suppression.ts';
 import type { Millis } from '../../src/domain/time.ts';
 import { type HttpReply, problemReply, type Route, reply } from '../../src/http/route.ts';
-import { append, change, LISTS, listOf, type SuppressionParts } from './suppression-changes.ts';
+import { append, change, LISTS, listOf, removal, type SuppressionParts } from './suppression-changes.ts';
 import { exportRoute, importRoute } from './suppression-files.ts';
 import * as schemas from './suppression-schemas.ts';
 
@@ -19,8 +14,9 @@ const ROWS_AT_ONCE = 500;
 const LOOKED_AT_MAX = 20_000;
 const ADD_BODY_BYTES_MAX = 512 * 1_024;
 
-/** An address as suppressions know it; null for what is none. */
-function folded(address: string): string | null {
+/** An address as suppressions know it, or the hash of one by a key of ours; null for anything else. */
+function folded(address: string, { keyIds }: RecipientNames): string | null {
+  if (keyIds.includes(keyIdIn(address) ?? '')) return address;
   const mailbox = parseMailbox(address);
   return mailbox.ok ? foldAddress(mailbox.value) : null;
 }
@@ -40,7 +36,7 @@ const listRoute = (parts: SuppressionParts): Route<Caller> => ({
   path: '/v1/suppressions',
   operationId: 'listSuppressions',
   summary: 'Who is not mailed',
-  description: `Active suppressions by address. ${LISTS}`,
+  description: `Active suppressions by address; where recipients are kept as keyed hashes, by hash. ${LISTS}`,
   tag: 'suppressions',
   scope: 'suppressions:read',
   query: schemas.PAGE_QUERY,
@@ -80,10 +76,14 @@ const lookUpRoute = (parts: SuppressionParts): Route<Caller> => ({
   responses: { 200: { description: 'What is known.', schema: { $ref: 'Suppression' } } },
   problems: ['invalid-field'],
   async handle({ caller, params }) {
-    const address = folded(params.address as string);
+    const address = folded(params.address as string, parts.names);
     if (address === null) return noAddress('/address');
-    const subjects = [tenantRecipientSubject(caller.tenant, address), recipientSubject(address)];
-    const rows = subjects.flatMap((subject) => parts.rows.get(subject) ?? []);
+    const prefix = tenantPrefix(caller.tenant);
+    const subjects = subjectsOf(caller.tenant, address, parts.names);
+    // What the tenant says itself comes first.
+    const own = subjects.filter((subject) => subject.startsWith(prefix));
+    const others = subjects.filter((subject) => !subject.startsWith(prefix));
+    const rows = [...own, ...others].flatMap((subject) => parts.rows.get(subject) ?? []);
     return reply(200, shown(caller, address, rows, parts.clock.now()));
   },
 });
@@ -101,13 +101,13 @@ const addRoute = (parts: SuppressionParts): Route<Caller> => ({
   problems: ['unavailable'],
   async handle({ caller, body }) {
     const { addresses, why } = body as { readonly addresses: readonly string[]; readonly why?: string };
-    const known = addresses.map(folded);
+    const known = addresses.map((address) => folded(address, parts.names));
     const wrong = known.indexOf(null);
     if (wrong >= 0) return noAddress(`/addresses/${wrong}`);
     const records = known.map((address) =>
       change(parts, caller, 'suppression_added', { address: address as string, reason: why ?? null }),
     );
-    return append(parts, records);
+    return append(parts, records, records.length);
   },
 });
 
@@ -124,10 +124,10 @@ const removeRoute = (parts: SuppressionParts): Route<Caller> => ({
   responses: { 202: { description: 'The log has it.', schema: { $ref: 'SuppressionsChanged' } } },
   problems: ['unavailable'],
   async handle({ caller, params, query }) {
-    const address = folded(params.address as string);
+    const address = folded(params.address as string, parts.names);
     if (address === null) return noAddress('/address');
     const { why = null } = query as { readonly why?: string };
-    return append(parts, [change(parts, caller, 'suppression_removed', { address, reason: why })]);
+    return append(parts, removal(parts, caller, { address, reason: why }), 1);
   },
 });
 

@@ -1,6 +1,8 @@
 import { join } from 'node:path';
 import type { ApiKey, Cancellation, Suppression } from '../../src/contracts/generated.ts';
 import { topics } from '../../src/contracts/topic.ts';
+import type { RecipientNames } from '../../src/domain/recipient-names.ts';
+import { AddressKeys } from '../../src/host/address-keys.ts';
 import { Editions } from '../../src/host/edition-in-force.ts';
 import type { Host } from '../../src/host/host.ts';
 import { MemoryTable } from '../../src/host/memory-table.ts';
@@ -21,6 +23,8 @@ export interface ApiViews extends Stoppable {
   cancellationOf(jobId: string): Cancellation | undefined;
   /** Of the edition in force. */
   readonly suppressions: SuppressionRows;
+  /** What stands for recipients in subjects. */
+  readonly names: RecipientNames;
   readonly webhooks: EndpointRows;
   /** False where the keys are not known to be current. */
   current(): boolean;
@@ -29,6 +33,7 @@ export interface ApiViews extends Stoppable {
 /** Opens the views and waits until they have caught up. Suppressions, which grow for ever, are kept in `directory`. */
 export async function openApiViews(host: Host, directory: string): Promise<ApiViews> {
   const { kafka, codec, clock, telemetry } = host;
+  const addressKeys = await AddressKeys.open(host);
   const path = join(directory, 'suppressions');
   const suppressions = await TableStore.open({ directory: path, topic: topics.suppressions, codec, telemetry });
   const keys = new MemoryTable(topics.apiKeys, codec, telemetry);
@@ -55,6 +60,7 @@ export async function openApiViews(host: Host, directory: string): Promise<ApiVi
     keyOf: (keyId) => keys.get(keyId),
     cancellationOf: (jobId) => cancellations.get(jobId),
     suppressions: rowsOf(suppressions, () => editions.prefix()),
+    names: addressKeys.names,
     webhooks: {
       get: (endpointId) => endpoints.get(endpointId),
       progressOf: (endpointId) => progress.get(endpointId),
@@ -71,6 +77,7 @@ export async function openApiViews(host: Host, directory: string): Promise<ApiVi
     current: () => followingKeys.stalenessMs() <= STALENESS_MS_MAX,
     async stop() {
       await Promise.all(followers.map((follower) => follower.stop()));
+      await addressKeys.stop();
       await suppressions.close();
     },
   };

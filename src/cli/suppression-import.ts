@@ -2,9 +2,11 @@ import { randomUUID } from 'node:crypto';
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import type { Imported } from '../../producers/import/import.ts';
+import type { ReputationSignal } from '../contracts/generated.ts';
 import { topics } from '../contracts/topic.ts';
 import type { EmailType } from '../domain/policy.ts';
-import { signal } from '../domain/results.ts';
+import type { RecipientNames } from '../domain/recipient-names.ts';
+import { keptSignal } from '../domain/results.ts';
 import { EVERY_TENANT, recipientSubject } from '../domain/suppression.ts';
 import { isListHeader, type ListedSuppression, suppressionReader } from '../domain/suppression-list.ts';
 import { RowFile } from '../rows/open.ts';
@@ -14,6 +16,7 @@ import { EXIT_BAD_LINES, EXIT_INTERRUPTED, summaryOf } from './import/file-comma
 import { type FileOptions, rowFileOptions, stateDirectoryOf } from './import/options.ts';
 import { runImport } from './import/run.ts';
 import { ImportState } from './import/state.ts';
+import { openNames } from './open-names.ts';
 import { openPipeline } from './open-pipeline.ts';
 
 export interface ListImportOptions extends FileOptions {
@@ -35,7 +38,9 @@ export async function importList(
 ): Promise<void> {
   const path = given === '-' ? given : resolve(context.workingDirectory, given);
   const file = await RowFile.open({ ...rowFileOptions(path, options), isHeader: isListHeader, isRagged: true });
-  const pipeline = await openPipeline(context, options.config, 'suppressions', [topics.reputation]);
+  const written = [topics.reputation, topics.addressKeys];
+  const pipeline = await openPipeline(context, options.config, 'suppressions', written);
+  const names = await openNames(pipeline, context, options.config);
   const state = await ImportState.open({
     directory: stateDirectoryOf(path, options, 'suppressions', context.workingDirectory),
     errorsPath: options.errors === undefined ? null : resolve(context.workingDirectory, options.errors),
@@ -53,7 +58,8 @@ export async function importList(
   try {
     const { decided, startedAt } = state.reached;
     const said = { importId: String(decided.importId), who: String(decided.who), at: startedAt };
-    const accept = acceptorOf(file, options, said, (value) => pipeline.codec.encode(topics.reputation, value));
+    const encode = (value: ReputationSignal) => pipeline.codec.encode(topics.reputation, value);
+    const accept = acceptorOf(file, options, said, { names, encode });
     const outcome = await runImport({ file, state, kafka: pipeline.kafka, accept, rowsPerSecond: null }, context);
     if (options.json) context.print(summaryOf({ ...outcome, importId: said.importId }, state.errorsPath));
     const { published, refused } = outcome.counts;
@@ -79,19 +85,19 @@ function acceptorOf(
   file: RowFile,
   options: ListImportOptions,
   { importId, who, at }: Said,
-  encode: (value: ReturnType<typeof signal>) => Buffer,
+  { names, encode }: { readonly names: RecipientNames; readonly encode: (value: ReputationSignal) => Buffer },
 ): (row: {
   readonly line: number;
   readonly columns: readonly string[];
   readonly fields: readonly string[];
 }) => Imported {
-  const readFile = file.columns === null ? null : suppressionReader(file.columns);
+  const readFile = file.columns === null ? null : suppressionReader(file.columns, names);
   return ({ line, columns, fields }) => {
-    const listed = (readFile ?? suppressionReader(columns))(fields);
+    const listed = (readFile ?? suppressionReader(columns, names))(fields);
     if (!listed.ok) return listed;
     const { address, reason, until, tenant, type }: ListedSuppression = listed.entry;
-    const subject = recipientSubject(address);
-    const value = signal({
+    const subject = recipientSubject(names.nameOf(address));
+    const facts = {
       eventId: `import:${importId}:${line}`,
       subject,
       kind: 'suppression_added',
@@ -101,7 +107,8 @@ function acceptorOf(
       who,
       why: reason ?? options.why ?? null,
       until,
-    });
+    } as const;
+    const value = keptSignal(facts, names);
     return { ok: true, record: { topic: topics.reputation.name, key: subject, value: encode(value) } };
   };
 }
@@ -112,7 +119,8 @@ export const describeListImport = (command: Command): Command =>
     .summary('suppress the addresses of a file')
     .description(
       'Suppresses every address of a CSV file as Amazon SES, SendGrid, Mailgun, Postmark or `suppressions export` write it, of ' +
-        'NDJSON, or of a file with one address per line; of any size. Killed or interrupted, it goes on where it was when the ' +
+        'NDJSON, or of a file with one address per line; of any size. Where recipients are kept as keyed hashes, addresses are ' +
+        'hashed on the way in, and the hashes of an export are taken. Killed or interrupted, it goes on where it was when the ' +
         'same command is given again. Ends with 0 where every line was taken, 2 where some were refused, and 1 where it could ' +
         'not go on.',
     )

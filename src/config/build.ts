@@ -83,6 +83,7 @@ export function build(read: Read): Config {
     feedbackId: { senderId: read.feedback_id.sender_id },
     unsubscribe: unsubscribeOf(read),
     verp: { key: read.verp.key },
+    privacy: { hashAddresses: read.privacy.hash_addresses, addressKey: read.privacy.address_key },
     inbound: inboundOf(read),
     submission: submissionOf(read),
     webhooks: webhooksOf(read),

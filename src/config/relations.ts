@@ -37,6 +37,9 @@ export function checkRelations(config: Config, read: Read, tell: Tell): void {
   checkPlacement(config, tell);
   checkNotifier(config, tell);
   checkUnsubscribe(config, tell);
+  if (config.privacy.hashAddresses && config.privacy.addressKey === null) {
+    tell('privacy.hash_addresses', 'needs privacy.address_key: a hash without a key is found by trying addresses');
+  }
   checkSubmission(config, read, tell);
   const { action } = read.reputation;
   const inThresholds = read.reputation.thresholds.action;

@@ -362,6 +362,11 @@ export const postlaneYaml = record({
     port: integer({ min: 0, max: 65_535, default: 8_027 }),
   }),
   verp: record({ key: optional(reference) }),
+  privacy: record({
+    hash_addresses: flag({ default: false }),
+    /** Hashes recipients: secret lines, the first of which hashes; by the others it was done before. */
+    address_key: optional(reference),
+  }),
   inbound,
   submission,
   webhooks,

@@ -43,6 +43,12 @@ export interface Config {
   readonly unsubscribe: UnsubscribeConfig;
   /** Reference to the keys of return paths, one on a line, the first of which signs. `null`: return paths carry no token. */
   readonly verp: { readonly key: string | null };
+  readonly privacy: {
+    /** Recipients stand as keyed hashes in what is kept for long (docs/reputation.md). */
+    readonly hashAddresses: boolean;
+    /** Reference to the keys, one on a line: the first hashes, the others did before. `null`: nothing ever was hashed. */
+    readonly addressKey: string | null;
+  };
   readonly inbound: InboundConfig;
   readonly submission: SubmissionConfig;
   readonly webhooks: WebhooksConfig;

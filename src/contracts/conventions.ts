@@ -46,6 +46,7 @@ const REQUIRED: Readonly<Record<string, readonly string[]>> = {
   OpenBucket: ['minute'],
   ReputationState: ['subject', 'at'],
   ReputationEditions: ['name', 'at'],
+  AddressKey: ['keyId', 'at'],
   DomainSite: ['domain', 'at'],
   Template: ['templateId', 'version', 'at'],
   DeadLetter: ['topic', 'partition', 'offset', 'reason', 'at'],

@@ -1,5 +1,16 @@
 // Generated from schemas/*.avsc by `npm run contracts`. Do not edit.
 
+/**
+ * A key that recipients are or were hashed by. A row of email.address-keys, keyed by the key's id: a process that
+ * is not given a key of the table would not find what is kept under its hashes, and lets nothing through.
+ */
+export interface AddressKey {
+  /** What tells the key from others; nothing about it follows from its id. */
+  keyId: string;
+  /** When it was first used. Milliseconds since the Unix epoch, UTC. */
+  at: number;
+}
+
 /** What was allowed and done on one day, and what followed. */
 export interface WarmUpDay {
   /** Days since the Unix epoch, UTC. */
@@ -1011,6 +1022,7 @@ export interface WebhookProgress {
 
 /** Name of a record schema in schemas/. */
 export type SchemaName =
+  | 'AddressKey'
   | 'Allowance'
   | 'ApiKey'
   | 'Cancellation'
@@ -1035,6 +1047,8 @@ export type SchemaName =
 
 /** The schemas as they are registered: the JSON text of each file in schemas/, without its white space. */
 export const schemas: Readonly<Record<SchemaName, string>> = {
+  AddressKey:
+    "{\"type\":\"record\",\"name\":\"AddressKey\",\"namespace\":\"postlane\",\"doc\":\"A key that recipients are or were hashed by. A row of email.address-keys, keyed by the key's id: a process that is not given a key of the table would not find what is kept under its hashes, and lets nothing through.\",\"fields\":[{\"name\":\"keyId\",\"type\":\"string\",\"doc\":\"What tells the key from others; nothing about it follows from its id.\"},{\"name\":\"at\",\"type\":{\"type\":\"long\",\"logicalType\":\"timestamp-millis\"},\"doc\":\"When it was first used. Milliseconds since the Unix epoch, UTC.\"}]}",
   Allowance:
     "{\"type\":\"record\",\"name\":\"Allowance\",\"namespace\":\"postlane\",\"doc\":\"How many mails a source that is being warmed up may send to one provider in a day. A row of email.allowances, keyed by subject; no row means the initial volume.\",\"fields\":[{\"name\":\"subject\",\"type\":\"string\",\"doc\":\"`identity:source:<name>|<provider>`.\"},{\"name\":\"day\",\"type\":\"int\",\"default\":0,\"doc\":\"Day that it holds for, and for those after it until the next row. Days since the Unix epoch, UTC.\"},{\"name\":\"volume\",\"type\":\"int\",\"default\":0,\"doc\":\"Mails allowed on that day.\"},{\"name\":\"at\",\"type\":{\"type\":\"long\",\"logicalType\":\"timestamp-millis\"},\"doc\":\"End of the bucket that it was judged at. Milliseconds since the Unix epoch, UTC.\"},{\"name\":\"ruleVersion\",\"type\":\"string\",\"default\":\"\",\"doc\":\"Version of the rules that judged. Empty: not known.\"},{\"name\":\"days\",\"type\":{\"type\":\"array\",\"items\":{\"type\":\"record\",\"name\":\"WarmUpDay\",\"doc\":\"What was allowed and done on one day, and what followed.\",\"fields\":[{\"name\":\"day\",\"type\":\"int\",\"doc\":\"Days since the Unix epoch, UTC.\"},{\"name\":\"volume\",\"type\":\"int\",\"default\":0,\"doc\":\"Mails that were allowed.\"},{\"name\":\"sent\",\"type\":\"int\",\"default\":0,\"doc\":\"Mails that a server took.\"},{\"name\":\"bounced\",\"type\":\"int\",\"default\":0,\"doc\":\"Bounces.\"},{\"name\":\"complained\",\"type\":\"int\",\"default\":0,\"doc\":\"Complaints.\"},{\"name\":\"verdict\",\"type\":\"string\",\"default\":\"\",\"doc\":\"raised, held, halved, idle or decayed.\"}]}},\"default\":[],\"doc\":\"The last days, newest first, bounded in number by the fold.\"}]}",
   ApiKey:

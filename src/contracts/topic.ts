@@ -1,6 +1,7 @@
 import type { DelayTier } from '../domain/ladder.ts';
 import type { EmailType, Lane } from '../domain/policy.ts';
 import type {
+  AddressKey,
   Allowance,
   ApiKey,
   Cancellation,
@@ -60,6 +61,7 @@ export const topics = {
   allowances: topic<Allowance>('email.allowances', 'Allowance'),
   reputationState: topic<ReputationState>('email.reputation-state', 'ReputationState'),
   reputationEditions: topic<ReputationEditions>('email.reputation-editions', 'ReputationEditions'),
+  addressKeys: topic<AddressKey>('email.address-keys', 'AddressKey'),
   domains: topic<DomainSite>('email.domains', 'DomainSite'),
   templates: topic<Template>('email.templates', 'Template'),
   deadLetters: topic<DeadLetter>('email.dead-letters', 'DeadLetter'),

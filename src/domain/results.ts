@@ -6,6 +6,7 @@ import type {
   ReputationSignal,
   SignalKind,
 } from '../contracts/generated.ts';
+import type { RecipientNames } from './recipient-names.ts';
 import { boundText, REPLY_TEXT_BYTES_MAX } from './reply.ts';
 import type { Millis } from './time.ts';
 
@@ -144,3 +145,20 @@ export const signal = (facts: SignalFacts): ReputationSignal => ({
   why: bounded(facts.why),
   until: facts.until ?? null,
 });
+
+/**
+ * The signal as `email.reputation` keeps it, for as long as the log lives: where recipients are hashed, no text of it holds
+ * an address. `facts.subject` is of a name already.
+ */
+export const keptSignal = (facts: SignalFacts, names: RecipientNames): ReputationSignal =>
+  signal(
+    names.writes === null
+      ? facts
+      : {
+          ...facts,
+          eventId: names.label(facts.eventId),
+          jobId: facts.jobId == null ? null : names.label(facts.jobId),
+          reply: facts.reply == null ? null : names.text(facts.reply),
+          why: facts.why == null ? null : names.text(facts.why),
+        },
+  );

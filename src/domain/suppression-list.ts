@@ -3,6 +3,7 @@ import { foldAddress, parseMailbox } from './address.ts';
 import { parseIsoTime } from './iso-time.ts';
 import { isEmailType } from './job.ts';
 import type { EmailType } from './policy.ts';
+import { keyIdIn, PLAIN_NAMES, type RecipientNames } from './recipient-names.ts';
 import { recipientIn } from './suppression.ts';
 import type { Millis } from './time.ts';
 
@@ -24,7 +25,7 @@ const REASON_COLUMNS = [
 
 /** What one line of a list says. */
 export interface ListedSuppression {
-  /** Folded to lower case. */
+  /** Folded to lower case; or its keyed hash, as an export of ours has it where recipients are hashed. */
   readonly address: string;
   readonly reason: string | null;
   /** When it ends by itself, and whom it binds, as an export of ours says; null: never, and all. */
@@ -51,7 +52,10 @@ export const isListHeader = (fields: readonly string[]): boolean =>
  * Reads rows of a list as Amazon SES, SendGrid, Mailgun, Postmark and we export it, or of addresses alone. Every row of it
  * suppresses, whatever it calls the reason.
  */
-export function suppressionReader(columns: readonly string[]): (fields: readonly string[]) => ListedRow {
+export function suppressionReader(
+  columns: readonly string[],
+  { keyIds }: RecipientNames = PLAIN_NAMES,
+): (fields: readonly string[]) => ListedRow {
   const names = lower(columns);
   const indexOf = (wanted: readonly string[]): number =>
     wanted.map((name) => names.indexOf(name)).find((index) => index >= 0) ?? -1;
@@ -62,8 +66,13 @@ export function suppressionReader(columns: readonly string[]): (fields: readonly
   return (fields) => {
     const own = (name: string): string | null => (isOurs ? textIn(fields[names.indexOf(name)]) : null);
     const written = (fields[addressAt] ?? '').trim();
+    const keyId = keyIdIn(written);
+    // The hash by a key that we lack would suppress nobody.
+    if (keyId !== null && !keyIds.includes(keyId)) {
+      return { ok: false, problem: 'address-invalid', detail: `hashed by the key ${keyId}, which is not ours` };
+    }
     const mailbox = parseMailbox(isOurs ? unguarded(written) : written);
-    if (!mailbox.ok) return { ok: false, problem: 'address-invalid', detail: mailbox.fault };
+    if (keyId === null && !mailbox.ok) return { ok: false, problem: 'address-invalid', detail: mailbox.fault };
     const type = own('type');
     if (type !== null && !isEmailType(type)) return { ok: false, problem: 'type-unknown', detail: type.slice(0, 64) };
     const end = own('until');
@@ -73,7 +82,7 @@ export function suppressionReader(columns: readonly string[]): (fields: readonly
     return {
       ok: true,
       entry: {
-        address: foldAddress(mailbox.value),
+        address: mailbox.ok ? foldAddress(mailbox.value) : written,
         reason: reason !== null && isOurs ? unguarded(reason) : reason,
         until,
         tenant: own('tenant'),

@@ -1,28 +1,30 @@
 import type { Evidence, Suppression, SuppressionSeverity } from '../contracts/generated.ts';
 import type { EmailType } from './policy.ts';
+import { PLAIN_NAMES, type RecipientNames } from './recipient-names.ts';
 import type { ReputationOverrides } from './reputation-overrides.ts';
 import { DAY_MS, type Millis } from './time.ts';
 
-/** Subject of what is known about a recipient by the whole installation. `folded` is the address in lower case. */
-export const recipientSubject = (folded: string): string => `${ALL}${folded}`;
+/**
+ * Subject of what is known about a recipient by the whole installation. `name` is what `RecipientNames` calls it: the
+ * address in lower case, or a keyed hash of it.
+ */
+export const recipientSubject = (name: string): string => `${ALL}${name}`;
 
 /** Subject of what one tenant says about a recipient: it binds that tenant's mail alone, and no other can see it. */
-export const tenantRecipientSubject = (tenant: string, folded: string): string => `${tenantPrefix(tenant)}${folded}`;
+export const tenantRecipientSubject = (tenant: string, name: string): string => `${tenantPrefix(tenant)}${name}`;
 
 const ALL = 'recipient:';
 /** What the subjects of a tenant's own recipients begin with; of the installation's, where it is null. */
 export const tenantPrefix = (tenant: string | null): string =>
   tenant === null ? ALL : `tenant:${encodeURIComponent(tenant)}:${ALL}`;
 
-/** What keeps a tenant's mail from a recipient may stand under either. */
-export const subjectsOf = (tenant: string, folded: string): readonly [string, string] => [
-  recipientSubject(folded),
-  tenantRecipientSubject(tenant, folded),
-];
+/** What keeps a tenant's mail from a recipient may stand under any of these. `folded` is the address in lower case. */
+export const subjectsOf = (tenant: string, folded: string, names: RecipientNames = PLAIN_NAMES): readonly string[] =>
+  names.namesOf(folded).flatMap((name) => [recipientSubject(name), tenantRecipientSubject(tenant, name)]);
 
 const SUBJECT = /^(?:tenant:([^:]*):)?recipient:(.*)$/s;
 
-/** The address in a recipient's subject; null for any other subject. */
+/** The address in a recipient's subject, or its hash; null for any other subject. */
 export const recipientIn = (subject: string): string | null =>
   // Most subjects of a log are told by how they begin: no pattern for them.
   subject.startsWith(ALL)

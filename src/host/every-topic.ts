@@ -27,6 +27,7 @@ export const everyTopic = (): readonly Topic<unknown>[] => [
   topics.allowances,
   topics.reputationState,
   topics.reputationEditions,
+  topics.addressKeys,
   topics.domains,
   topics.templates,
   topics.deadLetters,

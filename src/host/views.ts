@@ -1,12 +1,14 @@
 import { join } from 'node:path';
 import type { Allowance, Cancellation, Score, Suppression } from '../contracts/generated.ts';
 import { topics } from '../contracts/topic.ts';
+import type { RecipientNames } from '../domain/recipient-names.ts';
 import { strictest } from '../domain/score.ts';
-import { recipientSubject } from '../domain/suppression.ts';
+import { recipientSubject, subjectsOf } from '../domain/suppression.ts';
 import { type Millis, SECOND_MS } from '../domain/time.ts';
 import { ViewFollower, type ViewStore } from '../kafka/view-follower.ts';
 import type { Stoppable } from '../runtime/ports.ts';
 import { TableStore } from '../store/table-store.ts';
+import { AddressKeys } from './address-keys.ts';
 import { Editions } from './edition-in-force.ts';
 import { HeededScores } from './heeded-scores.ts';
 import type { Host } from './host.ts';
@@ -19,9 +21,11 @@ export const STALENESS_MS_MAX = 30 * SECOND_MS;
 /** The tables that router and worker look things up in, followed record by record. */
 export interface Views extends Stoppable {
   ready(now: Millis): boolean;
-  /** By the recipient's subject. */
-  suppressionOf(subject: string): Suppression | undefined;
-  /** By the recipient's folded address. */
+  /** What stands for recipients in subjects. */
+  readonly names: RecipientNames;
+  /** All rows about a recipient that may bind the tenant's mail; by folded address. */
+  suppressionsOf(tenant: string, folded: string): readonly Suppression[];
+  /** What the installation knows of a recipient; by folded address. */
   suppressionOfAddress(folded: string): Suppression | undefined;
   scoreOf(subject: string): Score | undefined;
   allowanceOf(subject: string): Allowance | undefined;
@@ -35,6 +39,8 @@ export interface Views extends Stoppable {
  */
 export async function openViews(host: Host, directory: string | null): Promise<Views> {
   const { codec, telemetry } = host;
+  const addressKeys = await AddressKeys.open(host);
+  const { names } = addressKeys;
   const suppressions = await openSuppressions(host, directory);
   const scores = new MemoryTable(topics.scores, codec, telemetry);
   const allowances = new MemoryTable(topics.allowances, codec, telemetry);
@@ -68,9 +74,17 @@ export async function openViews(host: Host, directory: string | null): Promise<V
   });
   const keyOf = (subject: string) => editions.prefix() + subject;
   return {
-    ready: () => followers.every((follower) => follower.stalenessMs() <= STALENESS_MS_MAX),
-    suppressionOf: (subject) => suppressions.get(keyOf(subject)),
-    suppressionOfAddress: (folded) => suppressions.get(keyOf(recipientSubject(folded))),
+    ready: () =>
+      followers.every((follower) => follower.stalenessMs() <= STALENESS_MS_MAX) &&
+      addressKeys.stalenessMs() <= STALENESS_MS_MAX &&
+      addressKeys.areKnown(),
+    names,
+    suppressionsOf: (tenant, folded) =>
+      subjectsOf(tenant, folded, names).flatMap((subject) => suppressions.get(keyOf(subject)) ?? []),
+    suppressionOfAddress(folded) {
+      const rows = names.namesOf(folded).map((name) => suppressions.get(keyOf(recipientSubject(name))));
+      return rows.find((row) => row?.active) ?? rows.find((row) => row !== undefined);
+    },
     scoreOf(subject) {
       const own = scores.get(keyOf(subject));
       const others = heeded.of(subject);
@@ -82,6 +96,7 @@ export async function openViews(host: Host, directory: string | null): Promise<V
       stopSampling();
       await Promise.all(followers.map((follower) => follower.stop()));
       await heeded.stop();
+      await addressKeys.stop();
       if (suppressions instanceof TableStore) await suppressions.close();
     },
   };

@@ -5,8 +5,9 @@ import { DELAY_TIERS, topics } from '../../src/contracts/topic.ts';
 import { writeEnvelope } from '../../src/domain/envelope.ts';
 import { JOB_RULES_DEFAULT } from '../../src/domain/job.ts';
 import type { OnUncertain, QueuePolicy, Source } from '../../src/domain/policy.ts';
+import { PLAIN_NAMES } from '../../src/domain/recipient-names.ts';
 import type { DeliveryOutcome } from '../../src/domain/reply.ts';
-import { addEvidence, emptySuppression } from '../../src/domain/suppression.ts';
+import { addEvidence, emptySuppression, recipientSubject } from '../../src/domain/suppression.ts';
 import { DAY_MS, MINUTE_MS } from '../../src/domain/time.ts';
 import { aJob, anEvidence } from '../../src/testing/builders.ts';
 import { driveEffects, type Life } from '../../src/testing/effect-driver.ts';
@@ -162,13 +163,14 @@ async function tell(story: Story) {
       workerDefinition({
         policy: policyOf(story.onUncertain),
         sources: [SOURCE],
+        names: PLAIN_NAMES,
         rules: JOB_RULES_DEFAULT,
         views: {
-          suppressionOf: (subject) => {
-            const n = Number(/\.(\d+)@/.exec(subject)?.[1]);
-            if (!story.suppressed[n]) return undefined;
+          suppressionsOf: (_tenant, folded) => {
+            const n = Number(/\.(\d+)@/.exec(folded)?.[1]);
+            if (!story.suppressed[n]) return [];
             const evidence = anEvidence({ kind: 'complained', severity: 'complaint' });
-            return addEvidence(emptySuppression(subject), evidence);
+            return [addEvidence(emptySuppression(recipientSubject(folded)), evidence)];
           },
           cancellationOf: () => undefined,
           templateOf: () => ({ kind: 'ready' }),

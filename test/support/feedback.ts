@@ -6,6 +6,7 @@ import type { DeliveryResult, EmailJob, Feedback } from '../../src/contracts/gen
 import { topics } from '../../src/contracts/topic.ts';
 import { parseMailbox } from '../../src/domain/address.ts';
 import type { FeedbackRoute } from '../../src/domain/feedback/route.ts';
+import { PLAIN_NAMES, type RecipientNames } from '../../src/domain/recipient-names.ts';
 import { ending } from '../../src/domain/results.ts';
 import { foldedAddress, type SentMail, sentMailOf } from '../../src/domain/sent-mail.ts';
 import { digestInput } from '../../src/domain/verp.ts';
@@ -191,10 +192,16 @@ const OWN_ROUTES: Readonly<Record<string, FeedbackRoute>> = {
 
 /** A feedback processor over these mails and routes; its store is made anew by every incarnation. */
 export const defineFeedback =
-  (mails: SentMails, codec: Codec, routes: Readonly<Record<string, FeedbackRoute>> = {}) =>
+  (
+    mails: SentMails,
+    codec: Codec,
+    routes: Readonly<Record<string, FeedbackRoute>> = {},
+    names: RecipientNames = PLAIN_NAMES,
+  ) =>
   () =>
     feedbackDefinition({
       mails,
+      names,
       rules: {
         routeOf: (name) => OWN_ROUTES[name] ?? routes[name],
         feedbackSenderId: SENDER_ID,

@@ -12,6 +12,7 @@ import type { Cancellation, DeadLetter, EmailJob, Feedback } from '../../src/con
 import { topics } from '../../src/contracts/topic.ts';
 import { addressOf } from '../../src/domain/address.ts';
 import type { Queue } from '../../src/domain/policy.ts';
+import { PLAIN_NAMES } from '../../src/domain/recipient-names.ts';
 import type { DeliveryOutcome } from '../../src/domain/reply.ts';
 import { HOUR_MS, MINUTE_MS } from '../../src/domain/time.ts';
 import { jobRulesOf } from '../../src/host/job-rules.ts';
@@ -219,9 +220,10 @@ export class RegionWorld {
         workerDefinition({
           policy: { ...policy, tickMs: 5 },
           sources,
+          names: PLAIN_NAMES,
           rules: jobRulesOf(config),
           views: {
-            suppressionOf: () => undefined,
+            suppressionsOf: () => [],
             cancellationOf: (jobId) => {
               const value = view.all(topics.cancellations.name).find(({ key }) => String(key) === jobId)?.value ?? null;
               const row = cancelled.has(jobId) ? this.codec.decode(topics.cancellations, value) : null;

@@ -5,6 +5,7 @@ import type { EmailJob, Suppression } from '../../src/contracts/generated.ts';
 import { topics } from '../../src/contracts/topic.ts';
 import { JOB_RULES_DEFAULT } from '../../src/domain/job.ts';
 import { EMAIL_TYPES, PROVIDERS, QUEUES } from '../../src/domain/policy.ts';
+import { subjectsOf } from '../../src/domain/suppression.ts';
 import { DAY_MS, HOUR_MS } from '../../src/domain/time.ts';
 import type { Codec } from '../../src/runtime/codec.ts';
 import type { SeenStore } from '../../src/runtime/seen-port.ts';
@@ -59,7 +60,8 @@ export const routerOver = (
     rules: all,
     views: {
       ready: () => views.ready,
-      suppressionOf: (subject) => views.suppressions.get(subject),
+      suppressionsOf: (tenant, folded) =>
+        subjectsOf(tenant, folded).flatMap((subject) => views.suppressions.get(subject) ?? []),
       scoreOf: (subject) => views.scores.get(subject),
     },
     hash: (parts) => {

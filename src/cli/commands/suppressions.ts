@@ -4,9 +4,11 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { Suppression } from '../../contracts/generated.ts';
 import { topics } from '../../contracts/topic.ts';
 import { foldAddress, parseMailbox } from '../../domain/address.ts';
+import { PostlaneError } from '../../domain/error.ts';
 import { parseIsoTime } from '../../domain/iso-time.ts';
 import { EMAIL_TYPES, type EmailType } from '../../domain/policy.ts';
-import { signal } from '../../domain/results.ts';
+import { keyIdIn, type RecipientNames } from '../../domain/recipient-names.ts';
+import { keptSignal } from '../../domain/results.ts';
 import { EVERY_TENANT, recipientIn, recipientSubject, tenantPrefix } from '../../domain/suppression.ts';
 import { EXPORT_COLUMNS, exportedLines } from '../../domain/suppression-list.ts';
 import type { Millis } from '../../domain/time.ts';
@@ -14,6 +16,7 @@ import { Publisher } from '../../kafka/publisher.ts';
 import { csvLine } from '../../rows/csv-line.ts';
 import type { CliContext } from '../context.ts';
 import { addFileOptions } from '../import/file-command.ts';
+import { openNames } from '../open-names.ts';
 import { openPipeline } from '../open-pipeline.ts';
 import { describeListImport, importList, type ListImportOptions } from '../suppression-import.ts';
 import { suppressionText } from '../suppression-text.ts';
@@ -55,14 +58,21 @@ export function register(program: Command, context: CliContext): void {
   suppressions
     .command('show')
     .summary('show whether an address is suppressed, and by which events')
-    .description('Shows whether an address is suppressed, since when, and every event that it is suppressed for.')
+    .description(
+      'Shows whether an address is suppressed, since when, and every event that it is suppressed for. Where recipients are kept ' +
+        'as keyed hashes it is found by its address all the same.',
+    )
     .argument('<address>', 'address of a recipient', parseAddress)
     .option('--config <file>', 'configuration file (default: POSTLANE_CONFIG, then ./postlane.yaml)')
     .option('--json', 'the row as one JSON object; null where nothing is known')
     .action(async (folded: string, options: ShowOptions) => {
-      const table = await TableRows.open(context, options.config);
-      const row = await table.one(topics.suppressions, recipientSubject(folded));
-      context.print(options.json ? `${JSON.stringify(row)}\n` : suppressionText(folded, row, Date.now()));
+      const access = await openPipeline(context, options.config, 'suppressions', [topics.addressKeys]);
+      const names = await openNames(access, context, options.config);
+      const rows = await rowsOf(await TableRows.open(context, options.config), namesIn(folded, names));
+      // One row, but where an address has been kept under more than one name: then what keeps mail from it.
+      const row = rows.find(({ active }) => active) ?? rows[0] ?? null;
+      if (options.json) return context.print(`${JSON.stringify(row)}\n`);
+      for (const one of rows.length > 0 ? rows : [null]) context.print(suppressionText(folded, one, Date.now()));
     });
   registerLists(suppressions, context);
 }
@@ -96,6 +106,43 @@ function change(
     });
 }
 
+/** What records may call an address. Throws CONFIG_INVALID for a hash by a key that the configuration does not give. */
+function namesIn(address: string, names: RecipientNames): readonly string[] {
+  const keyId = keyIdIn(address);
+  if (keyId !== null && !names.keyIds.includes(keyId)) {
+    throw new PostlaneError('CONFIG_INVALID', {
+      what: `privacy.address_key: has no key ${keyId}, by which ${address} was hashed`,
+    });
+  }
+  return names.namesOf(address);
+}
+
+async function rowsOf(table: TableRows, names: readonly string[]): Promise<readonly Suppression[]> {
+  const rows: Suppression[] = [];
+  for (const name of names) {
+    const row = await table.one(topics.suppressions, recipientSubject(name));
+    if (row !== null) rows.push(row);
+  }
+  return rows;
+}
+
+/** What a change is written under: what new records call an address; lifting, also every other name that has a row. */
+async function subjectsFor(
+  addresses: readonly string[],
+  kind: 'suppression_added' | 'suppression_removed',
+  names: RecipientNames,
+  open: () => Promise<TableRows>,
+): Promise<readonly string[]> {
+  const table = kind === 'suppression_removed' && names.keyIds.length > 0 ? await open() : null;
+  const subjects: string[] = [];
+  for (const address of addresses) {
+    const [first, ...others] = namesIn(address, names);
+    subjects.push(recipientSubject(first as string));
+    if (table !== null) subjects.push(...(await rowsOf(table, others)).map(({ subject }) => subject));
+  }
+  return subjects;
+}
+
 /** One signal per address, in the log from which suppressions are folded. */
 async function append(
   addresses: readonly string[],
@@ -103,12 +150,15 @@ async function append(
   options: ChangeOptions,
   context: CliContext,
 ): Promise<void> {
-  const { kafka, codec } = await openPipeline(context, options.config, 'suppressions', [topics.reputation]);
+  const written = [topics.reputation, topics.addressKeys];
+  const access = await openPipeline(context, options.config, 'suppressions', written);
+  const { kafka, codec } = access;
+  const names = await openNames(access, context, options.config);
+  const subjects = await subjectsFor(addresses, kind, names, () => TableRows.open(context, options.config));
   const publisher = new Publisher({ kafka, deliveryTimeoutMs: APPEND_MS_MAX });
   const at = Date.now();
-  const records = addresses.map((address) => {
-    const subject = recipientSubject(address);
-    const value = signal({
+  const records = subjects.map((subject) => {
+    const facts = {
       eventId: `operator:${randomUUID()}`,
       subject,
       kind,
@@ -118,7 +168,8 @@ async function append(
       who: options.who ?? userName(),
       why: options.why ?? null,
       until: options.until ?? null,
-    });
+    } as const;
+    const value = keptSignal(facts, names);
     return { topic: topics.reputation.name, key: subject, value: codec.encode(topics.reputation, value) };
   });
   try {
@@ -140,6 +191,9 @@ function registerLists(suppressions: Command, context: CliContext): void {
   suppressions
     .command('list')
     .summary('list the addresses that are suppressed')
+    .description(
+      'Lists the addresses that are suppressed; where recipients are kept as keyed hashes, the hashes: nobody can tell whose.',
+    )
     .option(...CONFIG_OPTION)
     .option('--json', 'one JSON object per row')
     .action(async (options: ShowOptions) => {
@@ -151,6 +205,10 @@ function registerLists(suppressions: Command, context: CliContext): void {
   suppressions
     .command('export')
     .summary('write the addresses that are suppressed as CSV')
+    .description(
+      'Writes the addresses that are suppressed as CSV; where recipients are kept as keyed hashes, the hashes, which only an ' +
+        'installation with the same privacy.address_key can take.',
+    )
     .option(...CONFIG_OPTION)
     .action(async (options: ShowOptions) => {
       const now = Date.now();
@@ -173,7 +231,9 @@ function parseUntil(text: string): Millis {
   return at;
 }
 
+/** Folded; or, as lists show it, the hash of one. */
 function parseAddress(text: string): string {
+  if (keyIdIn(text) !== null) return text;
   const mailbox = parseMailbox(text);
   if (!mailbox.ok) throw new InvalidArgumentError(`an address is expected (${mailbox.fault})`);
   return foldAddress(mailbox.value);

@@ -2,9 +2,10 @@ import { randomBytes } from 'node:crypto';
 import type { DeliveryResult } from '../../contracts/generated.ts';
 import { topics } from '../../contracts/topic.ts';
 import { EMAIL_TYPES } from '../../domain/policy.ts';
-import { signal } from '../../domain/results.ts';
+import { keptSignal } from '../../domain/results.ts';
 import { recipientSubject } from '../../domain/suppression.ts';
 import { MINUTE_MS, SECOND_MS } from '../../domain/time.ts';
+import { AddressKeys } from '../../host/address-keys.ts';
 import type { Host } from '../../host/host.ts';
 import { Publisher } from '../../kafka/publisher.ts';
 import { TopicTail } from '../../kafka/topic-tail.ts';
@@ -116,9 +117,12 @@ async function suppress(
   if (addresses.length === 0) return;
   tell(`suppressing ${addresses.length} addresses`);
   const at = Date.now();
+  const addressKeys = await AddressKeys.open(host);
+  await addressKeys.stop();
+  const { names } = addressKeys;
   const records: LogRecord[] = addresses.map((address) => {
-    const subject = recipientSubject(address);
-    const value = signal({
+    const subject = recipientSubject(names.nameOf(address));
+    const facts = {
       eventId: `demo:${run}:${address}`,
       subject,
       kind: 'suppression_added',
@@ -128,7 +132,8 @@ async function suppress(
       type: 'unknown',
       who: 'demo',
       why: 'the demo suppresses some of its recipients',
-    });
+    } as const;
+    const value = keptSignal(facts, names);
     return { topic: topics.reputation.name, key: subject, value: host.codec.encode(topics.reputation, value) };
   });
   await publisher.append(records);

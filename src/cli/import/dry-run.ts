@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { EmailJob } from '../../contracts/generated.ts';
 import { foldAddress, parseMailbox } from '../../domain/address.ts';
-import { subjectsOf, suppresses } from '../../domain/suppression.ts';
+import { suppresses } from '../../domain/suppression.ts';
 import { openViews, type Views } from '../../host/views.ts';
 import type { RowFile } from '../../rows/open.ts';
 import { joinPieces, type OwnLinks, ownValuesOf, renderTemplate } from '../../templates/index.ts';
@@ -134,10 +134,8 @@ function isSuppressed({ recipient, tenant, type }: EmailJob, views: Views): bool
   const mailbox = parseMailbox(recipient);
   if (!mailbox.ok || type === 'unknown') return false;
   const now = Date.now();
-  return subjectsOf(tenant, foldAddress(mailbox.value)).some((subject) => {
-    const row = views.suppressionOf(subject);
-    return row !== undefined && suppresses(row, tenant, type, now);
-  });
+  const rows = views.suppressionsOf(tenant, foldAddress(mailbox.value));
+  return rows.some((row) => suppresses(row, tenant, type, now));
 }
 
 function shownMail(line: number, job: EmailJob, template: ImportTemplate | null, links: OwnLinks): ShownMail {

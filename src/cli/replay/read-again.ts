@@ -7,6 +7,7 @@ import { partitionOf } from '../../domain/partitioner.ts';
 import { EMAIL_TYPES } from '../../domain/policy.ts';
 import { providerIndex } from '../../domain/provider.ts';
 import { DAY_MS, type Millis } from '../../domain/time.ts';
+import { recipientNamesIn } from '../../host/address-keys.ts';
 import { systemClock } from '../../host/clock.ts';
 import { feedbackRoutesOf } from '../../host/feedback-routes.ts';
 import { openSentMails } from '../../host/sent-mails.ts';
@@ -159,6 +160,7 @@ class FeedbackReader {
     const feedback = feedbackDefinition({
       mails,
       rules: { routeOf: (name) => routes.get(name), feedbackSenderId: config.feedbackId.senderId },
+      names: await recipientNamesIn(config, secrets),
       providerOf: providerIndex(config.providers),
       hash: (text) => hash('sha256', text, 'buffer').subarray(0, SEEN_HASH_BYTES),
       openSeen: () => Promise.resolve(sideSeen(tables.common)),

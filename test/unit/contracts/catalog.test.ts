@@ -34,6 +34,7 @@ const named = [
   topics.allowances,
   topics.reputationState,
   topics.reputationEditions,
+  topics.addressKeys,
   topics.domains,
   topics.templates,
   topics.deadLetters,

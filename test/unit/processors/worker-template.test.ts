@@ -31,7 +31,7 @@ function unitOf(sendAt: number | null = null): Unit {
   };
 }
 const views = (state: TemplateState): Views => ({
-  suppressionOf: () => undefined,
+  suppressionsOf: () => [],
   cancellationOf: () => undefined,
   templateOf: () => state,
 });
