@@ -1,6 +1,10 @@
 import { type KeyObject, X509Certificate } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { rootCertificates } from 'node:tls';
+import { PostlaneError } from '../../src/domain/error.ts';
 import { BoundedMap } from '../../src/limits/bounded-map.ts';
-import type { Clock } from '../../src/runtime/ports.ts';
+import type { Clock, Telemetry } from '../../src/runtime/ports.ts';
+import { type Anchors, certificatesIn, judgeCertificate } from './sns-certificate.ts';
 
 /** Fetches a text over HTTPS from a host that was checked, following nobody elsewhere. Throws where that fails. */
 export type FetchText = (url: string) => Promise<string>;
@@ -19,22 +23,45 @@ interface Known {
   readonly until: number;
 }
 
+export interface CertificatesParts {
+  readonly clock: Clock;
+  readonly telemetry: Pick<Telemetry, 'log'>;
+  readonly anchors: Anchors;
+  readonly fetchText?: FetchText;
+}
+
+/**
+ * Whom certificates of SNS may come from: the authorities that Node trusts; where a PEM file of issuers is configured, those
+ * in it, and then nobody else, and always. Throws CONFIG_INVALID for a file that holds no certificate.
+ */
+export async function anchorsOf(caFile: string | null): Promise<Anchors> {
+  if (caFile === null)
+    return { certificates: rootCertificates.map((pem) => new X509Certificate(pem)), required: false };
+  let certificates: readonly X509Certificate[] = [];
+  let reason = 'it holds no certificate in PEM';
+  try {
+    certificates = certificatesIn(await readFile(caFile, 'utf8'));
+  } catch (error) {
+    reason = (error as Error).message;
+  }
+  if (certificates.length > 0) return { certificates, required: true };
+  throw new PostlaneError('CONFIG_INVALID', { what: `webhooks.sns_ca_file: ${reason}` });
+}
+
 /** Keys of SNS's certificates, by their URL: few, and each fetched once. */
 export class Certificates {
   private readonly known = new BoundedMap<string, Known>(CERTIFICATES_MAX);
   private readonly fetching = new Map<string, Promise<void>>();
-  private readonly fetchText: FetchText;
-  private readonly clock: Clock;
+  private readonly parts: CertificatesParts;
 
-  constructor(clock: Clock, fetchText: FetchText = fetchOverHttps) {
-    this.clock = clock;
-    this.fetchText = fetchText;
+  constructor(parts: CertificatesParts) {
+    this.parts = parts;
   }
 
   /** Undefined where it has to be fetched first, null where there is none that could be used. */
   keyOf(url: string): KeyObject | null | undefined {
     const found = this.known.get(url);
-    const now = this.clock.now();
+    const now = this.parts.clock.now();
     if (found === undefined || found.until <= now) return undefined;
     return found.validUntil > now ? found.key : null;
   }
@@ -50,16 +77,22 @@ export class Certificates {
   }
 
   private async load(url: string): Promise<void> {
-    const now = this.clock.now();
+    const { clock, telemetry, anchors, fetchText = fetchOverHttps } = this.parts;
+    let fault = 'not-fetched';
     try {
-      const certificate = new X509Certificate(await this.fetchText(url));
-      const [from, to] = [Date.parse(certificate.validFrom), Date.parse(certificate.validTo)];
-      const key =
-        now >= from && now < to && certificate.publicKey.asymmetricKeyType === 'rsa' ? certificate.publicKey : null;
-      this.known.set(url, { key, validUntil: to, until: now + (key === null ? FAILED_MS : FRESH_MS) });
+      const text = await fetchText(url);
+      const now = clock.now();
+      const judged = judgeCertificate(text, url, now, anchors);
+      if (judged.ok) {
+        const { key, validUntil } = judged;
+        return this.known.set(url, { key, validUntil, until: now + FRESH_MS });
+      }
+      fault = judged.fault;
     } catch {
-      this.known.set(url, { key: null, validUntil: 0, until: now + FAILED_MS });
+      // Amazon's host does not answer: asked again in a while.
     }
+    telemetry.log('warn', 'what SNS signs by this certificate is refused', { url, fault });
+    this.known.set(url, { key: null, validUntil: 0, until: clock.now() + FAILED_MS });
   }
 }
 

@@ -7,7 +7,7 @@ import { openRequestStores } from '../../src/limits/request-stores.ts';
 import { encodeOutputs } from '../../src/runtime/encode.ts';
 import type { Stoppable } from '../../src/runtime/ports.ts';
 import { follow } from '../../src/secrets/follow.ts';
-import { Certificates, fetchOverHttps } from './certificates.ts';
+import { anchorsOf, Certificates, fetchOverHttps } from './certificates.ts';
 import { openDeliveries } from './deliveries.ts';
 import { keysOf } from './keys.ts';
 import { cryptography } from './proofs.ts';
@@ -46,6 +46,7 @@ export async function startWebhooks(host: Host): Promise<RunningWebhooks> {
       }),
     ),
   );
+  const anchors = await anchorsOf(config.webhooks.snsCaFile);
   const directory = await claimInstanceDirectory(config.stateDir, 'webhooks');
   const deliveries = await openDeliveries(host, join(directory.path, 'deliveries'), (body) =>
     cryptography.hash([body]),
@@ -57,7 +58,7 @@ export async function startWebhooks(host: Host): Promise<RunningWebhooks> {
     port: config.webhooks.port,
     routes: webhookRoutes({
       routes: () => followed.map(({ current }) => current),
-      certificates: new Certificates(clock),
+      certificates: new Certificates({ clock, telemetry, anchors }),
       deliveries,
       answers: stores.answers,
       append: async (record) => void (await publisher.append(encodeOutputs(codec, [record]))),

@@ -188,7 +188,7 @@ function webhooksOf({ webhooks }: Read): Config['webhooks'] {
     tenant: route.tenant,
     sources: route.sources,
   }));
-  return { host: webhooks.host, port: webhooks.port, routes };
+  return { host: webhooks.host, port: webhooks.port, routes, snsCaFile: webhooks.sns_ca_file };
 }
 
 function notifierOf({ notifier }: Read): Config['notifier'] {

@@ -240,6 +240,8 @@ const webhooks = record({
   host: host('127.0.0.1'),
   port: integer({ min: 0, max: 65_535, default: 8_026 }),
   routes: named(webhook, { max: 100 }),
+  /** PEM file of who may have issued SNS's certificates. */
+  sns_ca_file: optional(text()),
 });
 
 /** Telling customers' endpoints what became of mails. */

@@ -264,6 +264,8 @@ export interface WebhooksConfig {
   /** 0: any free one. */
   readonly port: number;
   readonly routes: readonly WebhookRoute[];
+  /** PEM file of who may have issued SNS's certificates. Null: the authorities that Node trusts, or Amazon's own host. */
+  readonly snsCaFile: string | null;
 }
 
 /** Telling customers' endpoints what became of mails. */

@@ -24,6 +24,7 @@ import {
   sns,
   subscription,
 } from '../../../support/webhooks.ts';
+import { issue } from '../../../support/x509.ts';
 
 let server: HttpServer<null>;
 let telemetry: RecordingTelemetry;
@@ -162,11 +163,13 @@ describe('webhooks over HTTP', () => {
 
 describe('certificates', () => {
   const url = 'https://sns.eu-west-1.amazonaws.com/x.pem';
+  const certificatesBy = (clock: VirtualClock, fetchText: () => Promise<string>) =>
+    new Certificates({ clock, telemetry, anchors: { certificates: [], required: false }, fetchText });
 
   it('are fetched once, and a failure is not repeated at once', async () => {
     const clock = new VirtualClock(NOW);
     let fetches = 0;
-    const certificates = new Certificates(clock, () => {
+    const certificates = certificatesBy(clock, () => {
       fetches++;
       return Promise.reject(new Error('no'));
     });
@@ -180,14 +183,28 @@ describe('certificates', () => {
   it('are of no use where they are none, of another kind of key, or not valid now', async () => {
     const clock = new VirtualClock(NOW);
     for (const text of ['x', selfSigned({ names: ['sns.example'], ...yearFrom(NOW) }).cert]) {
-      const certificates = new Certificates(clock, () => Promise.resolve(text));
+      const certificates = certificatesBy(clock, () => Promise.resolve(text));
       await certificates.fetch(url);
       expect(certificates.keyOf(url)).toBeNull();
     }
+    expect(telemetry.logged).toContainEqual(
+      expect.objectContaining({ level: 'warn', facts: { url, fault: 'other-name' } }),
+    );
+  });
+
+  it('are known by their key until they end', async () => {
+    const clock = new VirtualClock(NOW);
+    const issuer = issue({ name: 'Issuer', isAuthority: true, ...yearFrom(NOW) });
+    const { pem } = issue({ name: 'sns.amazonaws.com', by: issuer, from: NOW - 1_000, until: NOW + 60_000 });
+    const certificates = certificatesBy(clock, () => Promise.resolve(pem));
+    await certificates.fetch(url);
+    expect(certificates.keyOf(url)).toMatchObject({ asymmetricKeyType: 'rsa' });
+    await clock.advance(60_000);
+    expect(certificates.keyOf(url)).toBeNull();
   });
 
   it('are fetched a few at a time', async () => {
-    const certificates = new Certificates(new VirtualClock(NOW), () => new Promise(() => undefined));
+    const certificates = certificatesBy(new VirtualClock(NOW), () => new Promise(() => undefined));
     for (let n = 0; n < 4; n++) void certificates.fetch(`${url}?${n}`);
     expect(await certificates.fetch(`${url}?4`)).toBe(false);
   });
