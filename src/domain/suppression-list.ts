@@ -38,7 +38,8 @@ export type ListedRow =
   | { readonly ok: true; readonly entry: ListedSuppression }
   | {
       readonly ok: false;
-      readonly problem: 'address-invalid' | 'type-unknown' | 'time-invalid';
+      /** `key-unknown`: the hash of an address by a key that is not ours. */
+      readonly problem: 'address-invalid' | 'key-unknown' | 'type-unknown' | 'time-invalid';
       readonly detail: string;
     };
 
@@ -69,7 +70,7 @@ export function suppressionReader(
     const keyId = keyIdIn(written);
     // The hash by a key that we lack would suppress nobody.
     if (keyId !== null && !keyIds.includes(keyId)) {
-      return { ok: false, problem: 'address-invalid', detail: `hashed by the key ${keyId}, which is not ours` };
+      return { ok: false, problem: 'key-unknown', detail: keyId };
     }
     const mailbox = parseMailbox(isOurs ? unguarded(written) : written);
     if (keyId === null && !mailbox.ok) return { ok: false, problem: 'address-invalid', detail: mailbox.fault };

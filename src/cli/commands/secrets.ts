@@ -1,7 +1,9 @@
 import type { Command } from 'commander';
 import { secretReferencesOf } from '../../config/references.ts';
+import type { Config } from '../../config/types.ts';
 import { isPostlaneError } from '../../domain/error.ts';
 import { shownReference } from '../../domain/secret-reference.ts';
+import { recipientNamesIn } from '../../host/address-keys.ts';
 import { systemClock } from '../../host/clock.ts';
 import { withSecrets } from '../../secrets/open.ts';
 import type { Secrets } from '../../secrets/secrets.ts';
@@ -34,7 +36,7 @@ export function register(program: Command, context: CliContext): void {
       const config = configOf(context, options.config);
       const named = secretReferencesOf(config);
       const findings = await withSecrets(config, systemClock, (open) =>
-        Promise.all(named.map(({ path, reference }) => look(open, path, reference))),
+        Promise.all(named.map(({ path, reference }) => look(open, config, path, reference))),
       );
       for (const finding of findings) context.print(`${options.json ? JSON.stringify(finding) : lineOf(finding)}\n`);
       const missing = findings.filter(({ ok }) => !ok).length;
@@ -43,14 +45,16 @@ export function register(program: Command, context: CliContext): void {
     });
 }
 
-async function look(secrets: Secrets, path: string, reference: string): Promise<Finding> {
+async function look(secrets: Secrets, config: Config, path: string, reference: string): Promise<Finding> {
   const shown = shownReference(reference);
   try {
     await secrets.resolve(reference);
+    // The one whose being no good would stop every role: the others have a value before.
+    if (path === 'privacy.address_key') await recipientNamesIn(config, secrets);
     return { path, reference: shown, ok: true, reason: null };
   } catch (error) {
-    if (!isPostlaneError(error, 'SECRET_UNAVAILABLE')) throw error;
-    return { path, reference: shown, ok: false, reason: String(error.facts.reason) };
+    if (!isPostlaneError(error, 'SECRET_UNAVAILABLE') && !isPostlaneError(error, 'CONFIG_INVALID')) throw error;
+    return { path, reference: shown, ok: false, reason: String(error.facts.reason ?? error.facts.what) };
   }
 }
 

@@ -37,6 +37,14 @@ it('ends well where nothing is missing', async () => {
   });
 });
 
+it('says that a key of addresses could be guessed', async () => {
+  writeFileSync(join(directory, 'addresses'), `${'k'.repeat(32)}\nhunter22\n`);
+  const run = await check(`privacy: { address_key: "file:${directory}/addresses" }`);
+  expect(run.status).toBe(1);
+  expect(run.printed).toMatch(/^MISSING {2}privacy\.address_key .* every line must have at least 32 characters$/m);
+  expect(run.printed).not.toContain('hunter22');
+});
+
 it.each([
   ['verp: { key: "vault:kv/verp#key" }', 'is kept in Vault, and there is no secrets.vault.address'],
   ['secrets: { vault: { address: "http://vault.example" } }', 'has no TLS'],

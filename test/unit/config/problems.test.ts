@@ -74,6 +74,8 @@ describe('contradictions', () => {
       'webhooks: {routes: {unsubscribe: {format: generic, secret: env:X}}}',
       'webhooks.routes.unsubscribe is the name of the unsubscribe links',
     ],
+    ['privacy: {hash_addresses: true}', 'privacy.hash_addresses needs privacy.address_key'],
+    ['privacy: {hash_addresses: true, address_key: a-secret-in-the-clear}', 'privacy.address_key must be a reference'],
     ['unsubscribe: {key: env:X}', 'unsubscribe has a key and needs the base_url'],
     ['unsubscribe: {key: env:X, base_url: "http://u.example"}', 'unsubscribe.base_url must be https'],
     [
