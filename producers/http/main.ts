@@ -145,6 +145,7 @@ async function open(
       ...suppressionRoutes({
         rows: views.suppressions,
         names: views.names,
+        namesKnown: views.namesKnown,
         appender,
         codec,
         clock,

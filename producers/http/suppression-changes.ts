@@ -25,6 +25,8 @@ export interface SuppressionParts {
   readonly rows: SuppressionRows;
   /** What stands for recipients in subjects. */
   readonly names: RecipientNames;
+  /** False where recipients were hashed by a key that this process lacks: it would not find them. */
+  readonly namesKnown: () => boolean;
   readonly appender: Appender;
   readonly codec: Codec;
   readonly clock: Clock;

@@ -5,7 +5,7 @@ import { keyIdIn, type RecipientNames } from '../../src/domain/recipient-names.t
 import { recipientIn, rowFor, subjectsOf, tenantPrefix } from '../../src/domain/suppression.ts';
 import type { Millis } from '../../src/domain/time.ts';
 import { type HttpReply, problemReply, type Route, reply } from '../../src/http/route.ts';
-import { append, change, LISTS, listOf, removal, type SuppressionParts } from './suppression-changes.ts';
+import { append, change, LISTS, listOf, removal, type SuppressionParts, unavailable } from './suppression-changes.ts';
 import { exportRoute, importRoute } from './suppression-files.ts';
 import * as schemas from './suppression-schemas.ts';
 
@@ -74,10 +74,11 @@ const lookUpRoute = (parts: SuppressionParts): Route<Caller> => ({
   scope: 'suppressions:read',
   params: schemas.ADDRESS_PARAMS,
   responses: { 200: { description: 'What is known.', schema: { $ref: 'Suppression' } } },
-  problems: ['invalid-field'],
+  problems: ['invalid-field', 'unavailable'],
   async handle({ caller, params }) {
     const address = folded(params.address as string, parts.names);
     if (address === null) return noAddress('/address');
+    if (!parts.namesKnown()) return unavailable();
     const prefix = tenantPrefix(caller.tenant);
     const subjects = subjectsOf(caller.tenant, address, parts.names);
     // What the tenant says itself comes first.
@@ -126,6 +127,7 @@ const removeRoute = (parts: SuppressionParts): Route<Caller> => ({
   async handle({ caller, params, query }) {
     const address = folded(params.address as string, parts.names);
     if (address === null) return noAddress('/address');
+    if (!parts.namesKnown()) return unavailable();
     const { why = null } = query as { readonly why?: string };
     return append(parts, removal(parts, caller, { address, reason: why }), 1);
   },

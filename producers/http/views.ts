@@ -25,6 +25,8 @@ export interface ApiViews extends Stoppable {
   readonly suppressions: SuppressionRows;
   /** What stands for recipients in subjects. */
   readonly names: RecipientNames;
+  /** False where recipients were hashed by a key that this process lacks. */
+  readonly namesKnown: () => boolean;
   readonly webhooks: EndpointRows;
   /** False where the keys are not known to be current. */
   current(): boolean;
@@ -61,6 +63,7 @@ export async function openApiViews(host: Host, directory: string): Promise<ApiVi
     cancellationOf: (jobId) => cancellations.get(jobId),
     suppressions: rowsOf(suppressions, () => editions.prefix()),
     names: addressKeys.names,
+    namesKnown: () => addressKeys.areKnown(),
     webhooks: {
       get: (endpointId) => endpoints.get(endpointId),
       progressOf: (endpointId) => progress.get(endpointId),

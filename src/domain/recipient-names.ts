@@ -2,7 +2,7 @@ import { boundText } from './reply.ts';
 
 /** A secret that addresses are hashed by. */
 export interface AddressKey {
-  /** Six characters that tell it from others, and say nothing about it. */
+  /** Six hexadecimal digits that tell it from others, and say nothing about it. */
   readonly id: string;
   /** The first 16 bytes of HMAC-SHA-256 (RFC 2104, section 5 allows half) over the text in UTF-8, in base64url. */
   mac(text: string): string;
@@ -27,7 +27,7 @@ export interface RecipientNames {
   label(text: string): string;
 }
 
-const HASHED = /^h1:([\w-]{6}):[\w-]{22}$/;
+const HASHED = /^h1:([0-9a-f]{6}):[\w-]{22}$/;
 
 /** Id of the key that a name was hashed by; null where it is no hash. No address is like one: all have an @. */
 export const keyIdIn = (name: string): string | null => HASHED.exec(name)?.[1] ?? null;

@@ -22,9 +22,12 @@ const APPEND_MS_MAX = 30 * SECOND_MS;
 export function addressKeyOf(key: Buffer): AddressKey {
   // Node prepares bytes anew for every hash: 15 µs of processor time instead of 3.
   const prepared = createSecretKey(key);
-  const mac = (text: string): string =>
-    createHmac('sha256', prepared).update(text).digest().subarray(0, MAC_BYTES).toString('base64url');
-  return { id: mac('postlane address key').slice(0, ID_LENGTH), mac };
+  const hmac = (text: string): Buffer => createHmac('sha256', prepared).update(text).digest();
+  return {
+    // In digits that a command line takes for no option.
+    id: hmac('postlane address key').toString('hex').slice(0, ID_LENGTH),
+    mac: (text) => hmac(text).subarray(0, MAC_BYTES).toString('base64url'),
+  };
 }
 
 /**

@@ -135,5 +135,10 @@ describe('recipients by keyed hashes, switched on in a running installation', ()
     expect(lacking.logTail(20).join('\n')).toContain('privacy.address_key');
     const refused = await pipeline.cli('suppressions', 'show', AFTER);
     expect(refused.status).not.toBe(0);
+    const [id = ''] = /(?<=by the key )[0-9a-f]{6}/.exec(refused.told.join(' ')) ?? [];
+    expect((await pipeline.cli('suppressions', 'forget-key', id)).status).not.toBe(0);
+    expect((await pipeline.cli('suppressions', 'forget-key', 'abcdef', '--mail-them-again')).status).not.toBe(0);
+    await pipeline.cli('suppressions', 'forget-key', id, '--mail-them-again');
+    expect((await pipeline.cli('suppressions', 'show', AFTER)).printed).toContain('not suppressed');
   }, 180_000);
 });

@@ -15,6 +15,7 @@ import type { Millis } from '../../domain/time.ts';
 import { Publisher } from '../../kafka/publisher.ts';
 import { csvLine } from '../../rows/csv-line.ts';
 import type { CliContext } from '../context.ts';
+import { register as registerForgetKey } from '../forget-key.ts';
 import { addFileOptions } from '../import/file-command.ts';
 import { openNames } from '../open-names.ts';
 import { openPipeline } from '../open-pipeline.ts';
@@ -75,6 +76,7 @@ export function register(program: Command, context: CliContext): void {
       for (const one of rows.length > 0 ? rows : [null]) context.print(suppressionText(folded, one, Date.now()));
     });
   registerLists(suppressions, context);
+  registerForgetKey(suppressions, context);
 }
 
 const CONFIG_OPTION = [

@@ -31,6 +31,7 @@ class Api {
   readonly rows = new Map<string, Suppression>();
   appended: LogRecord[] = [];
   names: RecipientNames = PLAIN_NAMES;
+  namesKnown = true;
   private readonly fold = suppressionProcessor();
   private ids = 0;
   private now = NOW;
@@ -47,6 +48,7 @@ class Api {
             .map(([key, row]) => ({ key, row })),
       },
       names: this.names,
+      namesKnown: () => this.namesKnown,
       appender: { append: async (records: readonly LogRecord[]) => this.take(records) } as never,
       codec,
       clock: { now: () => ++this.now, sleep: () => Promise.resolve() },
@@ -101,6 +103,14 @@ describe('the suppression list of the API, by keyed hashes', () => {
     expect(lifted).toEqual({ status: 202, body: { recorded: 1 } });
     expect(api.appended.map(({ key }) => key)).toEqual([HASH, ADA].map((name) => tenantRecipientSubject('acme', name)));
     expect((await look(api)).body.suppressed).toBe(false);
+  });
+
+  it('says nothing of an address while it lacks a key that others hash by', async () => {
+    const api = new Api();
+    api.namesKnown = false;
+    expect((await look(api)).status).toBe(503);
+    expect((await api.call('removeSuppression', { params: { address: ADA } })).status).toBe(503);
+    expect(api.appended).toEqual([]);
   });
 
   it('writes no address to lift what is not there', async () => {
