@@ -1,12 +1,12 @@
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { loadConfig } from '../../src/config/load.ts';
 import { topics } from '../../src/contracts/topic.ts';
-import { AddressKeys } from '../../src/host/address-keys.ts';
-import { systemClock } from '../../src/host/clock.ts';
+import { type Host, openHost } from '../../src/host/host.ts';
+import { openViews } from '../../src/host/views.ts';
 import { readPartition } from '../../src/kafka/partition-reader.ts';
 import { rangesOf } from '../../src/kafka/topic-ends.ts';
-import { MemorySecrets } from '../../src/testing/memory-secrets.ts';
 import { RecordingTelemetry } from '../../src/testing/recording-telemetry.ts';
 import { runCli } from '../support/cli.ts';
 import { Pipeline } from '../support/pipeline.ts';
@@ -29,14 +29,20 @@ describe('recipients by keyed hashes, switched on in a running installation', ()
   let pipeline: Pipeline;
   let directory: string;
   let more: string;
+  /** Of a process that is not given the key. */
+  let host: Host;
+  const telemetry = new RecordingTelemetry();
 
   beforeAll(async () => {
     directory = await mkdtemp(join(tmpdir(), 'postlane-hashed-'));
     await writeFile(join(directory, 'key'), `${KEY}\n`);
     more = `privacy: { hash_addresses: true, address_key: "file:${join(directory, 'key')}" }`;
     pipeline = await Pipeline.open();
+    const config = loadConfig({ text: pipelineConfig(), env: pipeline.environment() });
+    host = await openHost({ ...config, stateDir: join(directory, 'state') }, telemetry, 'test');
   }, 300_000);
   afterAll(async () => {
+    await host?.close();
     await pipeline?.close();
     await rm(directory, { recursive: true, force: true });
   }, 60_000);
@@ -93,22 +99,18 @@ describe('recipients by keyed hashes, switched on in a running installation', ()
   }
 
   it('suppresses who was suppressed before and who bounces afterwards, keeps no address, and starts no role without the key', async () => {
-    const { kafka, codec } = pipeline;
-    const parts = { kafka, codec, clock: systemClock, secrets: new MemorySecrets() };
-    const telemetry = new RecordingTelemetry();
-    const noKey = { config: { privacy: { hashAddresses: false, addressKey: null } }, telemetry };
     await using roles = await pipeline.start(['router', 'worker', 'reputation']);
     await untilOne('bounced', 'b', BEFORE);
     await untilOne('suppressed', 'b', BEFORE);
     expect(await holders(BEFORE)).toContain(topics.suppressions.name);
     await roles.stop();
 
-    const old = await AddressKeys.open({ ...parts, ...noKey });
+    const old = await openViews(host, null);
     try {
-      expect(old.areKnown()).toBe(true);
+      expect(old.ready(host.clock.now())).toBe(true);
       await using hashing = await pipeline.start(['router', 'worker', 'reputation'], { settings: { more } });
       // Whoever still runs without the key lets nothing through from now on, and says why.
-      await pipeline.waitFor('the key to be known of', () => !old.areKnown());
+      await pipeline.waitFor('the key to be known of', () => !old.ready(host.clock.now()));
       expect(telemetry.logged).toContainEqual(expect.objectContaining({ level: 'error' }));
 
       expect(await endingOf('c', BEFORE)).toBe('suppressed');
@@ -129,7 +131,7 @@ describe('recipients by keyed hashes, switched on in a running installation', ()
       await old.stop();
     }
 
-    await expect(AddressKeys.open({ ...parts, ...noKey })).rejects.toMatchObject({ code: 'CONFIG_INVALID' });
+    await expect(openViews(host, null)).rejects.toMatchObject({ code: 'CONFIG_INVALID' });
     await using lacking = await pipeline.start('router', { wait: false });
     await lacking.died();
     expect(lacking.logTail(20).join('\n')).toContain('privacy.address_key');
