@@ -11,6 +11,7 @@ const require = createRequire(import.meta.url);
 const GUARDED_VERSION = '2.2.4';
 
 const pathOf = (path: string): string => `kafkajs/src/${path}`;
+const loadModule = (path: string): unknown => require(pathOf(path));
 
 /** Puts the guards in place, each before the modules that need it are loaded. Under Jest they are in place already. */
 function applyGuards(): void {
@@ -20,7 +21,7 @@ function applyGuards(): void {
     if (markOf(original)?.name === guard.name) continue;
     const cached = require.cache[require.resolve(path)];
     assert(cached !== undefined, 'a module that was just loaded is cached', { path });
-    cached.exports = guard.wrap(original as never);
+    cached.exports = guard.wrap(original as never, loadModule);
   }
 }
 
@@ -31,7 +32,7 @@ async function load(): Promise<typeof Kafkajs> {
   assert(version === GUARDED_VERSION, 'kafkajs is not the version that the guards were written for', { version });
   applyGuards();
   const kafkajs = require('kafkajs') as typeof Kafkajs;
-  await selfTest((path) => require(pathOf(path)), kafkajs);
+  await selfTest(loadModule, kafkajs);
   return kafkajs;
 }
 
@@ -42,4 +43,4 @@ export function loadKafkajs(): Promise<typeof Kafkajs> {
 }
 
 /** A class of kafkajs that its public interface lacks, guarded like the rest. Only after `loadKafkajs`. */
-export const kafkajsModule = (path: string): unknown => require(pathOf(path));
+export const kafkajsModule = loadModule;

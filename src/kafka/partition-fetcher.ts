@@ -5,7 +5,7 @@ import type { Connection, KafkaReader } from './client.ts';
 import { withDeadline } from './deadline.ts';
 import { causedBy } from './errors.ts';
 import { withoutAborted } from './guards/aborted-records.ts';
-import { toStored } from './records.ts';
+import { offsetOf, toStored } from './records.ts';
 
 export interface Place {
   readonly topic: string;
@@ -142,11 +142,11 @@ export class PartitionFetcher {
     return answered.map(({ topicName, data }) => {
       const place = places.find(({ topic, partition }) => topic === topicName && partition === data.partition) as Place;
       // A batch is sent whole, also where the place asked for lies within it.
-      const within = data.messages.filter(({ offset }) => Number(offset) >= place.offset);
+      const within = data.messages.filter((message) => offsetOf(message) >= place.offset);
       const last = within.at(-1);
       const highWatermark = Number(data.highWatermark);
       let nextOffset = place.offset;
-      if (last !== undefined) nextOffset = Number(last.offset) + 1;
+      if (last !== undefined) nextOffset = offsetOf(last) + 1;
       // Nothing was cut off for size, so what lies between here and the last stable offset was compacted away whole.
       else if (nothingAtAll) nextOffset = Math.max(nextOffset, stable(data));
       return {

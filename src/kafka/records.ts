@@ -3,6 +3,7 @@ import type { IHeaders, KafkaMessage, TopicMessages } from 'kafkajs';
 import type { Names } from '../contracts/region.ts';
 import type { Landed, LogRecord, StoredRecord } from '../runtime/ports.ts';
 import { BARRIER_KEY } from '../runtime/ports.ts';
+import { FetchedRecord } from './guards/fetched-record.ts';
 
 /** A request larger than this fails whole at the broker's default `max.message.bytes` of 1 MB; a single larger record goes alone. */
 export const REQUEST_BYTES_MAX = 500_000;
@@ -109,14 +110,18 @@ function readHeaders(headers: IHeaders | undefined): Readonly<Record<string, str
   return read ?? NO_HEADERS;
 }
 
-export const toStored = (
-  message: Pick<KafkaMessage, 'offset' | 'key' | 'value' | 'headers' | 'timestamp'>,
-): StoredRecord => ({
-  offset: Number(message.offset),
+type Fetched = Pick<KafkaMessage, 'offset' | 'key' | 'value' | 'headers' | 'timestamp'>;
+
+/** The offset of a fetched record; the guarded decoder has it as a number. */
+export const offsetOf = (message: Pick<Fetched, 'offset'>): number =>
+  message instanceof FetchedRecord ? message.position : Number(message.offset);
+
+export const toStored = (message: Fetched): StoredRecord => ({
+  offset: offsetOf(message),
   key: message.key,
   value: message.value,
   headers: readHeaders(message.headers),
-  at: Number(message.timestamp),
+  at: message instanceof FetchedRecord ? message.at : Number(message.timestamp),
 });
 
 const BARRIER_KEY_BYTES = Buffer.from(BARRIER_KEY);

@@ -2,8 +2,8 @@
 // list that src/kafka/guards.ts applies in production.
 module.exports = async () => {
   const { GUARDS } = await import('../../src/kafka/guards/list.ts');
+  const load = (path) => jest.requireActual(`kafkajs/src/${path}`);
   for (const guard of GUARDS) {
-    const path = `kafkajs/src/${guard.path}`;
-    jest.mock(path, () => guard.wrap(jest.requireActual(path)));
+    jest.mock(`kafkajs/src/${guard.path}`, () => guard.wrap(load(guard.path), load));
   }
 };

@@ -25,9 +25,9 @@ function loadUnguarded() {
     }
   });
   // Puts the guards back, for whatever is loaded later.
+  const load = (path: string): unknown => registry.requireActual(`kafkajs/src/${path}`);
   for (const guard of GUARDS) {
-    const path = `kafkajs/src/${guard.path}`;
-    registry.mock(path, () => guard.wrap(registry.requireActual(path) as never));
+    registry.mock(`kafkajs/src/${guard.path}`, () => guard.wrap(load(guard.path) as never, load));
   }
   return modules;
 }

@@ -8,8 +8,11 @@ export interface Guard {
   /** Path below `kafkajs/src/`. */
   readonly path: string;
   /** Answers what the module exports from now on: a replacement, or the original class with methods replaced. */
-  wrap(original: never): object;
+  wrap(original: never, load: Load): object;
 }
+
+/** Another module of kafkajs, by its path below `kafkajs/src/`. */
+export type Load = (path: string) => unknown;
 
 /** Marks what a guard has put in place, and counts its calls, so that the start can prove that kafkajs really uses it. */
 export const GUARD_MARK = Symbol.for('postlane.kafkajs-guard');

@@ -2,7 +2,6 @@ import { abortedRecords } from './aborted-records.ts';
 import { consumerGroup } from './consumer-group.ts';
 import type { Guard } from './guard.ts';
 import { offsetManager } from './offset-manager.ts';
-import { record } from './record.ts';
 import { recordBatch } from './record-batch.ts';
 import { batchEncoder, recordEncoder } from './record-encoder.ts';
 import { requestQueue } from './request-queue.ts';
@@ -15,7 +14,6 @@ import { transactions } from './transactions.ts';
 export const GUARDS: readonly Guard[] = [
   retry,
   requestQueue,
-  record,
   recordBatch,
   recordEncoder,
   batchEncoder,

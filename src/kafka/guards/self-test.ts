@@ -1,9 +1,7 @@
 import type * as Kafkajs from 'kafkajs';
 import { assert } from '../../domain/error.ts';
-import { markOf } from './guard.ts';
+import { type Load, markOf } from './guard.ts';
 import { GUARDS } from './list.ts';
-
-type Load = (path: string) => unknown;
 
 interface BatchClass {
   new (topic: string, fetchedOffset: string, partitionData: object): { readonly messages: readonly unknown[] };

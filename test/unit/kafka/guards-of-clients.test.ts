@@ -142,7 +142,9 @@ describe('a transaction', () => {
       given = parameters;
       return { addPartitionsToTransaction: call('partitions'), sendOffsets: call('offsets') };
     };
-    const wrapped = transactions.wrap(original as never) as (parameters: object) => ReturnType<typeof original>;
+    const wrapped = transactions.wrap(original as never, kafkajsModule) as (
+      parameters: object,
+    ) => ReturnType<typeof original>;
     const made = wrapped({ cluster, transactional: true });
     return { made, asked, cluster: (given as Given).cluster };
   };
