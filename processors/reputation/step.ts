@@ -12,6 +12,28 @@ import {
 } from '../../src/domain/suppression.ts';
 import type { Millis } from '../../src/domain/time.ts';
 
+/** All that is read of a signal beside the key of its record: a replay decodes nothing else. */
+export const FIELDS_FOLDED = [
+  'eventId',
+  'kind',
+  'at',
+  'tenant',
+  'type',
+  'smtpCode',
+  'enhancedCode',
+  'reply',
+  'class',
+  'ruleVersion',
+  'count',
+  'authenticated',
+  'who',
+  'why',
+  'until',
+] as const satisfies readonly (keyof ReputationSignal)[];
+
+/** A signal as the folds know it: what is not in the list cannot be read. */
+export type FoldedSignal = Pick<ReputationSignal, (typeof FIELDS_FOLDED)[number]>;
+
 /** Answers what a bounce means: the rules of this version, or others in a replay that asks "what if". */
 export type Classify = typeof classify;
 
@@ -24,7 +46,7 @@ export interface RecipientRules {
 export const RECIPIENT_RULES: RecipientRules = { judge: classify, suppression: SUPPRESSION_RULES };
 
 /** What a signal says about its recipient; null for what suppresses nobody. */
-function evidenceIn(signal: ReputationSignal, at: Millis, rules: RecipientRules): Evidence | null {
+function evidenceIn(signal: FoldedSignal, at: Millis, rules: RecipientRules): Evidence | null {
   const { eventId, kind, who, why } = signal;
   const type = signal.type === 'unknown' ? null : signal.type;
   const told: Evidence = {
@@ -63,7 +85,7 @@ function evidenceIn(signal: ReputationSignal, at: Millis, rules: RecipientRules)
  * Bounces are judged by their reply, so that a replay with other rules gives another history. Under the same rules the
  * worker's verdict holds where it differs: it knew at which stage the refusal came.
  */
-function bounceIn(signal: ReputationSignal, told: Evidence, { judge }: RecipientRules): Evidence | null {
+function bounceIn(signal: FoldedSignal, told: Evidence, { judge }: RecipientRules): Evidence | null {
   const { smtpCode, enhancedCode, reply } = signal;
   const found = judge({ smtpCode, enhancedCode, text: reply ?? '', stage: null });
   const overruled = signal.ruleVersion === found.ruleVersion && signal.class !== found.class;
@@ -75,7 +97,7 @@ function bounceIn(signal: ReputationSignal, told: Evidence, { judge }: Recipient
 /** Folds one signal into the row of its recipient; answers the same row where it says nothing new. */
 export function foldSuppression(
   row: Suppression,
-  signal: ReputationSignal,
+  signal: FoldedSignal,
   appendedAt: Millis,
   rules: RecipientRules = RECIPIENT_RULES,
 ): Suppression {
@@ -88,27 +110,35 @@ export function foldSuppression(
   return isSame ? row : next;
 }
 
+/** What one mail counts. */
+const ONE = {
+  delivered: { ...NO_COUNTS, delivered: 1 },
+  complained: { ...NO_COUNTS, complained: 1 },
+  bounced: { ...NO_COUNTS, bounced: 1 },
+  deferred: { ...NO_COUNTS, deferred: 1 },
+} as const satisfies Readonly<Record<string, Counts>>;
+
 /** What a signal counts for its identity; null for what counts nothing. */
-function countsIn(signal: ReputationSignal, judge: Classify): Counts | null {
+function countsIn(signal: FoldedSignal, judge: Classify): Counts | null {
   if (!signal.authenticated) return null;
   switch (signal.kind) {
     case 'sent_counted':
       return { ...NO_COUNTS, sent: signal.count };
     case 'delivered':
-      return { ...NO_COUNTS, delivered: 1 };
+      return ONE.delivered;
     case 'complained':
-      return { ...NO_COUNTS, complained: 1 };
+      return ONE.complained;
     case 'bounced':
-      return isHeldAgainstSender(classIn(signal, judge)) ? { ...NO_COUNTS, bounced: 1 } : null;
+      return isHeldAgainstSender(classIn(signal, judge)) ? ONE.bounced : null;
     case 'deferred':
-      return isDispleasure(classIn(signal, judge)) ? { ...NO_COUNTS, deferred: 1 } : null;
+      return isDispleasure(classIn(signal, judge)) ? ONE.deferred : null;
     default:
       return null;
   }
 }
 
 /** The class that the rules give the reply; under the same rules the worker's own, which knew the stage. */
-function classIn(signal: ReputationSignal, judge: Classify): BounceClass {
+function classIn(signal: FoldedSignal, judge: Classify): BounceClass {
   const { smtpCode, enhancedCode, reply } = signal;
   const found = judge({ smtpCode, enhancedCode, text: reply ?? '', stage: null });
   return signal.ruleVersion === found.ruleVersion && signal.class !== null
@@ -127,7 +157,7 @@ export interface ReputationRules extends RecipientRules {
  */
 export function foldIdentity(
   before: ReputationState,
-  signal: ReputationSignal,
+  signal: FoldedSignal,
   appendedAt: Millis,
   { judge, identity }: Pick<ReputationRules, 'judge' | 'identity'>,
 ): Advanced {

@@ -1,6 +1,6 @@
 import type { Topic } from '../contracts/topic.ts';
 import { createKafka, type KafkaClient } from '../kafka/client.ts';
-import { openRegistryCodec } from '../registry/codec.ts';
+import { type FieldsRead, openRegistryCodec } from '../registry/codec.ts';
 import type { Codec } from '../runtime/codec.ts';
 import type { ConnectionAddresses } from './connection.ts';
 
@@ -17,8 +17,9 @@ export async function connectPipeline(
   { brokers, clientId, schemaRegistryUrl: url, jobBytesMax, region }: ConnectionAddresses,
   command: string,
   encodes: readonly Topic<unknown>[],
+  fields: FieldsRead = {},
 ): Promise<PipelineAccess> {
-  const codec = await openRegistryCodec({ url, encodes, jobBytesMax, region });
+  const codec = await openRegistryCodec({ url, encodes, jobBytesMax, region, fields });
   const kafka = await createKafka({ brokers, clientId: `${clientId}-${command}`, region });
   return { kafka, codec, jobBytesMax };
 }

@@ -1,4 +1,4 @@
-import { schemas } from '../contracts/generated.ts';
+import { type SchemaName, schemas } from '../contracts/generated.ts';
 import { type Names, namesIn } from '../contracts/region.ts';
 import type { Topic } from '../contracts/topic.ts';
 import { assert, PostlaneError } from '../domain/error.ts';
@@ -6,7 +6,7 @@ import type { Codec, Decoded } from '../runtime/codec.ts';
 import type { StoredRecord } from '../runtime/ports.ts';
 import { eachOf } from './each-of.ts';
 import type { Reader } from './format.ts';
-import { compileReader, encodeValue, schemaOf, undecodable } from './format.ts';
+import { compileReader, encodeValue, partOf, schemaOf, undecodable } from './format.ts';
 import { valueBytesMax } from './limits.ts';
 import { RegistryClient } from './registry-client.ts';
 import type { Found, SchemaRefusal, SchemaSource } from './schema-source.ts';
@@ -17,6 +17,9 @@ import { schemaIdOf } from './wire.ts';
 const REFUSAL_MS = 30_000;
 /** Refusals that are kept at least; beyond, those go that have been stale for as long again. */
 const REFUSALS_MAX = 10_000;
+/** By the schema's name. */
+export type FieldsRead = Readonly<Partial<Record<SchemaName, readonly string[]>>>;
+
 export interface CodecOptions {
   readonly source: SchemaSource;
   /** Topics that will be written to: their schema ids are looked up once, here. A role names those it writes to, or all. */
@@ -25,6 +28,11 @@ export interface CodecOptions {
   readonly jobBytesMax: number;
   /** Whose topics are meant: a subject is named after its topic in the cluster. Absent or null: there are no regions. */
   readonly region?: string | null;
+  /**
+   * Fields that are read of the values of these schemas: all others are missing, whatever their types say. For who reads millions
+   * of records and needs little of them; absent: all.
+   */
+  readonly fields?: FieldsRead;
   /** Milliseconds of any steady clock, for the age of refusals. */
   readonly now?: () => number;
 }
@@ -61,6 +69,7 @@ export class RegistryCodec implements Codec {
   }
 
   static async open(options: CodecOptions): Promise<RegistryCodec> {
+    for (const [name, fields] of Object.entries(options.fields ?? {})) partOf(name as SchemaName, fields);
     const ids = new Map<string, number>();
     const names = namesIn(options.region ?? null);
     const missing: string[] = [];
@@ -154,7 +163,8 @@ export class RegistryCodec implements Codec {
   /** Lanes share their schema, so they share its reader. */
   private readerOf(topic: Topic<unknown>, id: number, schema: string): Reader {
     const key = `${topic.schema} ${id}`;
-    const reader = this.readers.get(key) ?? compileReader(schemaOf(topic), schema);
+    const reader =
+      this.readers.get(key) ?? compileReader(schemaOf(topic), schema, this.options.fields?.[schemaOf(topic)]);
     this.readers.set(key, reader);
     return reader;
   }

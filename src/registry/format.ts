@@ -1,4 +1,4 @@
-import type { Resolver, Type } from 'avsc';
+import type { Resolver, Schema, Type } from 'avsc';
 import avsc from 'avsc';
 import type { SchemaName } from '../contracts/generated.ts';
 import { schemas } from '../contracts/generated.ts';
@@ -37,6 +37,14 @@ function readerType(name: SchemaName): Type {
   return type;
 }
 
+/** A part of one of our types: a reader's schema may leave out fields of the writer's, which are passed over then. Throws BUG for a field that there is not. */
+export function partOf(name: SchemaName, fields: readonly string[]): Type {
+  const schema = JSON.parse(schemas[name]) as { readonly fields: readonly { readonly name: string }[] };
+  const kept = schema.fields.filter((field) => fields.includes(field.name));
+  assert(kept.length === fields.length, 'a schema has the fields that are read of it', { name });
+  return avsc.Type.forSchema({ ...schema, fields: kept } as Schema, { wrapUnions: false, omitRecordMethods: true });
+}
+
 /** The schema of a topic's values. */
 export function schemaOf(topic: Topic<unknown>): SchemaName {
   assert(Object.hasOwn(schemas, topic.schema), 'a topic names a schema that does not exist', { topic: topic.name });
@@ -46,11 +54,11 @@ export function schemaOf(topic: Topic<unknown>): SchemaName {
 /**
  * Prepares to read the values of a writer schema (its JSON text) as values of one of our schemas. The cost is paid once: a
  * resolver is compiled, and every read goes through it. Throws where the text is no schema that can be read as ours, or is
- * one that cannot be read within bounds; the message says why.
+ * one that cannot be read within bounds; the message says why. With `fields` the values have these only.
  */
-export function compileReader(name: SchemaName, writerSchema: string): Reader {
+export function compileReader(name: SchemaName, writerSchema: string, fields?: readonly string[]): Reader {
   if (writerSchema.length > SCHEMA_LENGTH_MAX) throw new Error(`longer than ${SCHEMA_LENGTH_MAX} characters`);
-  const type = readerType(name);
+  const type = fields === undefined ? readerType(name) : partOf(name, fields);
   const writer = avsc.Type.forSchema(JSON.parse(writerSchema), { omitRecordMethods: true });
   const walk = compileWalk(writer);
   const resolver = type.equals(writer) ? undefined : type.createResolver(writer);

@@ -20,19 +20,23 @@ import { median, rounded, spread } from './statistics.ts';
 import { Workshop } from './workshop.ts';
 
 /**
- * `npm run bench:replay -- [--events N] [--rounds N] [--seed N] [--json]`: `postlane replay` over N signals, against a bare
- * kafkajs consumer that only decodes the same records, by turns in one run.
+ * `npm run bench:replay -- [--events N] [--rounds N] [--seed N] [--threads N,N] [--json]`: `postlane replay` over N signals, against a bare
+ * kafkajs consumer that only decodes the same records, by turns in one run. With `--threads` each number of them has its turn.
  */
-const USAGE = 'npm run bench:replay -- [--events 10000000] [--rounds 3] [--seed 1] [--json]';
+const USAGE = 'npm run bench:replay -- [--events 10000000] [--rounds 3] [--seed 1] [--threads 1,2] [--json]';
 const values = commandLine(USAGE, {
   events: { type: 'string', default: '10000000' },
   rounds: { type: 'string', default: '3' },
   seed: { type: 'string', default: '1' },
+  threads: { type: 'string', default: '' },
   json: { type: 'boolean', default: false },
 });
 const EVENTS = wholeNumber('events', values.events, USAGE);
 const ROUNDS = wholeNumber('rounds', values.rounds, USAGE);
 const SEED = wholeNumber('seed', values.seed, USAGE);
+/** Null: as many as the command takes by itself. */
+const THREADS: readonly (number | null)[] =
+  values.threads === '' ? [null] : values.threads.split(',').map((text) => wholeNumber('threads', text, USAGE));
 
 /** Mails of one transaction of a worker that is busy, and what becomes of them. */
 const MAILS_PER_TRANSACTION = 73;
@@ -144,8 +148,14 @@ interface Summary {
 }
 
 /** One replay from the beginning, as an operator runs it; with the most memory of its own that it had, and its processor time. */
-async function replayOnce(workshop: Workshop, round: number, brokers: readonly string[], registryUrl: string) {
+async function replayOnce(
+  workshop: Workshop,
+  name: string,
+  threads: number | null,
+  { brokers, registryUrl }: { readonly brokers: readonly string[]; readonly registryUrl: string },
+) {
   await rm(workshop.path('state', 'replay'), { recursive: true, force: true });
+  const wanted = threads === null ? [] : ['--threads', String(threads)];
   let printed = '';
   let peakBytes = 0;
   let cpuMs = 0;
@@ -154,7 +164,7 @@ async function replayOnce(workshop: Workshop, round: number, brokers: readonly s
     SCHEMA_REGISTRY_URL: registryUrl,
     POSTLANE_STATE_DIR: workshop.path('state'),
   };
-  const running = await workshop.postlane(`replay-${round}`, ['replay', '--json'], own, {
+  const running = await workshop.postlane(name, ['replay', '--json', ...wanted], own, {
     watch: (text) => {
       printed += text;
     },
@@ -170,8 +180,7 @@ async function replayOnce(workshop: Workshop, round: number, brokers: readonly s
   const { status } = await running.exited;
   clearInterval(sampling);
   const line = printed.split('\n').find((one) => one.startsWith('{"events"'));
-  if (status !== 0 || line === undefined)
-    throw new Error(`the replay ended with ${status}: ${workshop.logTail(`replay-${round}`)}`);
+  if (status !== 0 || line === undefined) throw new Error(`the replay ended with ${status}: ${workshop.logTail(name)}`);
   const { read, seconds, undecodable } = JSON.parse(line) as Summary;
   if (read !== EVENTS || undecodable !== 0) throw new Error(`read ${read} of ${EVENTS}, ${undecodable} undecodable`);
   return { perSecond: read / seconds, peakMiB: peakBytes / MEBIBYTE, cpuMs };
@@ -189,9 +198,15 @@ try {
     { brokers, registryUrl },
   );
   workshop.atEnd(() => bare.stop());
-  const [bareRates, replayRates, peaks]: [number[], number[], number[]] = [[], [], []];
-  /** Microseconds of processor time per event, in all threads. */
-  const [bareCpu, replayCpu]: [number[], number[]] = [[], []];
+  /** Events per second, microseconds of processor time per event in all threads, and the most memory. */
+  const bareRates: number[] = [];
+  const bareCpu: number[] = [];
+  const replays = THREADS.map((threads) => ({
+    threads,
+    rates: [] as number[],
+    cpu: [] as number[],
+    peaks: [] as number[],
+  }));
   const perEvent = (cpuMs: number) => (cpuMs * 1_000) / EVENTS;
   for (let round = 1; round <= ROUNDS; round++) {
     const before = cpuMsOf(bare.pid);
@@ -199,31 +214,36 @@ try {
     bareCpu.push(perEvent(cpuMsOf(bare.pid) - before));
     if (records !== EVENTS || undecodable !== 0) throw new Error(`the bare consumer read ${records} of ${EVENTS}`);
     bareRates.push(records / (ms / 1_000));
-    const { perSecond, peakMiB, cpuMs } = await replayOnce(workshop, round, brokers, registryUrl);
-    replayRates.push(perSecond);
-    replayCpu.push(perEvent(cpuMs));
-    peaks.push(peakMiB);
-    workshop.tell(
-      `round ${round}: bare ${Math.round(bareRates.at(-1) ?? 0)}/s, replay ${Math.round(perSecond)}/s, peak ${Math.round(peakMiB)} MiB`,
-    );
+    workshop.tell(`round ${round}: bare ${Math.round(bareRates.at(-1) ?? 0)}/s`);
+    for (const { threads, rates, cpu, peaks } of replays) {
+      const name = `replay-${round}-${threads ?? 'default'}`;
+      const { perSecond, peakMiB, cpuMs } = await replayOnce(workshop, name, threads, { brokers, registryUrl });
+      rates.push(perSecond);
+      cpu.push(perEvent(cpuMs));
+      peaks.push(peakMiB);
+      workshop.tell(
+        `round ${round}: replay, ${threads ?? 'default'} threads, ${Math.round(perSecond)}/s, peak ${Math.round(peakMiB)} MiB`,
+      );
+    }
   }
-  const ratio = rounded(median(replayRates) / median(bareRates), 2);
+  const micros = (cpu: readonly number[]) => rounded(median(cpu), 1);
   workshop.print(`${EVENTS} events, seed ${SEED}, ${ROUNDS} rounds, medians (least … most)`);
-  workshop.print(`  bare consumer that only decodes  ${spread(bareRates)} events/s`);
-  workshop.print(`  postlane replay                  ${spread(replayRates)} events/s`);
-  workshop.print(`  ratio                            ${ratio} (at least 0.6 is promised)`);
-  const cpu = [bareCpu, replayCpu].map((all) => rounded(median(all), 1));
-  workshop.print(`  processor time per event         bare ${cpu[0]} µs, replay ${cpu[1]} µs`);
-  workshop.print(`  memory of its own, at most       ${spread(peaks)} MiB`);
-  if (values.json) {
+  workshop.print(
+    `  bare consumer that only decodes  ${spread(bareRates)} events/s, ${micros(bareCpu)} µs of processor time each`,
+  );
+  for (const { threads, rates, cpu, peaks } of replays) {
+    const ratio = rounded(median(rates) / median(bareRates), 2);
+    workshop.print(`  postlane replay, ${threads ?? 'default'} threads`);
+    workshop.print(`    ${spread(rates)} events/s, ${micros(cpu)} µs of processor time each`);
+    workshop.print(`    ratio ${ratio} (at least 0.6 is promised), at most ${spread(peaks)} MiB of its own`);
+    if (!values.json) continue;
+    const [bareRate, replayRate] = [median(bareRates), median(rates)];
+    const facts = { events: EVENTS, threads, bare: bareRate, replay: replayRate, ratio };
     workshop.print(
       JSON.stringify({
-        events: EVENTS,
-        bare: median(bareRates),
-        replay: median(replayRates),
-        ratio,
-        bareCpuMicros: cpu[0],
-        replayCpuMicros: cpu[1],
+        ...facts,
+        bareCpuMicros: micros(bareCpu),
+        replayCpuMicros: micros(cpu),
         peakMiB: Math.max(...peaks),
       }),
     );

@@ -40,14 +40,29 @@ export const STALL_MS = 60_000;
 /** Clocks of brokers and of this process may differ by so much, and a fold may rest so long. */
 const CLOCK_SKEW_MS = 2_000;
 
+/** While one is folded the next part of another is fetched; more only keep more in memory, which V8 moves about all the while. */
+const PARTITIONS_AT_ONCE = 2;
+
 /**
- * Folds partitions of `email.reputation`, each by itself and all of them at once, from where an earlier run was killed.
+ * Folds partitions of `email.reputation`, each by itself and some of them at once, from where an earlier run was killed.
  * Throws STOPPED at the signal.
  */
 export async function foldPartitions(options: FoldOptions): Promise<Folded> {
   const moving = new Set<string>();
-  const undecodable = await Promise.all(options.ranges.map((range) => foldPartition(options, range, moving)));
-  return { undecodable: undecodable.reduce((sum, count) => sum + count, 0), moving: [...moving] };
+  const waiting = [...options.ranges];
+  const counts: number[] = [];
+  const inTurn = async (): Promise<void> => {
+    for (let range = waiting.shift(); range !== undefined; range = waiting.shift()) {
+      counts.push(await foldPartition(options, range, moving));
+    }
+  };
+  try {
+    await Promise.all(Array.from({ length: PARTITIONS_AT_ONCE }, inTurn));
+  } finally {
+    // After an error no other is begun.
+    waiting.length = 0;
+  }
+  return { undecodable: counts.reduce((sum, count) => sum + count, 0), moving: [...moving] };
 }
 
 async function foldPartition(
@@ -69,7 +84,10 @@ async function foldPartition(
       untilOffset: end,
       stallMs: STALL_MS,
       async apply(records) {
-        if (signal.aborted) throw new PostlaneError('STOPPED', { what: 'the replay; it goes on where it is' });
+        if (signal.aborted) {
+          await side.flush();
+          throw new PostlaneError('STOPPED', { what: 'the replay; it goes on where it is' });
+        }
         await side.apply(records);
         for (const { at, key } of records) if (at > startedAt - CLOCK_SKEW_MS && key) moving.add(key.toString());
         const next = (records.at(-1)?.offset ?? position) + 1;

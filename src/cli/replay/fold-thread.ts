@@ -1,5 +1,5 @@
 import { parentPort, workerData } from 'node:worker_threads';
-import type { ReputationRules } from '../../../processors/reputation/step.ts';
+import { FIELDS_FOLDED, type ReputationRules } from '../../../processors/reputation/step.ts';
 import { topics } from '../../contracts/topic.ts';
 import { classify } from '../../domain/classification.ts';
 import { type ErrorCode, type Facts, isPostlaneError } from '../../domain/error.ts';
@@ -38,7 +38,10 @@ async function run(port: NonNullable<typeof parentPort>, { connection, share, ru
   };
   const telling = setInterval(tellProgress, TELL_MS);
   try {
-    const { kafka, codec } = await connectPipeline(connection, 'replay', [topics.reputation, ...ALL_TABLES]);
+    // What feedback said is put among the signals by their subjects and routes; else the fold alone reads them.
+    const fields = share.again === null ? { ReputationSignal: FIELDS_FOLDED } : {};
+    const encodes = [topics.reputation, ...ALL_TABLES];
+    const { kafka, codec } = await connectPipeline(connection, 'replay', encodes, fields);
     const folded = await foldPartitions({
       ...share,
       rules: { ...rules, judge: classify },

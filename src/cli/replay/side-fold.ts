@@ -9,12 +9,19 @@ import { encodeOutputs, keyText } from '../../runtime/encode.ts';
 import type { StoredRecord } from '../../runtime/ports.ts';
 import type { Fold, Input, Output } from '../../runtime/processor.ts';
 import type { TableStates } from '../../runtime/table-fold.ts';
-import type { SideTables } from '../../store/side-tables.ts';
+import type { SideRow, SideTables } from '../../store/side-tables.ts';
 import { decodeRow } from './live-tables.ts';
 import type { ToldAgain } from './told-again.ts';
 
 /** Inputs that are folded at once where they are many. */
 const INPUTS_MAX = 5_000;
+
+/**
+ * Rows are written once there are so many, or once so many inputs are folded: a second's work, which a replay that was killed
+ * does again.
+ */
+const ROWS_UNWRITTEN_MAX = 5_000;
+const INPUTS_UNWRITTEN_MAX = 50_000;
 
 /** Folds one partition of the log into side tables: production's fold, over other tables. */
 export class SideFold {
@@ -40,13 +47,19 @@ export class SideFold {
     this.codec = codec;
     this.tables = tables;
     this.partition = partition;
-    this.suppressions = new SideStates<Suppression>(tables, topics.suppressions, codec);
-    this.identities = new SideStates<ReputationState>(tables, topics.reputationState, codec);
+    this.suppressions = new SideStates(tables, topics.suppressions, codec, this.latestOf(topics.suppressions.name));
+    this.identities = new SideStates(tables, topics.reputationState, codec, this.latestOf(topics.reputationState.name));
     const states = { suppressions: this.suppressions, identities: this.identities };
     const remembered = { ...rules, judge: remembering(rules.judge) };
     const task = { group: 'replay', topic: topics.reputation.name, partition };
     this.fold = reputationFold(states, codec, remembered, task);
   }
+
+  /** Rows that are folded and not written, by table and key: those of an identity change with nearly every batch. */
+  private readonly latest = new Map<string, Map<string, Output>>();
+  /** Inputs that they are folded from, and the offset after them. */
+  private unwritten = 0;
+  private position = 0;
 
   /** Where to go on: the offset that was noted with the rows, or undefined at the beginning. */
   nextOffset(): number | undefined {
@@ -72,26 +85,50 @@ export class SideFold {
     await this.foldInto(inputs, last.offset + 1);
   }
 
-  /** What was read again and is newer than the log's last record. */
+  /** What was read again and is newer than the log's last record; everything is written then. */
   async finish(nextOffset: number): Promise<void> {
     const inputs = (await this.told?.until(Number.POSITIVE_INFINITY)) ?? [];
     for (let start = 0; start < inputs.length; start += INPUTS_MAX) {
       await this.foldInto(inputs.slice(start, start + INPUTS_MAX), nextOffset);
     }
+    await this.flush();
+  }
+
+  /** Writes what is folded and not written yet, and where to go on from there. */
+  async flush(): Promise<void> {
+    if (this.unwritten === 0) return;
+    const rows: SideRow[] = [];
+    for (const latest of this.latest.values()) {
+      for (const { topic, key, value } of encodeOutputs(this.codec, [...latest.values()])) {
+        if (value === null) throw new PostlaneError('BUG', { what: 'rows of reputation are never deleted' });
+        rows.push({ table: topic, key: String(key), value });
+      }
+    }
+    await this.tables.put(rows, { [offsetName(this.partition)]: String(this.position), ...this.told?.position() });
+    this.suppressions.keep();
+    this.identities.keep();
+    for (const latest of this.latest.values()) latest.clear();
+    this.unwritten = 0;
+  }
+
+  private latestOf(table: string): Map<string, Output> {
+    const latest = this.latest.get(table) ?? new Map<string, Output>();
+    this.latest.set(table, latest);
+    return latest;
   }
 
   private async foldInto(inputs: readonly Input<ReputationSignal>[], nextOffset: number): Promise<void> {
-    const keys = [...new Set(inputs.map(({ key }) => key))];
-    await this.suppressions.prepare(keys.filter(isAboutRecipient));
-    await this.identities.prepare(keys.filter((key) => !isAboutRecipient(key)));
+    const [recipients, identities] = [new Set<string>(), new Set<string>()];
+    for (const { key } of inputs) (isAboutRecipient(key) ? recipients : identities).add(key);
+    await this.suppressions.prepare(recipients);
+    await this.identities.prepare(identities);
     const { outputs } = this.fold.fold(inputs, 0);
-    this.suppressions.believe(outputs);
-    this.identities.believe(outputs);
-    const rows = encodeOutputs(this.codec, outputs).map(({ topic, key, value }) => {
-      if (value === null) throw new PostlaneError('BUG', { what: 'rows of reputation are never deleted' });
-      return { table: topic, key: String(key), value };
-    });
-    await this.tables.put(rows, { [offsetName(this.partition)]: String(nextOffset), ...this.told?.position() });
+    for (const output of outputs) this.latestOf(output.topic.name).set(output.key ?? '', output);
+    // Also where no row changed: the place has moved.
+    this.unwritten += Math.max(1, inputs.length);
+    this.position = nextOffset;
+    const rows = [...this.latest.values()].reduce((sum, { size }) => sum + size, 0);
+    if (rows >= ROWS_UNWRITTEN_MAX || this.unwritten >= INPUTS_UNWRITTEN_MAX) await this.flush();
   }
 }
 
@@ -128,19 +165,23 @@ class SideStates<S> implements TableStates<S> {
   private readonly topic: Topic<S>;
   private readonly codec: Codec;
   private readonly kept = new BoundedMap<string, S>(ROWS_KEPT_MAX);
+  private readonly unwritten: ReadonlyMap<string, Output>;
   private batch = new Map<string, S>();
 
-  constructor(tables: SideTables, topic: Topic<S>, codec: Codec) {
+  /** `unwritten` are the newest rows that do not lie in the side table yet. */
+  constructor(tables: SideTables, topic: Topic<S>, codec: Codec, unwritten: ReadonlyMap<string, Output>) {
     this.tables = tables;
     this.topic = topic;
     this.codec = codec;
+    this.unwritten = unwritten;
   }
 
   /** Rows that an earlier run has written are in schemas that this process may not have met yet. */
-  async prepare(keys: readonly string[]): Promise<void> {
+  async prepare(keys: Iterable<string>): Promise<void> {
     this.batch = new Map();
     const read: { readonly key: string; readonly value: Buffer }[] = [];
     for (const key of keys) {
+      if (this.unwritten.has(key)) continue;
       const kept = this.kept.get(key);
       const value = kept === undefined ? this.tables.get(this.topic.name, key) : undefined;
       if (kept !== undefined) this.batch.set(key, kept);
@@ -153,14 +194,14 @@ class SideStates<S> implements TableStates<S> {
     for (const { key, value } of read) this.batch.set(key, decodeRow(this.codec, this.topic, value));
   }
 
-  /** The rows that a fold has put out are what it goes on from. */
-  believe(outputs: readonly Output[]): void {
-    for (const { topic, key, value } of outputs)
-      if (topic.name === this.topic.name) this.kept.set(key ?? '', value as S);
+  /** What was unwritten is written. */
+  keep(): void {
+    for (const [key, { value }] of this.unwritten) this.kept.set(key, value as S);
   }
 
   get(key: string): S | undefined {
-    return this.batch.get(key);
+    const unwritten = this.unwritten.get(key);
+    return unwritten === undefined ? this.batch.get(key) : (unwritten.value as S);
   }
   checkpoint(): number {
     return 0;

@@ -16,7 +16,7 @@ export interface ThreadsOptions extends Pick<ThreadTask, 'connection' | 'rules'>
  * What a thread may take. Nearly everything dies with its batch of a few megabytes: with room for some batches, little of it
  * is still alive when V8 collects.
  */
-const LIMITS: ResourceLimits = { maxYoungGenerationSizeMb: 96, maxOldGenerationSizeMb: 512 };
+const LIMITS: ResourceLimits = { maxYoungGenerationSizeMb: 192, maxOldGenerationSizeMb: 512 };
 
 /**
  * Folds the partitions of a share in threads, each of which owns its partitions from end to end: nothing is shared but what

@@ -54,6 +54,19 @@ describe('RegistryCodec', () => {
     expect(codec.decode(ingest, value)).toEqual({ ok: true, value: aJob() });
   });
 
+  it('reads only the fields that are asked for, and writes all', async () => {
+    const { source } = setUp();
+    const options = { source, encodes: [ingest], jobBytesMax: 10_000 };
+    const codec = await RegistryCodec.open({ ...options, fields: { EmailJob: ['id', 'tenant'] } });
+    const value = codec.encode(ingest, aJob());
+    await codec.prepare(ingest, [record(value)]);
+    const { id, tenant } = aJob();
+    expect(codec.decode(ingest, value)).toEqual({ ok: true, value: { id, tenant } });
+    expect(codec.decode(ingest, value.subarray(0, -1))).toMatchObject({ ok: false, reason: 'malformed' });
+    const wrong = RegistryCodec.open({ ...options, fields: { EmailJob: ['ID'] } });
+    await expect(wrong).rejects.toMatchObject({ code: 'BUG' });
+  });
+
   it('asks for the same id under every subject: it counts only where it is registered', async () => {
     const { source, open } = setUp();
     source.answer = (subject) =>
