@@ -13,8 +13,11 @@ import type { SideRow, SideTables } from '../../store/side-tables.ts';
 import { decodeRow } from './live-tables.ts';
 import type { ToldAgain } from './told-again.ts';
 
-/** Inputs that are folded at once where they are many. */
-const INPUTS_MAX = 5_000;
+/**
+ * Records that are decoded and folded at once. What is decoded lives until its fold is over: of 4,400 signals, a fetch, V8 found
+ * 12 MB alive each time it collected, copied them, and kept them for its slow collector.
+ */
+const INPUTS_MAX = 500;
 
 /**
  * Rows are written once there are so many, or once so many inputs are folded: a second's work, which a replay that was killed
@@ -68,9 +71,15 @@ export class SideFold {
   }
 
   async apply(records: readonly StoredRecord[]): Promise<void> {
+    await this.codec.prepare(topics.reputation, records);
+    for (let start = 0; start < records.length; start += INPUTS_MAX) {
+      await this.applyFew(records.slice(start, start + INPUTS_MAX));
+    }
+  }
+
+  private async applyFew(records: readonly StoredRecord[]): Promise<void> {
     const last = records.at(-1);
     if (!last) return;
-    await this.codec.prepare(topics.reputation, records);
     const inputs: Input<ReputationSignal>[] = [];
     for (const record of records) {
       const decoded = this.codec.decode(topics.reputation, record.value);
