@@ -126,4 +126,5 @@ export const toStored = (message: Fetched): StoredRecord => ({
 
 const BARRIER_KEY_BYTES = Buffer.from(BARRIER_KEY);
 
-export const isBarrier = (record: StoredRecord): boolean => record.key?.equals(BARRIER_KEY_BYTES) ?? false;
+export const isBarrier = ({ key }: StoredRecord): boolean =>
+  key !== null && key.length === BARRIER_KEY_BYTES.length && key.equals(BARRIER_KEY_BYTES);
