@@ -55,7 +55,10 @@ export interface Replayed {
 
 const FINGERPRINT = 'fingerprint';
 
-/** All processors but one, which broker and main thread have enough to do for, and eight at most. On two cores, two threads were no faster than one. */
+/**
+ * All processors but one, which is left to production, and eight at most. Two threads need no more processor time than one: on two cores that are
+ * idle they were a third faster, and beside other work now faster and now slower (docs/benchmarks.md).
+ */
 export const THREADS_DEFAULT = Math.max(1, Math.min(8, availableParallelism() - 1));
 export const THREADS_MAX = 64;
 
