@@ -116,6 +116,11 @@ export class RegistryCodec implements Codec {
     return verdict.ok ? verdict.reader.read<V>(value) : undecodable(verdict.reason, verdict.detail);
   }
 
+  laidOutAsOurs(topic: Topic<unknown>, schemaId: number): boolean {
+    const verdict = this.known(topic).get(schemaId);
+    return verdict?.ok === true && verdict.reader.asOurs;
+  }
+
   encode<V>(topic: Topic<V>, value: NoInfer<V>): Buffer {
     const id = this.ids.get(topic.name);
     assert(id !== undefined, 'a topic is written to that the codec was not opened for', { topic: topic.name });

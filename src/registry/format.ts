@@ -18,6 +18,8 @@ const SCRATCH_BYTES_MAX = 1024 * 1024;
 export interface Reader {
   /** Never throws, whatever the bytes. `value` starts with the wire format's header. */
   read<V>(value: Buffer): Decoded<V>;
+  /** The writer's schema encodes values exactly as ours does. */
+  readonly asOurs: boolean;
 }
 
 export const undecodable = (reason: UndecodableReason, detail: string): Decoded<never> => ({
@@ -62,7 +64,7 @@ export function compileReader(name: SchemaName, writerSchema: string, fields?: r
   const writer = avsc.Type.forSchema(JSON.parse(writerSchema), { omitRecordMethods: true });
   const walk = compileWalk(writer);
   const resolver = type.equals(writer) ? undefined : type.createResolver(writer);
-  return { read: (value) => read(value, type, resolver, walk) };
+  return { read: (value) => read(value, type, resolver, walk), asOurs: resolver === undefined };
 }
 
 function read<V>(

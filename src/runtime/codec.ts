@@ -24,6 +24,11 @@ export interface Codec {
   prepare(topic: Topic<unknown>, records: readonly StoredRecord[]): Promise<void>;
   /** Decodes one value whose schema was prepared. Never throws for bad bytes. */
   decode<V>(topic: Topic<V>, value: Buffer | null): Decoded<V>;
+  /**
+   * Whether values of a schema id that was prepared are laid out exactly as our own schema says, so that bytes may be read
+   * by position. Absent: none is known to be.
+   */
+  laidOutAsOurs?(topic: Topic<unknown>, schemaId: number): boolean;
   /** Encodes with the schema id registered for the topic's subject (`<topic>-value`). */
   encode<V>(topic: Topic<V>, value: NoInfer<V>): Buffer;
 }

@@ -67,6 +67,11 @@ export class MemoryCodec implements Codec {
     return 'reader' in writer ? writer.reader.read<V>(value) : undecodable('unreadable-schema', writer.refusal);
   }
 
+  laidOutAsOurs(topic: Topic<unknown>, schemaId: number): boolean {
+    const writer = this.writers.get(schemaId);
+    return writer !== undefined && 'reader' in writer && writer.name === topic.schema && writer.reader.asOurs;
+  }
+
   encode<V>(topic: Topic<V>, value: NoInfer<V>): Buffer {
     const id = MEMORY_SCHEMA_IDS.get(topic.schema) as number;
     return encodeValue(topic, id, value, valueBytesMax(topic, this.jobBytesMax));

@@ -194,6 +194,21 @@ export function codecContract(open: () => Promise<CodecUnderTest>): void {
       expect(await read(ingest, smallJob(id))).toEqual({ ok: true, value: aJob({ payload: null }) });
     });
 
+    it('is told from what lies exactly as we write it', async () => {
+      const own = codec.encode(results, aResult);
+      const renumbered = schemas.DeliveryResult.replace(
+        '"transactional","notification"',
+        '"notification","transactional"',
+      );
+      expect(renumbered).not.toBe(schemas.DeliveryResult);
+      const foreign = [changed('DeliveryResult', (fields) => fields.filter(({ name }) => name !== 'tags')), renumbered];
+      const ids = await Promise.all(foreign.map((schema) => register(results, schema)));
+      await codec.prepare(results, [own, ...ids.map((id) => framed(id))].map(record));
+      const told = [own.readUInt32BE(1), ...ids].map((id) => codec.laidOutAsOurs?.(results, id));
+      expect(told).toEqual([true, false, false]);
+      expect(codec.laidOutAsOurs?.(ingest, own.readUInt32BE(1))).toBe(false);
+    });
+
     it('may have fields that we do not know', async () => {
       const extra = { name: 'later', type: { type: 'array', items: 'string' }, default: [] };
       const id = await register(ingest, smallSchema(extra));
