@@ -7,6 +7,7 @@ import { recipientSubject, subjectsOf } from '../domain/suppression.ts';
 import { type Millis, SECOND_MS } from '../domain/time.ts';
 import { ViewFollower, type ViewStore } from '../kafka/view-follower.ts';
 import type { Stoppable } from '../runtime/ports.ts';
+import { SuppressionPacking } from '../store/packed-suppression.ts';
 import { TableStore } from '../store/table-store.ts';
 import { AddressKeys } from './address-keys.ts';
 import { Editions } from './edition-in-force.ts';
@@ -105,7 +106,8 @@ export async function openViews(host: Host, directory: string | null): Promise<V
 async function openSuppressions({ codec, telemetry }: Host, directory: string | null) {
   const topic = topics.suppressions;
   if (directory === null) return new MemoryTable(topic, codec, telemetry);
-  return TableStore.open({ directory: join(directory, 'suppressions'), topic, codec, telemetry });
+  const packing = new SuppressionPacking();
+  return TableStore.open({ directory: join(directory, 'suppressions'), topic, codec, telemetry, packing });
 }
 
 const follow = ({ kafka, clock, telemetry }: Host, topic: string, store: ViewStore): ViewFollower =>

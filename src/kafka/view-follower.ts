@@ -11,6 +11,13 @@ export interface ViewStore {
   checkpoint(partition: number): number;
   /** Records in order, without barriers; keeps them and the offset to go on from together. */
   apply(partition: number, records: readonly StoredRecord[], nextOffset: number): void | Promise<void>;
+  /**
+   * As `apply`, while nobody looks anything up yet and many more records follow: a store may keep them back, and their
+   * offsets with them, until `settle`. Absent: `apply` is called.
+   */
+  restore?(partition: number, records: readonly StoredRecord[], nextOffset: number): void | Promise<void>;
+  /** Takes in what `restore` kept back. */
+  settle?(): void | Promise<void>;
   /** The log no longer has what the checkpoint says (topic made anew, log truncated): forget all of the partition. */
   reset(partition: number): void | Promise<void>;
 }
@@ -35,6 +42,9 @@ interface Followed {
 }
 
 const FETCH_WAIT_MS = 250;
+/** One answer at most, and one partition of it. Each is in memory several times over while it is decoded. */
+const FETCH_BYTES_MAX = 2 * 1024 * 1024;
+const PARTITION_BYTES_MAX = 512 * 1024;
 const RETRY_MS_MIN = 200;
 const RETRY_MS_MAX = 5_000;
 
@@ -50,6 +60,8 @@ export class ViewFollower implements View {
   private readonly options: ViewFollowerOptions;
   private readonly stopping = new AbortController();
   private readonly followed = new Map<number, Followed>();
+  /** Nobody looks anything up until it is first caught up. */
+  private restoring = true;
   private running: Promise<void> | null = null;
   private caughtUp: () => void = () => undefined;
   private gaveUp: (error: Error) => void = () => undefined;
@@ -71,6 +83,11 @@ export class ViewFollower implements View {
   }
 
   stalenessMs(): number {
+    return this.restoring ? Infinity : this.behindMs();
+  }
+
+  /** Staleness of what was handed to the store, which may keep it back while it restores. */
+  private behindMs(): number {
     let oldest = this.followed.size === 0 ? null : Infinity;
     for (const { currentAt } of this.followed.values()) {
       if (currentAt === null) return Infinity;
@@ -105,23 +122,30 @@ export class ViewFollower implements View {
 
   private async follow(progressed: () => void): Promise<void> {
     const { kafka, topic, fetchWaitMs = FETCH_WAIT_MS } = this.options;
-    const fetcher = new PartitionFetcher(kafka, { waitMs: fetchWaitMs });
+    const fetcher = new PartitionFetcher(kafka, {
+      waitMs: fetchWaitMs,
+      bytesMax: FETCH_BYTES_MAX,
+      partitionBytesMax: PARTITION_BYTES_MAX,
+    });
     const { signal } = this.stopping;
     try {
       // A stop waits for the store, but not for brokers.
       await unlessAborted(fetcher.connect(topic), signal);
       for (const followed of this.followed.values()) followed.target = null;
       const begun = new Set<number>();
-      while (!signal.aborted) {
+      for (let turn = 0; !signal.aborted; turn++) {
         // Looked up each time: partitions may be added.
-        const places = fetcher.partitions(topic).map((partition) => {
+        const places = inTurn(fetcher.partitions(topic), turn).map((partition) => {
           const followed = this.followedOf(partition, begun);
           return { topic, partition, offset: followed.nextOffset };
         });
         const askedAt = this.options.clock.now();
         for (const fetched of await unlessAborted(fetcher.fetch(places), signal)) await this.take(fetched, askedAt);
         progressed();
-        if (this.stalenessMs() !== Infinity) this.caughtUp();
+        if (!this.restoring || this.behindMs() === Infinity) continue;
+        await this.options.store.settle?.();
+        this.restoring = false;
+        this.caughtUp();
       }
     } finally {
       fetcher.close();
@@ -156,7 +180,8 @@ export class ViewFollower implements View {
     }
     if (nextOffset !== followed.nextOffset) {
       const shown = fetched.records.filter((record) => !isBarrier(record));
-      await store.apply(partition, shown, nextOffset);
+      if (this.restoring && store.restore) await store.restore(partition, shown, nextOffset);
+      else await store.apply(partition, shown, nextOffset);
       followed.nextOffset = nextOffset;
     }
     if (followed.target !== null && followed.nextOffset >= followed.target.offset) {
@@ -168,3 +193,9 @@ export class ViewFollower implements View {
     else followed.target ??= { offset: highWatermark, at: askedAt };
   }
 }
+
+/** A broker fills an answer in the order in which it is asked: another is first each time, so that none starves the others. */
+const inTurn = (partitions: readonly number[], turn: number): readonly number[] => {
+  const first = turn % Math.max(1, partitions.length);
+  return [...partitions.slice(first), ...partitions.slice(0, first)];
+};

@@ -21,6 +21,8 @@ export interface TableStates<S> {
   checkpoint(partition: number): number;
   /** Rows in order, and the offset to go on from, both or neither. The same rows may come again. */
   apply(partition: number, records: readonly StoredRecord[], nextOffset: number): void | Promise<void>;
+  /** As `apply`, where many more rows follow: they may be kept back until the next `apply`. Absent: `apply` is called. */
+  restore?(partition: number, records: readonly StoredRecord[], nextOffset: number): void | Promise<void>;
   /** Forgets the rows of a partition. */
   reset(partition: number): void | Promise<void>;
 }
@@ -93,7 +95,8 @@ export const tableDefinition = <S, E>(
     const from = states.checkpoint(partition);
     const end = await restore(table, partition, from, async (records) => {
       const nextOffset = (records.at(-1)?.offset ?? from) + 1;
-      await states.apply(partition, records, nextOffset);
+      if (states.restore) await states.restore(partition, records, nextOffset);
+      else await states.apply(partition, records, nextOffset);
     });
     if (end <= from) {
       await states.reset(partition);

@@ -14,7 +14,7 @@ import { join } from 'node:path';
 import { type Database, open, type RootDatabase } from 'lmdb';
 import { PostlaneError } from '../domain/error.ts';
 
-/** Layout of what is stored; another one is thrown away and read again from the log. */
+/** Layout of what is stored, where its owner names none; another one is thrown away and read again from the log. */
 const FORMAT = 1;
 /** Fixed, so that the second meta page is where we look for it. */
 const PAGE_BYTES = 4_096;
@@ -49,29 +49,31 @@ export class StoreHome {
   /** True where it was begun anew: there was nothing, or nothing that could be used. */
   readonly fresh: boolean;
   private readonly root: RootDatabase<Buffer, Uint8Array>;
+  private readonly format: number;
   private closing: Promise<void> | null = null;
 
-  private constructor(directory: string, root: RootDatabase<Buffer, Uint8Array>, fresh: boolean) {
+  private constructor(directory: string, format: number, root: RootDatabase<Buffer, Uint8Array>, fresh: boolean) {
     this.directory = directory;
+    this.format = format;
     this.root = root;
     this.fresh = fresh;
   }
 
-  /** Opens or makes it. Throws STORE_UNAVAILABLE where the file system does not let us. */
-  static async open(directory: string): Promise<StoreHome> {
+  /** Opens or makes it; what lies there in another format is wiped. Throws STORE_UNAVAILABLE where the file system does not let us. */
+  static async open(directory: string, format: number = FORMAT): Promise<StoreHome> {
     try {
       mkdirSync(directory, { recursive: true });
-      const usable = isUsable(directory);
+      const usable = isUsable(directory, format);
       if (!usable) wipe(directory);
-      writeState(directory, 'opening');
-      let home = new StoreHome(directory, openRoot(directory), !usable);
+      writeState(directory, format, 'opening');
+      let home = new StoreHome(directory, format, openRoot(directory), !usable);
       if (home.isTruncated()) {
         // Only lmdb itself knows how long the file must be. Nothing was read yet, so nothing can have gone wrong.
         await home.release();
         wipe(directory);
-        home = new StoreHome(directory, openRoot(directory), true);
+        home = new StoreHome(directory, format, openRoot(directory), true);
       }
-      writeState(directory, 'open');
+      writeState(directory, format, 'open');
       return home;
     } catch (cause) {
       throw new PostlaneError('STORE_UNAVAILABLE', { directory, what: 'cannot be opened' }, { cause });
@@ -106,6 +108,15 @@ export class StoreHome {
     }
   }
 
+  /** The value of a key, which is good until the next read only. Throws STORE_UNAVAILABLE, as `read` does. */
+  find(database: Database<Buffer, Uint8Array>, key: Uint8Array): Buffer | undefined {
+    try {
+      return database.getBinaryFast(key);
+    } catch (cause) {
+      throw new PostlaneError('STORE_UNAVAILABLE', { directory: this.directory, what: 'cannot be read' }, { cause });
+    }
+  }
+
   /** Flushes and closes. Idempotent. */
   close(): Promise<void> {
     this.closing ??= this.shut();
@@ -126,7 +137,7 @@ export class StoreHome {
     } finally {
       closeSync(file);
     }
-    writeState(this.directory, 'closed');
+    writeState(this.directory, this.format, 'closed');
   }
 }
 
@@ -160,17 +171,17 @@ function readState(directory: string): State | null {
   }
 }
 
-function writeState(directory: string, phase: State['phase']): void {
-  const state: State = { format: FORMAT, bootId: bootId(), phase };
+function writeState(directory: string, format: number, phase: State['phase']): void {
+  const state: State = { format, bootId: bootId(), phase };
   const path = join(directory, STATE_FILE);
   writeFileSync(`${path}.new`, JSON.stringify(state));
   renameSync(`${path}.new`, path);
 }
 
 /** Can what lies there be opened? lmdb ends the process on a file that is none, so it is not asked. */
-function isUsable(directory: string): boolean {
+function isUsable(directory: string, format: number): boolean {
   const state = readState(directory);
-  if (state === null || state.format !== FORMAT || state.phase === 'opening') return false;
+  if (state === null || state.format !== format || state.phase === 'opening') return false;
   const sameRun = state.bootId !== null && state.bootId === bootId();
   return (sameRun || state.phase === 'closed') && hasMetaPages(join(directory, DATA_FILE));
 }

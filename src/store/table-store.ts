@@ -1,23 +1,32 @@
-import { createHash } from 'node:crypto';
 import type { Database } from 'lmdb';
 import type { Topic } from '../contracts/topic.ts';
 import { PostlaneError } from '../domain/error.ts';
 import type { Codec } from '../runtime/codec.ts';
 import type { StoredRecord, Telemetry } from '../runtime/ports.ts';
 import { StoreHome } from './home.ts';
+import { RowBuffer } from './row-buffer.ts';
+import { headerOnly, RowForm } from './row-form.ts';
+import type { RowPacking } from './row-packing.ts';
+import {
+  HASH_MARK,
+  hashOf,
+  KEY_BYTES_MAX,
+  KEY_MARK,
+  offsetKey,
+  SCHEMA_KEYS,
+  STRING_KEYS,
+  schemaIdIn,
+  schemaKey,
+  storedKey,
+  stringKey,
+} from './table-keys.ts';
 
-/** Bytes before a row's value: the partition it came from. */
-const PARTITION_BYTES = 4;
-/** Confluent wire format: a zero byte and the schema id come first. */
-const WIRE_HEADER_BYTES = 5;
-/** lmdb takes keys of 1978 bytes; a longer one is kept under its hash. */
-const KEY_BYTES_MAX = 1_024;
-/** Records that one transaction takes in at most: it blocks the event loop. */
+/** Of stores whose rows are kept in the bytes of the topic. */
+const FORMAT = 2;
+/** UTF-8 takes at most so many bytes for one unit of a string. */
+const UTF8_BYTES_MAX = 3;
+/** Records that one transaction takes in at most: it blocks the event loop, and keeps every page that it changes in memory. */
 const RECORDS_PER_TRANSACTION_MAX = 1_000;
-/** First byte of a key that is kept as it is. */
-const KEY_MARK = 'k'.charCodeAt(0);
-const SCHEMA = 's';
-const OFFSET = 'o';
 
 export interface TableStoreOptions<V> {
   /** No other process may have it open. */
@@ -25,38 +34,45 @@ export interface TableStoreOptions<V> {
   readonly topic: Topic<V>;
   readonly codec: Codec;
   readonly telemetry: Pick<Telemetry, 'count'>;
+  /** Absent: rows are kept in the bytes of the topic. */
+  readonly packing?: RowPacking<V>;
 }
 
 /**
- * The rows of a compacted topic on disk, in the bytes of the topic, with the offset to go on from kept in the same
- * transaction: a restart reads only what is new. Look-ups are synchronous. `ViewFollower` feeds it. What is torn is wiped
- * and read again.
+ * The rows of a compacted topic on disk, in the bytes of the topic or packed, with the offset to go on from kept in the same
+ * transaction: a restart reads only what is new. Look-ups are synchronous. `ViewFollower` feeds it. What is torn, or of
+ * another format, is wiped and read again.
  */
 export class TableStore<V> {
   private readonly home: StoreHome;
   private readonly rows: Database<Buffer, Uint8Array>;
   private readonly about: Database<Buffer, Uint8Array>;
   private readonly options: TableStoreOptions<V>;
-  /** Ids of the schemas that rows are written in, to be made known to the codec before rows are read. */
-  private readonly schemaIds = new Set<number>();
+  private readonly form: RowForm<V>;
+  /** Keys are written here to be looked up. */
+  private readonly place = Buffer.allocUnsafeSlow(1 + KEY_BYTES_MAX);
+  /** Rows that were restored and not stored yet, and where their partitions go on behind them. */
+  private waiting: RowBuffer | null = null;
+  private readonly waitingOffsets = new Map<number, number>();
+  private settling: Promise<void> | null = null;
 
   private constructor(home: StoreHome, options: TableStoreOptions<V>) {
     this.home = home;
     this.options = options;
+    this.form = new RowForm(options);
     this.rows = home.database('rows');
     this.about = home.database('about');
-    for (const { key } of this.about.getRange({ start: Buffer.from(SCHEMA) })) {
-      const name = Buffer.from(key).toString();
-      if (name.startsWith(SCHEMA)) this.schemaIds.add(Number(name.slice(SCHEMA.length)));
-    }
+    this.place[0] = KEY_MARK;
+    for (const { key } of this.about.getRange(SCHEMA_KEYS)) this.form.schemaIds.add(schemaIdIn(key));
+    for (const { value } of this.about.getRange(STRING_KEYS)) this.form.strings.load(Buffer.from(value));
   }
 
   /** Opens the store, and makes the schemas known in which its rows are written: throws REGISTRY_UNAVAILABLE as `prepare` does. */
   static async open<V>(options: TableStoreOptions<V>): Promise<TableStore<V>> {
-    const home = await StoreHome.open(options.directory);
+    const home = await StoreHome.open(options.directory, options.packing?.format ?? FORMAT);
     try {
       const store = new TableStore<V>(home, options);
-      await options.codec.prepare(options.topic, [...store.schemaIds].map(headerOnly));
+      await options.codec.prepare(options.topic, [...store.form.schemaIds].map(headerOnly));
       return store;
     } catch (error) {
       await home.close();
@@ -65,41 +81,49 @@ export class TableStore<V> {
   }
 
   get(key: string): V | undefined {
-    const row = this.home.read(() => this.rows.get(stored(Buffer.from(key))));
-    if (!row) return undefined;
-    const decoded = this.options.codec.decode(this.options.topic, row.subarray(PARTITION_BYTES));
-    // It was decoded when it was taken in: that it no longer can be means that the store is not what we think.
-    if (!decoded.ok) throw new PostlaneError('STORE_UNAVAILABLE', { what: 'reading a row', reason: decoded.reason });
-    return decoded.value;
+    const row = this.home.find(this.rows, this.placeOf(key));
+    if (row === undefined) return undefined;
+    const decoded = this.form.read(key, row);
+    // It could be read when it was taken in: that it no longer can means that the store is not what we think.
+    if (decoded === undefined) throw new PostlaneError('STORE_UNAVAILABLE', { what: 'reading a row' });
+    return decoded;
+  }
+
+  private placeOf(key: string): Buffer {
+    if (key.length * UTF8_BYTES_MAX > KEY_BYTES_MAX) return storedKey(Buffer.from(key));
+    return this.place.subarray(0, 1 + this.place.write(key, 1));
   }
 
   /** Rows whose keys begin with a prefix, in the order of their keys, behind a key; keys of more than 1 KB are not among them. */
   page(prefix: string, after: string | null, limit: number): readonly { readonly key: string; readonly row: V }[] {
-    const first = stored(Buffer.from(prefix));
-    const start = after === null ? first : Buffer.concat([stored(Buffer.from(after)), Buffer.alloc(1)]);
+    const first = storedKey(Buffer.from(prefix));
+    const start = after === null ? first : Buffer.concat([storedKey(Buffer.from(after)), Buffer.alloc(1)]);
     const end = Buffer.concat([first, Buffer.alloc(1, 0xff)]);
     return this.home.read(() =>
-      [...this.rows.getRange({ start, end, limit })].flatMap(({ key, value }) => {
-        const decoded = this.options.codec.decode(this.options.topic, Buffer.from(value).subarray(PARTITION_BYTES));
-        return decoded.ok ? [{ key: Buffer.from(key).subarray(1).toString('utf8'), row: decoded.value }] : [];
+      [...this.rows.getRange({ start, end, limit })].flatMap(({ key: place, value }) => {
+        const key = Buffer.from(place).toString('utf8', 1);
+        const row = this.form.read(key, Buffer.from(value));
+        return row === undefined ? [] : [{ key, row }];
       }),
     );
   }
 
   /** Where to go on reading the partition; 0 at first. */
   checkpoint(partition: number): number {
+    const waiting = this.waitingOffsets.get(partition);
+    if (waiting !== undefined) return waiting;
     return this.home.read(() => this.about.get(offsetKey(partition)))?.readDoubleLE(0) ?? 0;
   }
 
   /** Every row that can be decoded, in no order that matters. */
   *rowsOf(): Generator<{ readonly key: string; readonly partition: number; readonly value: V }> {
-    for (const { key, value: row } of this.home.read(() => this.rows.getRange())) {
-      const stored = Buffer.from(key);
+    for (const { key: place, value: row } of this.home.read(() => this.rows.getRange())) {
+      const stored = Buffer.from(place);
       // A key that was too long for lmdb is kept under its hash, and cannot be told.
       if (stored[0] !== KEY_MARK) continue;
-      const decoded = this.options.codec.decode(this.options.topic, Buffer.from(row.subarray(PARTITION_BYTES)));
-      if (!decoded.ok) continue;
-      yield { key: stored.toString('utf8', 1), partition: Buffer.from(row).readUInt32BE(0), value: decoded.value };
+      const key = stored.toString('utf8', 1);
+      const value = this.form.read(key, Buffer.from(row));
+      if (value !== undefined) yield { key, partition: this.form.partitionOf(row), value };
     }
   }
 
@@ -114,39 +138,89 @@ export class TableStore<V> {
    */
   async apply(partition: number, records: readonly StoredRecord[], nextOffset: number): Promise<void> {
     await this.options.codec.prepare(this.options.topic, records);
+    await this.settle();
     let start = 0;
     do {
       const part = records.slice(start, start + RECORDS_PER_TRANSACTION_MAX);
       start += part.length;
-      const news = new Set<number>();
-      this.home.transact(() => {
-        for (const record of part) this.take(partition, record, news);
-        for (const id of news) void this.about.put(Buffer.from(`${SCHEMA}${id}`), Buffer.alloc(1));
+      this.commit(() => {
+        for (const { key, value } of part) {
+          const length = key === null ? -1 : this.form.write(partition, key, value);
+          if (key === null || length < 0) continue;
+          if (length === 0) void this.rows.remove(storedKey(key));
+          else void this.rows.put(storedKey(key), this.form.target.subarray(0, length));
+        }
         if (start >= records.length) this.putOffset(partition, nextOffset);
       });
-      for (const id of news) this.schemaIds.add(id);
-      if (start < records.length) await new Promise<void>((resolve) => setImmediate(resolve));
+      if (start < records.length) await nextTurn();
     } while (start < records.length);
   }
 
-  private take(partition: number, { key, value }: StoredRecord, news: Set<number>): void {
-    if (key === null) return;
-    if (value === null) {
-      void this.rows.remove(stored(key));
-      return;
+  /**
+   * Takes records in as `apply` does, where nobody looks anything up yet and many more follow: they are seen, and kept, once
+   * there are many of them, or with the next `apply` or `settle`.
+   */
+  async restore(partition: number, records: readonly StoredRecord[], nextOffset: number): Promise<void> {
+    await this.options.codec.prepare(this.options.topic, records);
+    for (const { key, value } of records) {
+      while (this.settling !== null || this.waiting?.full) await this.store();
+      const length = key === null ? -1 : this.form.write(partition, key, value);
+      if (key === null || length < 0) continue;
+      this.waiting ??= new RowBuffer();
+      if (key.length <= KEY_BYTES_MAX) this.waiting.add(KEY_MARK, key, this.form.target, length);
+      else this.waiting.add(HASH_MARK, hashOf(key), this.form.target, length);
     }
-    const { codec, topic, telemetry } = this.options;
-    const decoded = codec.decode(topic, value);
-    if (!decoded.ok) {
-      telemetry.count('postlane_view_rows_skipped_total', { topic: topic.name, reason: decoded.reason });
-      return;
+    this.waitingOffsets.set(partition, nextOffset);
+  }
+
+  /** Stores what `restore` kept back. */
+  async settle(): Promise<void> {
+    while (this.settling !== null || this.waitingOffsets.size > 0) await this.store();
+    this.waiting = null;
+  }
+
+  private store(): Promise<void> {
+    this.settling ??= this.storeWaiting().finally(() => {
+      this.settling = null;
+    });
+    return this.settling;
+  }
+
+  /** Rows first, their offsets last: what a crash leaves without its offset is read once more. */
+  private async storeWaiting(): Promise<void> {
+    const { waiting } = this;
+    const rows = waiting?.inOrder();
+    for (let done = false; !done; ) {
+      this.commit(() => {
+        for (let n = 0; n < RECORDS_PER_TRANSACTION_MAX && !done; n++) {
+          const next = rows?.next();
+          if (waiting === null || next === undefined || next.done) done = true;
+          else this.putRow(waiting.keyOf(next.value), waiting.valueOf(next.value));
+        }
+        if (done) for (const [partition, offset] of this.waitingOffsets) this.putOffset(partition, offset);
+      });
+      if (!done) await nextTurn();
     }
-    const row = Buffer.allocUnsafe(PARTITION_BYTES + value.length);
-    row.writeUInt32BE(partition, 0);
-    value.copy(row, PARTITION_BYTES);
-    void this.rows.put(stored(key), row);
-    const schemaId = value.length < WIRE_HEADER_BYTES ? 0 : value.readUInt32BE(1);
-    if (!this.schemaIds.has(schemaId)) news.add(schemaId);
+    waiting?.empty();
+    this.waitingOffsets.clear();
+  }
+
+  /** One transaction, with the strings and schemas that its rows are the first to need. */
+  private commit(action: () => void): void {
+    const { strings, schemaIds, newSchemaIds } = this.form;
+    this.home.transact(() => {
+      action();
+      for (const { number, bytes } of strings.toSave()) void this.about.put(stringKey(number), bytes);
+      for (const id of newSchemaIds) void this.about.put(schemaKey(id), Buffer.alloc(1));
+    });
+    strings.saved();
+    for (const id of newSchemaIds) schemaIds.add(id);
+    newSchemaIds.clear();
+  }
+
+  private putRow(place: Buffer, row: Buffer | null): void {
+    if (row === null) void this.rows.remove(place);
+    else void this.rows.put(place, row);
   }
 
   private putOffset(partition: number, nextOffset: number): void {
@@ -157,32 +231,21 @@ export class TableStore<V> {
 
   /** Forgets the rows of a partition, whose log is another one now. */
   async reset(partition: number): Promise<void> {
+    await this.settle();
     this.home.transact(() => {
       const gone: Uint8Array[] = [];
       for (const { key, value } of this.rows.getRange()) {
-        if (value.readUInt32BE(0) === partition) gone.push(Buffer.from(key));
+        if (this.form.partitionOf(value) === partition) gone.push(Buffer.from(key));
       }
       for (const key of gone) void this.rows.remove(key);
       void this.about.remove(offsetKey(partition));
     });
   }
 
+  /** What `restore` kept back is forgotten with its offsets, and read again. */
   close(): Promise<void> {
     return this.home.close();
   }
 }
 
-const offsetKey = (partition: number): Buffer => Buffer.from(`${OFFSET}${partition}`);
-
-/** Empty keys and very long ones are none for lmdb; a prefix tells a key from a hash. */
-const stored = (key: Buffer): Buffer =>
-  key.length <= KEY_BYTES_MAX
-    ? Buffer.concat([Buffer.from('k'), key])
-    : Buffer.concat([Buffer.from('h'), createHash('sha256').update(key).digest()]);
-
-/** As much of a record as tells its schema. */
-function headerOnly(schemaId: number): StoredRecord {
-  const value = Buffer.alloc(WIRE_HEADER_BYTES);
-  value.writeUInt32BE(schemaId, 1);
-  return { offset: 0, key: null, value, headers: {}, at: 0 };
-}
+const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));

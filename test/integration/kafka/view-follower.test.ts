@@ -56,6 +56,25 @@ class Store implements ViewStore {
   }
 }
 
+/** A store that shows what it restored when it settles. */
+class PatientStore extends Store {
+  readonly calls: string[] = [];
+  private readonly waiting: Parameters<Store['apply']>[] = [];
+
+  override async apply(...given: Parameters<Store['apply']>): Promise<void> {
+    this.calls.push('apply');
+    await super.apply(...given);
+  }
+  restore(...given: Parameters<Store['apply']>): void {
+    this.calls.push('restore');
+    this.waiting.push(given);
+  }
+  async settle(): Promise<void> {
+    this.calls.push('settle');
+    for (const given of this.waiting.splice(0)) await super.apply(...given);
+  }
+}
+
 function follow(topic: string, store: ViewStore): ViewFollower {
   const view = new ViewFollower({
     kafka: test.kafka,
@@ -90,6 +109,22 @@ describe('a view', () => {
     expect(view.stalenessMs()).toBeLessThan(60_000);
     await put(topic, 1, 'c', '3');
     await until('the new row', () => store.rows.get('1/c') === '3');
+  });
+
+  it('lets a store keep back what it restores, and settles it before it is current', async () => {
+    const topic = await test.topic(COMPACTED);
+    await put(topic, 0, 'a', '1');
+    await put(topic, 1, 'b', '2');
+    const store = new PatientStore();
+    await follow(topic, store).start();
+    expect([...store.rows].sort()).toEqual([
+      ['0/a', '1'],
+      ['1/b', '2'],
+    ]);
+    expect(store.calls.filter((call) => call !== 'restore')).toEqual(['settle']);
+    await put(topic, 1, 'c', '3');
+    await until('the new row', () => store.rows.get('1/c') === '3');
+    expect(store.calls.filter((call) => call !== 'restore')).toEqual(['settle', 'apply']);
   });
 
   it('is current on an empty topic, and stays so on a quiet one', async () => {
