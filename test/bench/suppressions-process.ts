@@ -1,12 +1,17 @@
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { setTimeout as pause } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { topics } from '../../src/contracts/topic.ts';
 import { systemClock } from '../../src/host/clock.ts';
 import { createKafka } from '../../src/kafka/client.ts';
 import { ViewFollower } from '../../src/kafka/view-follower.ts';
 import { openRegistryCodec } from '../../src/registry/codec.ts';
 import { JOB_BYTES_MAX_DEFAULT } from '../../src/registry/limits.ts';
+import { SuppressionPacking } from '../../src/store/packed-suppression.ts';
 import { TableStore } from '../../src/store/table-store.ts';
 import { RecordingTelemetry } from '../../src/testing/recording-telemetry.ts';
-import { serve } from './processes.ts';
+import { anonymousBytesOf, serve } from './processes.ts';
 import { subjectOfRow } from './suppression-rows.ts';
 
 /** A process that keeps the table of suppressions as router and worker do: ready once it has caught up. */
@@ -28,15 +33,29 @@ export interface Looked {
   readonly count: number;
   /** From the start of the process to the first catch-up. */
   readonly readyMs: number;
+  /** Memory of its own after the look-ups, once garbage was collected. */
+  readonly anonymousBytes: number;
+  /** The longest that the event loop was held up until it was ready. */
+  readonly longestTurnMs: number;
 }
+
+setFlagsFromString('--expose-gc');
+const collect = runInNewContext('gc') as () => void;
+const COLLECTIONS = 3;
+const SETTLE_MS = 200;
 
 serve<Settings, LookUps, Looked>(async ({ brokers, registryUrl, directory }) => {
   const codec = await openRegistryCodec({ url: registryUrl, encodes: [], jobBytesMax: JOB_BYTES_MAX_DEFAULT });
   const telemetry = new RecordingTelemetry();
-  const store = await TableStore.open({ directory, topic: topics.suppressions, codec, telemetry });
+  const packing = new SuppressionPacking();
+  const store = await TableStore.open({ directory, topic: topics.suppressions, codec, telemetry, packing });
   const kafka = await createKafka({ brokers, clientId: 'postlane-bench-table' });
   const view = new ViewFollower({ kafka, topic: topics.suppressions.name, store, clock: systemClock, telemetry });
+  const delays = monitorEventLoopDelay({ resolution: 1 });
+  delays.enable();
   await view.start();
+  delays.disable();
+  const longestTurnMs = delays.max / 1e6;
   const readyMs = performance.now();
   return {
     async close() {
@@ -52,7 +71,12 @@ serve<Settings, LookUps, Looked>(async ({ brokers, registryUrl, directory }) => 
         if (store.get(subjectOfRow(n % 10 === 9 ? rows + row : row))) found++;
       }
       const perSecond = lookUps / ((performance.now() - startedAt) / 1_000);
-      return { perSecond, found, count: store.count(), readyMs };
+      for (let times = 0; times < COLLECTIONS; times++) {
+        collect();
+        await pause(SETTLE_MS);
+      }
+      const anonymousBytes = anonymousBytesOf(process.pid);
+      return { perSecond, found, count: store.count(), readyMs, anonymousBytes, longestTurnMs };
     },
   };
 });
