@@ -134,10 +134,10 @@ export class RowBuffer {
     const ranges = [{ from, end, depth }];
     for (let range = ranges.pop(); range !== undefined; range = ranges.pop()) {
       if (range.end - range.from <= INSERTION_MAX) {
-        this.insert(range.from, range.end);
+        this.insert(range.from, range.end, range.depth);
         for (let at = range.from; at < range.end; at++) {
           const row = order[at] as number;
-          if (at + 1 === range.end || this.compare(row, order[at + 1] as number) !== 0) yield row;
+          if (at + 1 === range.end || this.compare(row, order[at + 1] as number, range.depth) !== 0) yield row;
         }
         continue;
       }
@@ -200,20 +200,26 @@ export class RowBuffer {
     return depth >= this.keyBytes(row) ? 0 : (this.memory[this.keyAt(row) + depth] as number) + 1;
   }
 
-  private insert(from: number, end: number): void {
+  private insert(from: number, end: number, depth: number): void {
     const { order } = this;
     for (let sorted = from + 1; sorted < end; sorted++) {
       const row = order[sorted] as number;
       let at = sorted;
-      while (at > from && this.compare(order[at - 1] as number, row) > 0) order[at] = order[--at] as number;
+      while (at > from && this.compare(order[at - 1] as number, row, depth) > 0) order[at] = order[--at] as number;
       order[at] = row;
     }
   }
 
-  private compare(left: number, right: number): number {
+  /** Keys that begin with some bytes alike; a loop, as they differ soon behind those. */
+  private compare(left: number, right: number, depth: number): number {
     const { memory } = this;
     const [leftKey, rightKey] = [this.keyAt(left), this.keyAt(right)];
-    return memory.compare(memory, rightKey, rightKey + this.keyBytes(right), leftKey, leftKey + this.keyBytes(left));
+    const [leftBytes, rightBytes] = [this.keyBytes(left), this.keyBytes(right)];
+    for (let at = depth; at < leftBytes && at < rightBytes; at++) {
+      const difference = (memory[leftKey + at] as number) - (memory[rightKey + at] as number);
+      if (difference !== 0) return difference;
+    }
+    return leftBytes - rightBytes;
   }
 
   /** Forgets all rows, and keeps the memory for the next ones. */
