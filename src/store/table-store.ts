@@ -83,7 +83,8 @@ export class TableStore<V> {
   get(key: string): V | undefined {
     const row = this.home.find(this.rows, this.placeOf(key));
     if (row === undefined) return undefined;
-    const decoded = this.form.read(key, row);
+    // As it is in UTF-8, in which half a surrogate pair is a replacement character.
+    const decoded = this.form.read(key.toWellFormed(), row);
     // It could be read when it was taken in: that it no longer can means that the store is not what we think.
     if (decoded === undefined) throw new PostlaneError('STORE_UNAVAILABLE', { what: 'reading a row' });
     return decoded;

@@ -316,6 +316,14 @@ describe('a table store of suppressions', () => {
     await second.close();
   });
 
+  it('answers what was in the topic also where the key that it is asked for is no text', async () => {
+    const store = await openPacked();
+    const row = { ...suppression(0, 'a tenant'), subject: 'recipient:\ufffd@mail.example' };
+    await store.apply(0, [record(0, row)], 1);
+    expect(store.get('recipient:\ud800@mail.example')).toEqual(row);
+    await store.close();
+  });
+
   it('says so where a row is not what it wrote', async () => {
     const store = await openPacked();
     await store.apply(
