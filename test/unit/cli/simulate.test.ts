@@ -87,7 +87,7 @@ describe('a simulated warm-up', () => {
         ]),
         breaches: new Map(),
         idle: () => false,
-        volume: 100_000,
+        volume: 70_000,
       },
       rules,
     );
@@ -95,7 +95,7 @@ describe('a simulated warm-up', () => {
     const rises = google.slice(1).map((allowed, n) => allowed - (google[n] ?? 0));
     expect(Math.max(...rises)).toBe(5_000);
     expect(totals(all)).toHaveLength(45);
-    expect(totals(all)[0]).toMatchObject({ allowed: 200, wanted: 100_000 });
+    expect(totals(all)[0]).toMatchObject({ allowed: 200, wanted: 70_000 });
   });
 
   it('can be plotted', () => {

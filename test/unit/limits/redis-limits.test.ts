@@ -80,7 +80,7 @@ it('grants no sliding minute more than the limit and the stated burst, once more
       });
       expect(overfull).toBeNull();
     }),
-    { numRuns: 40 },
+    { numRuns: 25 },
   );
 }, 60_000);
 
