@@ -55,11 +55,8 @@ export interface Replayed {
 
 const FINGERPRINT = 'fingerprint';
 
-/**
- * All processors but one, which is left to production, and eight at most. Two threads need no more processor time than one: on two cores that are
- * idle they were a third faster, and beside other work now faster and now slower (docs/benchmarks.md).
- */
-export const THREADS_DEFAULT = Math.max(1, Math.min(8, availableParallelism() - 1));
+/** One for each processor, which it leaves to whatever else wants it (its threads give way); eight at most. */
+export const THREADS_DEFAULT = Math.max(1, Math.min(8, availableParallelism()));
 export const THREADS_MAX = 64;
 
 /** Readies the side tables: true where a replay under the same terms was interrupted and can go on; else they are emptied. */

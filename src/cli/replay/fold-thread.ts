@@ -3,6 +3,7 @@ import { FIELDS_FOLDED, type ReputationRules } from '../../../processors/reputat
 import { topics } from '../../contracts/topic.ts';
 import { classify } from '../../domain/classification.ts';
 import { type ErrorCode, type Facts, isPostlaneError } from '../../domain/error.ts';
+import { giveWay } from '../../infra/give-way.ts';
 import { connectPipeline } from '../connect-pipeline.ts';
 import type { ConnectionAddresses } from '../connection.ts';
 import { type Folded, foldPartitions, type Share } from './fold-partitions.ts';
@@ -22,11 +23,15 @@ export type ThreadReport =
   | { readonly kind: 'folded'; readonly folded: Folded }
   | { readonly kind: 'failed'; readonly code: ErrorCode | null; readonly facts: Facts; readonly message: string };
 
+/** Production goes on beside it: a replay takes what that leaves. */
+const NICENESS = 10;
 /** Progress is told so often at most. */
 const TELL_MS = 200;
 
 /** The thread: it is told to stop by any message. */
 async function run(port: NonNullable<typeof parentPort>, { connection, share, rules }: ThreadTask): Promise<void> {
+  // Of this thread alone (Linux), with those that it will begin.
+  giveWay(NICENESS);
   const stopping = new AbortController();
   port.on('message', () => stopping.abort());
   const tell = (report: ThreadReport): void => port.postMessage(report);
