@@ -1,5 +1,6 @@
 import type { Environment } from '../config/environment.ts';
 import type { Config } from '../config/types.ts';
+import { ALLOCATOR_ENVIRONMENT } from '../infra/allocator.ts';
 import { chooseProvider } from '../infra/choose.ts';
 import { rememberedPorts } from '../infra/ports.ts';
 import { ProcessRecords } from '../infra/process-records.ts';
@@ -80,6 +81,7 @@ async function startInfra(context: CliContext, options: UpOptions, layout: DataL
 
 /** What our processes see: the environment of `up`, with the addresses of what it started. */
 const stackEnvironment = (context: CliContext, layout: DataLayout, infra: Infra): Environment => ({
+  ...ALLOCATOR_ENVIRONMENT,
   ...context.environment,
   KAFKA_BROKERS: infra.brokers.join(','),
   SCHEMA_REGISTRY_URL: infra.schemaRegistryUrl,

@@ -5,6 +5,7 @@ import { makeMissingKeys } from '../../src/cli/generated-keys.ts';
 import { type Environment, environment } from '../../src/config/environment.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import type { EmailType } from '../../src/domain/policy.ts';
+import { ALLOCATOR_ENVIRONMENT } from '../../src/infra/allocator.ts';
 import type { GuardedProcess } from '../../src/infra/guarded-process.ts';
 import { freePort } from '../../src/infra/ports.ts';
 import type { Infra } from '../../src/infra/provider.ts';
@@ -204,7 +205,8 @@ function startRole(
   own: Environment,
   options: PipelineOptions,
 ): Promise<GuardedProcess> {
-  return workshop.postlane(name, ['run', ...roles, '--config', configPath], own, options.spawn?.(name));
+  const as = { ...ALLOCATOR_ENVIRONMENT, ...own };
+  return workshop.postlane(name, ['run', ...roles, '--config', configPath], as, options.spawn?.(name));
 }
 
 async function untilReady(workshop: Workshop, name: string, process: GuardedProcess, url: string): Promise<void> {
