@@ -42,9 +42,12 @@ interface Followed {
 }
 
 const FETCH_WAIT_MS = 250;
-/** One answer at most, and one partition of it. Each is in memory several times over while it is decoded. */
-const FETCH_BYTES_MAX = 2 * 1024 * 1024;
-const PARTITION_BYTES_MAX = 512 * 1024;
+/**
+ * One answer at most, and one partition of it. Each is in memory several times over while it is decoded, and what lives that
+ * long makes V8 keep room for more: 2 MB took 326 MiB to restore three million suppressions, 512 KB 149 and 6 % more time.
+ */
+const FETCH_BYTES_MAX = 512 * 1024;
+const PARTITION_BYTES_MAX = 256 * 1024;
 const RETRY_MS_MIN = 200;
 const RETRY_MS_MAX = 5_000;
 
