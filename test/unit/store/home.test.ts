@@ -1,4 +1,6 @@
 import { spawnSync } from 'node:child_process';
+import { hash } from 'node:crypto';
+import { statSync } from 'node:fs';
 import { appendFile, mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -75,6 +77,35 @@ describe('a store home', () => {
 
   const rewrite = async (change: object) =>
     writeFile(state(), JSON.stringify({ ...JSON.parse(await readFile(state(), 'utf8')), ...change }));
+
+  it.each(['closed', 'open'] as const)(
+    'keeps a file that ends before the last page that lmdb counts (%s)',
+    async (phase) => {
+      let missing = 0;
+      await using((home) => {
+        const database = home.database('a');
+        home.transact(() => void database.put(KEY, VALUE));
+        const { root } = home as unknown as { readonly root: { getStats(): { readonly lastPageNumber: number } } };
+        for (let n = 0; n < 3_000 && missing <= 0; n++) {
+          home.transact(() => {
+            for (let row = 0; row < 500; row++)
+              void database.put(hash('sha256', `${n} ${row}`, 'buffer'), Buffer.alloc(30));
+          });
+          missing = (root.getStats().lastPageNumber + 1) * 4_096 - statSync(data()).size;
+        }
+      });
+      // Or this shows nothing.
+      expect(missing).toBeGreaterThan(0);
+      await rewrite({ phase, ...(phase === 'open' && { bytes: null }) });
+      expect(await found()).toEqual({ fresh: false, value: VALUE });
+    },
+  );
+
+  it('does not keep one that was cut by a page since it was closed', async () => {
+    await fill();
+    await truncate(data(), statSync(data()).size - 4_096);
+    expect(await found()).toEqual({ fresh: true, value: undefined });
+  });
 
   it('does not trust a store that was open when the machine went down', async () => {
     await fill();
