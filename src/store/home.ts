@@ -45,6 +45,8 @@ interface State {
   readonly bytes?: number | null;
 }
 
+type WriteKey = (key: string | Uint8Array, target: Buffer, start: number) => number;
+
 /**
  * A directory with one lmdb environment: a cache of topics, never the truth. It is not flushed while in use: a process
  * that is killed loses nothing, as the pages are the kernel's, and after a crash of the machine the boot id tells that the
@@ -104,6 +106,16 @@ export class StoreHome {
     return this.root.openDB<Buffer, Uint8Array>({ name, encoding: 'binary', keyEncoding: 'binary' });
   }
 
+  /**
+   * A named database of binary values, whose keys, texts among them, are written by `writeKey` to where lmdb looks them up; it answers
+   * where they end. None begins with a byte below 5.
+   */
+  databaseOf(name: string, writeKey: WriteKey): Database<Buffer, string | Uint8Array> {
+    const readKey = (source: Buffer, start: number, end: number) => Buffer.from(source.subarray(start, end));
+    const options = { name, encoding: 'binary', keyEncoder: { writeKey, readKey } } as const;
+    return this.root.openDB<Buffer, string | Uint8Array>(options);
+  }
+
   /** All or nothing; visible to reads at once. Throws STORE_UNAVAILABLE, and has then changed nothing. */
   transact(action: () => void): void {
     try {
@@ -123,7 +135,7 @@ export class StoreHome {
   }
 
   /** The value of a key, which is good until the next read only. Throws STORE_UNAVAILABLE, as `read` does. */
-  find(database: Database<Buffer, Uint8Array>, key: Uint8Array): Buffer | undefined {
+  find(database: Database<Buffer, string | Uint8Array>, key: string | Uint8Array): Buffer | undefined {
     try {
       return database.getBinaryFast(key);
     } catch (cause) {

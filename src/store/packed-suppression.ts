@@ -1,4 +1,5 @@
 import type { Suppression } from '../contracts/generated.ts';
+import { copied } from './copied.ts';
 import { digits, isHex, isUuid, UUID_LENGTH } from './id-forms.ts';
 import { type RepeatedStrings, STRING_BYTES_MAX } from './repeated-strings.ts';
 import { type RowPacking, writeNumber, zigzag } from './row-packing.ts';
@@ -44,7 +45,7 @@ const SLASH = 0x2f;
  * number; ids that are numbers, UUIDs or hashes in binary; times by their distance from another.
  */
 export class SuppressionPacking implements RowPacking<Suppression> {
-  readonly format = 3;
+  readonly format = 5;
   readonly valueBytesMax = VALUE_BYTES_MAX;
   private readonly reader = new SuppressionReader();
   private source: Buffer = Buffer.alloc(0);
@@ -222,8 +223,7 @@ export class SuppressionPacking implements RowPacking<Suppression> {
   }
 
   private copy(from: number, length: number): void {
-    this.source.copy(this.target, this.end, from, from + length);
-    this.end += length;
+    this.end = copied(this.source, from, length, this.target, this.end);
   }
 
   unpack(key: string, bytes: Buffer, from: number, strings: RepeatedStrings): Suppression {

@@ -1,8 +1,10 @@
+import { copied } from './copied.ts';
+
 /** Memory is reserved at once, and taken as it is written to. */
-const BYTES_MAX = 32 * 1024 * 1024;
+const BYTES_MAX = 48 * 1024 * 1024;
 /** A row of the largest value still fits behind as many bytes as that. */
 const SPARE_BYTES = 2 * 1024 * 1024;
-const ROWS_MAX = 512 * 1024;
+const ROWS_MAX = 768 * 1024;
 /** Before a row: the length of its key in two bytes, and of its value in four. */
 const HEAD_BYTES = 6;
 /** A range of fewer rows is sorted by insertion. */
@@ -34,14 +36,14 @@ export class RowBuffer {
   }
 
   /**
-   * Adds the newest row of a key, which is kept behind a mark: the first bytes of a value, or none where it is removed. Not
-   * to be called when full.
+   * Adds the newest row of a key, of which the bytes from `from` on are kept behind a mark: the first bytes of a value, or none
+   * where it is removed. Not to be called when full.
    */
-  add(mark: number, key: Buffer, value: Buffer, valueBytes: number): void {
+  add(mark: number, key: Buffer, from: number, value: Buffer, valueBytes: number): void {
     const { memory } = this;
     let at = this.bytes;
     this.placeOf[this.rows++] = at;
-    const keyBytes = key.length + 1;
+    const keyBytes = key.length - from + 1;
     memory[at] = keyBytes & 0xff;
     memory[at + 1] = keyBytes >> 8;
     memory[at + 2] = valueBytes & 0xff;
@@ -49,10 +51,8 @@ export class RowBuffer {
     memory[at + 4] = valueBytes >> 16;
     memory[at + HEAD_BYTES] = mark;
     at += HEAD_BYTES + 1;
-    memory.set(key, at);
-    at += key.length;
-    value.copy(memory, at, 0, valueBytes);
-    this.bytes = at + valueBytes;
+    at = copied(key, from, key.length - from, memory, at);
+    this.bytes = copied(value, 0, valueBytes, memory, at);
   }
 
   /** Key of a row with its mark, until the buffer is emptied. */
@@ -93,8 +93,13 @@ export class RowBuffer {
     for (let from = 0, end = 1; from < rows; from = end++) {
       const word = words[this.order[from] as number];
       while (end < rows && words[this.order[end] as number] === word) end++;
-      if (end === from + 1) yield this.order[from] as number;
-      else yield* this.range(from, end, shared);
+      // Most words are of few keys: nothing is made for them.
+      if (end - from > INSERTION_MAX) {
+        yield* this.range(from, end, shared);
+        continue;
+      }
+      if (end > from + 1) this.insert(from, end, shared);
+      for (let at = from; at < end; at++) if (this.isNewest(at, end, shared)) yield this.order[at] as number;
     }
   }
 
@@ -136,8 +141,7 @@ export class RowBuffer {
       if (range.end - range.from <= INSERTION_MAX) {
         this.insert(range.from, range.end, range.depth);
         for (let at = range.from; at < range.end; at++) {
-          const row = order[at] as number;
-          if (at + 1 === range.end || this.compare(row, order[at + 1] as number, range.depth) !== 0) yield row;
+          if (this.isNewest(at, range.end, range.depth)) yield order[at] as number;
         }
         continue;
       }
@@ -151,6 +155,11 @@ export class RowBuffer {
         if (last > first) ranges.push({ from: first, end: last, depth: shared + 1 });
       }
     }
+  }
+
+  /** Whether none behind it in a sorted range is of the same key. */
+  private isNewest(at: number, end: number, depth: number): boolean {
+    return at + 1 === end || this.compare(this.order[at] as number, this.order[at + 1] as number, depth) !== 0;
   }
 
   /** How many bytes all keys of the range begin with alike, of which some are known. */

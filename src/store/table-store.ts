@@ -11,7 +11,9 @@ import {
   HASH_MARK,
   hashOf,
   KEY_BYTES_MAX,
-  KEY_MARK,
+  keyIn,
+  markedBytes,
+  markOf,
   offsetKey,
   SCHEMA_KEYS,
   STRING_KEYS,
@@ -19,10 +21,11 @@ import {
   schemaKey,
   storedKey,
   stringKey,
+  writeKey,
 } from './table-keys.ts';
 
 /** Of stores whose rows are kept in the bytes of the topic. */
-const FORMAT = 2;
+const FORMAT = 4;
 /** UTF-8 takes at most so many bytes for one unit of a string. */
 const UTF8_BYTES_MAX = 3;
 /** Records that one transaction takes in at most: it blocks the event loop, and keeps every page that it changes in memory. */
@@ -45,12 +48,10 @@ export interface TableStoreOptions<V> {
  */
 export class TableStore<V> {
   private readonly home: StoreHome;
-  private readonly rows: Database<Buffer, Uint8Array>;
+  private readonly rows: Database<Buffer, string | Uint8Array>;
   private readonly about: Database<Buffer, Uint8Array>;
   private readonly options: TableStoreOptions<V>;
   private readonly form: RowForm<V>;
-  /** Keys are written here to be looked up. */
-  private readonly place = Buffer.allocUnsafeSlow(1 + KEY_BYTES_MAX);
   /** Rows that were restored and not stored yet, and where their partitions go on behind them. */
   private waiting: RowBuffer | null = null;
   private readonly waitingOffsets = new Map<number, number>();
@@ -60,9 +61,8 @@ export class TableStore<V> {
     this.home = home;
     this.options = options;
     this.form = new RowForm(options);
-    this.rows = home.database('rows');
+    this.rows = home.databaseOf('rows', writeKey);
     this.about = home.database('about');
-    this.place[0] = KEY_MARK;
     for (const { key } of this.about.getRange(SCHEMA_KEYS)) this.form.schemaIds.add(schemaIdIn(key));
     for (const { value } of this.about.getRange(STRING_KEYS)) this.form.strings.load(Buffer.from(value));
   }
@@ -81,7 +81,8 @@ export class TableStore<V> {
   }
 
   get(key: string): V | undefined {
-    const row = this.home.find(this.rows, this.placeOf(key));
+    const long = key.length * UTF8_BYTES_MAX > KEY_BYTES_MAX;
+    const row = this.home.find(this.rows, long ? storedKey(Buffer.from(key)) : key);
     if (row === undefined) return undefined;
     // As it is in UTF-8, in which half a surrogate pair is a replacement character.
     const decoded = this.form.read(key.toWellFormed(), row);
@@ -90,21 +91,16 @@ export class TableStore<V> {
     return decoded;
   }
 
-  private placeOf(key: string): Buffer {
-    if (key.length * UTF8_BYTES_MAX > KEY_BYTES_MAX) return storedKey(Buffer.from(key));
-    return this.place.subarray(0, 1 + this.place.write(key, 1));
-  }
-
   /** Rows whose keys begin with a prefix, in the order of their keys, behind a key; keys of more than 1 KB are not among them. */
   page(prefix: string, after: string | null, limit: number): readonly { readonly key: string; readonly row: V }[] {
     const first = storedKey(Buffer.from(prefix));
     const start = after === null ? first : Buffer.concat([storedKey(Buffer.from(after)), Buffer.alloc(1)]);
-    const end = Buffer.concat([first, Buffer.alloc(1, 0xff)]);
+    const end = storedKey(Buffer.concat([Buffer.from(prefix), Buffer.alloc(1, 0xff)]));
     return this.home.read(() =>
       [...this.rows.getRange({ start, end, limit })].flatMap(({ key: place, value }) => {
-        const key = Buffer.from(place).toString('utf8', 1);
-        const row = this.form.read(key, Buffer.from(value));
-        return row === undefined ? [] : [{ key, row }];
+        const key = keyIn(place as Uint8Array);
+        const row = key === null ? undefined : this.form.read(key, Buffer.from(value));
+        return key === null || row === undefined ? [] : [{ key, row }];
       }),
     );
   }
@@ -119,10 +115,9 @@ export class TableStore<V> {
   /** Every row that can be decoded, in no order that matters. */
   *rowsOf(): Generator<{ readonly key: string; readonly partition: number; readonly value: V }> {
     for (const { key: place, value: row } of this.home.read(() => this.rows.getRange())) {
-      const stored = Buffer.from(place);
+      const key = keyIn(place as Uint8Array);
       // A key that was too long for lmdb is kept under its hash, and cannot be told.
-      if (stored[0] !== KEY_MARK) continue;
-      const key = stored.toString('utf8', 1);
+      if (key === null) continue;
       const value = this.form.read(key, Buffer.from(row));
       if (value !== undefined) yield { key, partition: this.form.partitionOf(row), value };
     }
@@ -168,8 +163,12 @@ export class TableStore<V> {
       const length = key === null ? -1 : this.form.write(partition, key, value);
       if (key === null || length < 0) continue;
       this.waiting ??= new RowBuffer();
-      if (key.length <= KEY_BYTES_MAX) this.waiting.add(KEY_MARK, key, this.form.target, length);
-      else this.waiting.add(HASH_MARK, hashOf(key), this.form.target, length);
+      if (key.length > KEY_BYTES_MAX) {
+        this.waiting.add(HASH_MARK, hashOf(key), 0, this.form.target, length);
+      } else {
+        const mark = markOf(key);
+        this.waiting.add(mark, key, markedBytes(mark), this.form.target, length);
+      }
     }
     this.waitingOffsets.set(partition, nextOffset);
   }
@@ -236,7 +235,7 @@ export class TableStore<V> {
     this.home.transact(() => {
       const gone: Uint8Array[] = [];
       for (const { key, value } of this.rows.getRange()) {
-        if (this.form.partitionOf(value) === partition) gone.push(Buffer.from(key));
+        if (this.form.partitionOf(value) === partition) gone.push(Buffer.from(key as Uint8Array));
       }
       for (const key of gone) void this.rows.remove(key);
       void this.about.remove(offsetKey(partition));

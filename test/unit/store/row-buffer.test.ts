@@ -21,7 +21,7 @@ function expected(rows: readonly Row[]): [string, string | null][] {
 
 function buffered(rows: readonly Row[]): [string, string | null][] {
   buffer.empty();
-  for (const [key, value] of rows) buffer.add(MARK, key, value, value.length);
+  for (const [key, value] of rows) buffer.add(MARK, key, 0, value, value.length);
   return [...buffer.inOrder()].map((row) => [
     buffer.keyOf(row).toString('latin1'),
     buffer.valueOf(row)?.toString('latin1') ?? null,
@@ -62,7 +62,7 @@ describe('a buffer of rows', () => {
       const value = Buffer.alloc(size, 1);
       let added = 0;
       while (!buffer.full) {
-        buffer.add(MARK, Buffer.from(`${added++}`), value, value.length);
+        buffer.add(MARK, Buffer.from(`${added++}`), 0, value, value.length);
         expect(added).toBeLessThan(1_000);
       }
       expect([...buffer.inOrder()].every((row) => buffer.valueOf(row)?.equals(value))).toBe(true);

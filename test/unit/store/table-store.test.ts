@@ -141,6 +141,38 @@ describe('a table store', () => {
     await store.close();
   });
 
+  it('pages through keys that begin alike, in their order, whether most keys begin so or none else', async () => {
+    const store = await open();
+    const keys = [
+      '',
+      'g1/recipient:a',
+      'recipient',
+      'recipient:',
+      'recipient:a',
+      'recipient:b',
+      'recipient;',
+      'tenant:x',
+    ];
+    await store.restore(
+      0,
+      [...keys].reverse().map((key, n) => row(n, key, n)),
+      keys.length,
+    );
+    await store.settle();
+    const paged = (prefix: string, after: string | null = null, limit = 100) =>
+      store.page(prefix, after, limit).map(({ key }) => key);
+    for (const prefix of ['', 'r', 'recipient', 'recipient:', 'recipient:a', 'g1/recipient:', 'tenant:', 'x']) {
+      expect(paged(prefix)).toEqual(keys.filter((key) => key.startsWith(prefix)));
+    }
+    expect([paged('recipient:', 'recipient:a'), paged('', 'recipient', 2), paged('', 'recipient:b')]).toEqual([
+      ['recipient:b'],
+      ['recipient:', 'recipient:a'],
+      ['recipient;', 'tenant:x'],
+    ]);
+    expect([...store.rowsOf()].map(({ key }) => key)).toEqual(keys);
+    await store.close();
+  });
+
   it('keeps back what it restores, with the place to go on from, until it settles', async () => {
     const store = await open();
     await store.apply(0, [row(0, 'a', 1), row(1, 'b', 1)], 2);
