@@ -136,14 +136,13 @@ export class ViewFollower implements View {
       await unlessAborted(fetcher.connect(topic), signal);
       for (const followed of this.followed.values()) followed.target = null;
       const begun = new Set<number>();
-      for (let turn = 0; !signal.aborted; turn++) {
-        // Looked up each time: partitions may be added.
-        const places = inTurn(fetcher.partitions(topic), turn).map((partition) => {
-          const followed = this.followedOf(partition, begun);
-          return { topic, partition, offset: followed.nextOffset };
-        });
-        const askedAt = this.options.clock.now();
-        for (const fetched of await unlessAborted(fetcher.fetch(places), signal)) await this.take(fetched, askedAt);
+      let asked = this.ask(fetcher, 0, begun);
+      for (let turn = 1; !signal.aborted; turn++) {
+        const { answers, askedAt } = await asked;
+        // The broker reads what comes next while this is taken in. What a failure leaves unread is asked for anew.
+        asked = this.ask(fetcher, turn, begun, answers);
+        asked.catch(() => undefined);
+        for (const fetched of answers) await this.take(fetched, askedAt);
         progressed();
         if (!this.restoring || this.behindMs() === Infinity) continue;
         await this.options.store.settle?.();
@@ -153,6 +152,24 @@ export class ViewFollower implements View {
     } finally {
       fetcher.close();
     }
+  }
+
+  /** Fetches what follows the answers that were given, which need not be taken in yet. */
+  private async ask(
+    fetcher: PartitionFetcher,
+    turn: number,
+    begun: Set<number>,
+    given: readonly Fetched[] = [],
+  ): Promise<{ readonly answers: readonly Fetched[]; readonly askedAt: number }> {
+    const { topic, clock } = this.options;
+    // Looked up each time: partitions may be added.
+    const places = inTurn(fetcher.partitions(topic), turn).map((partition) => {
+      const followed = this.followedOf(partition, begun);
+      const last = given.find((fetched) => fetched.partition === partition);
+      return { topic, partition, offset: last?.nextOffset ?? followed.nextOffset };
+    });
+    const askedAt = clock.now();
+    return { answers: await unlessAborted(fetcher.fetch(places), this.stopping.signal), askedAt };
   }
 
   /** A partition as it stands in the store, where this connection sees it for the first time. */

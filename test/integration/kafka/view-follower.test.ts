@@ -111,6 +111,25 @@ describe('a view', () => {
     await until('the new row', () => store.rows.get('1/c') === '3');
   });
 
+  it('hands every record over once, in order, where they take many fetches', async () => {
+    const topic = await test.topic(COMPACTED);
+    const big = 'x'.repeat(100_000);
+    for (let n = 0; n < 24; n++) await put(topic, n % 2, `${n}`, `${n} ${big}`);
+    const store = new Store();
+    const seen: string[] = [];
+    const apply = store.apply.bind(store);
+    store.apply = async (partition, records, nextOffset) => {
+      for (const { key, value } of records) seen.push(`${partition}/${key} ${`${value}`.split(' ')[0]}`);
+      await apply(partition, records, nextOffset);
+    };
+    await follow(topic, store).start();
+    const wanted = (partition: number) =>
+      Array.from({ length: 12 }, (_, n) => `${partition}/${2 * n + partition} ${2 * n + partition}`);
+    for (const partition of [0, 1]) {
+      expect(seen.filter((line) => line.startsWith(`${partition}/`))).toEqual(wanted(partition));
+    }
+  });
+
   it('lets a store keep back what it restores, and settles it before it is current', async () => {
     const topic = await test.topic(COMPACTED);
     await put(topic, 0, 'a', '1');
