@@ -7,6 +7,7 @@ import { Editions } from '../../src/host/edition-in-force.ts';
 import type { Host } from '../../src/host/host.ts';
 import { MemoryTable } from '../../src/host/memory-table.ts';
 import { STALENESS_MS_MAX } from '../../src/host/views.ts';
+import { withSmallYoungGeneration } from '../../src/host/young-generation.ts';
 import { ViewFollower, type ViewStore } from '../../src/kafka/view-follower.ts';
 import type { Stoppable } from '../../src/runtime/ports.ts';
 import { TableStore } from '../../src/store/table-store.ts';
@@ -56,7 +57,7 @@ export async function openApiViews(host: Host, directory: string): Promise<ApiVi
     followingEndpoints,
     follow(topics.webhookProgress.name, progress),
   ];
-  await Promise.all(followers.map((follower) => follower.start()));
+  await withSmallYoungGeneration(() => Promise.all(followers.map((follower) => follower.start())));
   editions.begin();
   return {
     keyOf: (keyId) => keys.get(keyId),

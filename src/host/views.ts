@@ -15,6 +15,7 @@ import { HeededScores } from './heeded-scores.ts';
 import type { Host } from './host.ts';
 import { MemoryTable } from './memory-table.ts';
 import { sample } from './sampler.ts';
+import { withSmallYoungGeneration } from './young-generation.ts';
 
 /** A view that knew itself to be current longer ago than this is not trusted: nothing is routed past it. */
 export const STALENESS_MS_MAX = 30 * SECOND_MS;
@@ -58,7 +59,7 @@ export async function openViews(host: Host, directory: string | null): Promise<V
     follow(host, topics.cancellations.name, cancellations),
     follow(host, topics.reputationEditions.name, editions.store),
   ];
-  await Promise.all(followers.map((follower) => follower.start()));
+  await withSmallYoungGeneration(() => Promise.all(followers.map((follower) => follower.start())));
   editions.begin();
   const heeded = await HeededScores.open(host);
   const byTopic = [
