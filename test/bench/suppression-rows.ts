@@ -8,8 +8,9 @@ const DOMAINS = ['gmail.com', 'outlook.com', 'yahoo.com', 'icloud.com', 'inbox.e
 /** A number that looks like chance, and is the same for the same row: addresses come in no order. */
 const scattered = (n: number): string => ((n * 2_654_435_761) % 4_294_967_296).toString(36);
 
-export const subjectOfRow = (n: number): string =>
-  recipientSubject(`${scattered(n)}.${n.toString(36)}@${DOMAINS[n % DOMAINS.length]}`);
+export const addressOfRow = (n: number): string => `${scattered(n)}.${n.toString(36)}@${DOMAINS[n % DOMAINS.length]}`;
+
+export const subjectOfRow = (n: number): string => recipientSubject(addressOfRow(n));
 
 const eventOfRow = (n: number): string => `bounced:hard:default/${scattered(n)}-${scattered(n + 7)}`;
 const timeOfRow = (n: number, now: number): number => now - (n % 31_536_000) * 1_000;

@@ -3,7 +3,9 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { topics } from '../../src/contracts/topic.ts';
+import { recipientSubject } from '../../src/domain/suppression.ts';
 import { systemClock } from '../../src/host/clock.ts';
+import { withSmallYoungGeneration } from '../../src/host/young-generation.ts';
 import { createKafka } from '../../src/kafka/client.ts';
 import { ViewFollower } from '../../src/kafka/view-follower.ts';
 import { openRegistryCodec } from '../../src/registry/codec.ts';
@@ -12,7 +14,7 @@ import { SuppressionPacking } from '../../src/store/packed-suppression.ts';
 import { TableStore } from '../../src/store/table-store.ts';
 import { RecordingTelemetry } from '../../src/testing/recording-telemetry.ts';
 import { anonymousBytesOf, serve } from './processes.ts';
-import { subjectOfRow } from './suppression-rows.ts';
+import { addressOfRow } from './suppression-rows.ts';
 
 /** A process that keeps the table of suppressions as router and worker do: ready once it has caught up. */
 interface Settings {
@@ -41,8 +43,12 @@ export interface Looked {
 
 setFlagsFromString('--expose-gc');
 const collect = runInNewContext('gc') as () => void;
+const ADDRESSES_AT_ONCE = 500;
 const COLLECTIONS = 3;
 const SETTLE_MS = 200;
+
+/** Steps by a prime: no two neighbours. Every tenth is a row that there is not. */
+const rowLookedUp = (n: number, rows: number): number => ((n * 7_368_787) % rows) + (n % 10 === 9 ? rows : 0);
 
 serve<Settings, LookUps, Looked>(async ({ brokers, registryUrl, directory }) => {
   const codec = await openRegistryCodec({ url: registryUrl, encodes: [], jobBytesMax: JOB_BYTES_MAX_DEFAULT });
@@ -53,7 +59,7 @@ serve<Settings, LookUps, Looked>(async ({ brokers, registryUrl, directory }) => 
   const view = new ViewFollower({ kafka, topic: topics.suppressions.name, store, clock: systemClock, telemetry });
   const delays = monitorEventLoopDelay({ resolution: 1 });
   delays.enable();
-  await view.start();
+  await withSmallYoungGeneration(() => view.start());
   delays.disable();
   const longestTurnMs = delays.max / 1e6;
   const readyMs = performance.now();
@@ -64,13 +70,17 @@ serve<Settings, LookUps, Looked>(async ({ brokers, registryUrl, directory }) => 
     },
     async answer({ rows, lookUps }) {
       let found = 0;
-      const startedAt = performance.now();
-      for (let n = 0; n < lookUps; n++) {
-        // Steps by a prime: no two neighbours.
-        const row = (n * 7_368_787) % rows;
-        if (store.get(subjectOfRow(n % 10 === 9 ? rows + row : row))) found++;
+      let ms = 0;
+      for (let done = 0; done < lookUps; done += ADDRESSES_AT_ONCE) {
+        // Made up beforehand: that takes a tenth of the time of a look-up. Router and worker have them from the mail.
+        const addresses = Array.from({ length: Math.min(ADDRESSES_AT_ONCE, lookUps - done) }, (_, n) =>
+          addressOfRow(rowLookedUp(done + n, rows)),
+        );
+        const startedAt = performance.now();
+        for (const address of addresses) if (store.get(recipientSubject(address))) found++;
+        ms += performance.now() - startedAt;
       }
-      const perSecond = lookUps / ((performance.now() - startedAt) / 1_000);
+      const perSecond = lookUps / (ms / 1_000);
       for (let times = 0; times < COLLECTIONS; times++) {
         collect();
         await pause(SETTLE_MS);

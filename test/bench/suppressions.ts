@@ -10,7 +10,8 @@ import { Workshop } from './workshop.ts';
 /**
  * `npm run bench:suppressions -- [--rows N] [--json]`: a table of N suppressions in one process, as router and worker keep
  * it: restored from its topic, looked up, and opened again. Memory of its own is RssAnon of /proc/<pid>/status, four times a
- * second and without a collection that Node would not make by itself, and once more after three of them.
+ * second and without a collection that Node would not make by itself, and once more after three of them. Look-ups are timed
+ * without making addresses up.
  */
 const USAGE = 'npm run bench:suppressions -- [--rows 10000000] [--json]';
 const values = commandLine(USAGE, {
