@@ -1,11 +1,16 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
+import { setTimeout as pause } from 'node:timers/promises';
 import { crc32c } from '../../src/kafka/guards/crc32c.ts';
 
 /** Protocol guide of Kafka: Produce, which every broker from 2.1 on knows in this version. */
 const PRODUCE = 0;
 const VERSION = 7;
 const TIMEOUT_MS = 30_000;
+/** A topic that was just made may be without its leaders for a moment. */
+const NOT_LEADER = 6;
+const RETRIES_MAX = 100;
+const RETRY_MS = 100;
 /** A batch before its records (KIP-98); its length counts from behind the first offset and itself, its checksum from 21. */
 const HEAD_BYTES = 61;
 const LENGTH_FROM = 12;
@@ -98,6 +103,15 @@ export class RawProducer {
   }
 
   async append(topic: string, partition: number, batch: Buffer): Promise<void> {
+    for (let left = RETRIES_MAX; ; left--) {
+      const error = await this.request(topic, partition, batch);
+      if (error === 0) return;
+      if (error !== NOT_LEADER || left === 0) throw new Error(`the broker refuses a batch with error ${error}`);
+      await pause(RETRY_MS);
+    }
+  }
+
+  private request(topic: string, partition: number, batch: Buffer): Promise<number> {
     const head = Buffer.alloc(64 + topic.length);
     let at = head.writeInt16BE(PRODUCE, 4);
     at = head.writeInt16BE(VERSION, at);
@@ -115,18 +129,18 @@ export class RawProducer {
     head.writeInt32BE(at - 4 + batch.length, 0);
     this.socket.write(head.subarray(0, at));
     this.socket.write(batch);
-    await this.acknowledged(topic);
+    return this.acknowledged(topic);
   }
 
-  private async acknowledged(topic: string): Promise<void> {
+  /** The error of the answer; 0 for none. */
+  private async acknowledged(topic: string): Promise<number> {
     this.answer = Buffer.alloc(0);
     while (this.answer.length < 4 || this.answer.length < 4 + this.answer.readInt32BE(0)) {
       const [data] = (await once(this.socket, 'data')) as [Buffer];
       this.answer = Buffer.concat([this.answer, data]);
     }
     // Size, correlation, one topic and its name, one partition and its number.
-    const error = this.answer.readInt16BE(4 + 4 + 4 + 2 + topic.length + 4 + 4);
-    if (error !== 0) throw new Error(`the broker refuses a batch with error ${error}`);
+    return this.answer.readInt16BE(4 + 4 + 4 + 2 + topic.length + 4 + 4);
   }
 
   close(): void {
