@@ -24,7 +24,9 @@ export const NOTIFIER_GROUP = 'postlane.notifier';
 
 const RESOLVE_MS_MAX = 5 * SECOND_MS;
 const ANSWER_BYTES_MAX = 64 * 1_024;
-const LOOK_MS = 20;
+/** How often somebody who waits looks whether it is for nothing. */
+const LOOK_MS = 250;
+const AGAIN_MS = 20;
 /** Characters of an event's id: 128 bits. */
 const HASH_LENGTH = 32;
 
@@ -86,8 +88,7 @@ export async function startNotifier(host: Host, parts: NotifierParts = {}): Prom
     intake,
     endpointsOf: (partition) => table.of(partition),
     async endpointsCurrent(signal) {
-      const askedAt = clock.now();
-      while (!signal.aborted && clock.now() - endpoints.stalenessMs() < askedAt) await clock.sleep(LOOK_MS, signal);
+      while (!signal.aborted && !(await endpoints.current(LOOK_MS))) await clock.sleep(AGAIN_MS, signal);
     },
   });
   const stopListening = history.onNews(notifier.news);

@@ -57,14 +57,19 @@ export async function openTracker(host: Host, directory: string): Promise<Tracke
     stalenessMs: () => staleness(followers),
     async await(tenant, id, withinMs) {
       const key = trailKey(tenant, id);
-      const askedAt = clock.now();
+      const known = store.get(key);
+      if (known !== null) return known;
+      let isCurrent: boolean | null = null;
+      const current = Promise.all(accepted.map((follower) => follower.current(withinMs))).then((all) => {
+        isCurrent = all.every(Boolean);
+      });
       for (;;) {
         // Looked at before the trail is: what makes us current may have brought it.
-        const isCurrent = clock.now() - staleness(accepted) > askedAt;
+        const settled: boolean | null = isCurrent;
         const trail = store.get(key);
-        if (trail !== null || isCurrent) return trail;
-        if (clock.now() - askedAt >= withinMs) return 'unsure';
-        await clock.sleep(LOOK_MS);
+        if (trail !== null || settled) return trail;
+        if (settled === false) return 'unsure';
+        await Promise.race([current, clock.sleep(LOOK_MS)]);
       }
     },
     async stop() {

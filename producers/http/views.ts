@@ -16,7 +16,6 @@ import type { EndpointRows } from './webhook-endpoints.ts';
 
 /** What is known of endpoints is waited for so long. */
 const CURRENT_MS_MAX = 2_000;
-const LOOK_MS = 10;
 
 /** The tables that requests are judged by. */
 export interface ApiViews extends Stoppable {
@@ -69,14 +68,7 @@ export async function openApiViews(host: Host, directory: string): Promise<ApiVi
       get: (endpointId) => endpoints.get(endpointId),
       progressOf: (endpointId) => progress.get(endpointId),
       all: () => endpoints.values(),
-      async current() {
-        const askedAt = clock.now();
-        while (clock.now() - followingEndpoints.stalenessMs() < askedAt) {
-          if (clock.now() - askedAt > CURRENT_MS_MAX) return false;
-          await clock.sleep(LOOK_MS);
-        }
-        return true;
-      },
+      current: () => followingEndpoints.current(CURRENT_MS_MAX),
     },
     current: () => followingKeys.stalenessMs() <= STALENESS_MS_MAX,
     async stop() {

@@ -133,9 +133,7 @@ export class Templates implements TemplateReader, Stoppable {
 
   /** Settles when everything is known that was put before the call; false where that takes longer than two seconds. */
   caughtUp(): Promise<boolean> {
-    const { clock } = this.host;
-    const asked = clock.now();
-    return this.within(CATCH_UP_MS_MAX, () => clock.now() - this.stalenessMs() >= asked);
+    return this.follower.current(CATCH_UP_MS_MAX);
   }
 
   /** The row of a version, the newest where it is null; undefined where there is none, or it was deleted. */

@@ -2,7 +2,9 @@ import { PostlaneError } from '../domain/error.ts';
 import type { Clock, StoredRecord, Telemetry, View } from '../runtime/ports.ts';
 import type { KafkaReader } from './client.ts';
 import { unlessAborted } from './deadline.ts';
+import { PartitionEnds } from './partition-ends.ts';
 import { type Fetched, PartitionFetcher } from './partition-fetcher.ts';
+import { ReadUp } from './read-up.ts';
 import { isBarrier } from './records.ts';
 
 /** Where a view keeps what it read. Both calls may be repeated after a failure: applying twice must do no harm. */
@@ -55,7 +57,7 @@ const RETRY_MS_MAX = 5_000;
  * Follows a compacted topic into a store, for ever. It knows that it is current by the end of the log that comes with
  * every fetch: once a position passes an end seen at some time, everything written until then has been applied. That holds
  * for a quiet topic as well, and needs nothing to be written. An open transaction of somebody keeps the position, and
- * with it the truth, back.
+ * with it the truth, back. Who cannot wait for a fetch, which takes its time where nothing comes, has the ends asked for.
  *
  * A failure never ends it: it starts over from the store's checkpoints, with back-off, and grows stale meanwhile.
  */
@@ -69,9 +71,14 @@ export class ViewFollower implements View {
   private caughtUp: () => void = () => undefined;
   private gaveUp: (error: Error) => void = () => undefined;
   private readonly firstCatchUp: Promise<void>;
+  private readonly ends: PartitionEnds;
+  private readonly readUp: ReadUp;
 
   constructor(options: ViewFollowerOptions) {
     this.options = options;
+    this.ends = new PartitionEnds(options.kafka, options.topic);
+    const positionOf = (partition: number) => (this.restoring ? -1 : (this.followed.get(partition)?.nextOffset ?? -1));
+    this.readUp = new ReadUp(() => this.ends.ask(), positionOf, options.clock);
     this.firstCatchUp = new Promise((resolve, reject) => {
       this.caughtUp = resolve;
       this.gaveUp = reject;
@@ -89,6 +96,10 @@ export class ViewFollower implements View {
     return this.restoring ? Infinity : this.behindMs();
   }
 
+  current(withinMs: number): Promise<boolean> {
+    return this.readUp.within(withinMs);
+  }
+
   /** Staleness of what was handed to the store, which may keep it back while it restores. */
   private behindMs(): number {
     let oldest = this.followed.size === 0 ? null : Infinity;
@@ -102,6 +113,8 @@ export class ViewFollower implements View {
   async stop(): Promise<void> {
     this.stopping.abort();
     this.gaveUp(new PostlaneError('STOPPED', { view: this.options.topic }));
+    this.readUp.stop();
+    this.ends.close();
     await this.running;
   }
 
@@ -144,10 +157,12 @@ export class ViewFollower implements View {
         asked.catch(() => undefined);
         for (const fetched of answers) await this.take(fetched, askedAt);
         progressed();
-        if (!this.restoring || this.behindMs() === Infinity) continue;
-        await this.options.store.settle?.();
-        this.restoring = false;
-        this.caughtUp();
+        if (this.restoring && this.behindMs() !== Infinity) {
+          await this.options.store.settle?.();
+          this.restoring = false;
+          this.caughtUp();
+        }
+        this.readUp.moved();
       }
     } finally {
       fetcher.close();

@@ -127,6 +127,11 @@ export interface View {
   start(): Promise<void>;
   /** Milliseconds since the view last knew itself to be current. Infinity before the first catch-up. */
   stalenessMs(): number;
+  /**
+   * Settles with true once everything that was written before the call has been applied, which on a quiet topic is one
+   * question to the log; with false where that takes longer, or the view is stopped.
+   */
+  current(withinMs: number): Promise<boolean>;
   stop(): Promise<void>;
 }
 

@@ -75,14 +75,14 @@ class PatientStore extends Store {
   }
 }
 
-function follow(topic: string, store: ViewStore): ViewFollower {
+function follow(topic: string, store: ViewStore, fetchWaitMs = 50): ViewFollower {
   const view = new ViewFollower({
     kafka: test.kafka,
     topic,
     store,
     clock: systemClock,
     telemetry: silentTelemetry,
-    fetchWaitMs: 50,
+    fetchWaitMs,
   });
   views.push(view);
   return view;
@@ -90,6 +90,9 @@ function follow(topic: string, store: ViewStore): ViewFollower {
 
 const put = (topic: string, partition: number, key: string, value: string | null) =>
   publisher.append([{ topic, partition, key, value: value === null ? null : Buffer.from(value) }]);
+
+/** Longer than a test may take. */
+const FETCH_WAIT_LONG_MS = 120_000;
 
 const COMPACTED = { partitions: 2, config: { 'cleanup.policy': 'compact' } };
 
@@ -198,6 +201,51 @@ describe('a view', () => {
     await open.commit();
     await until('both rows', () => store.rows.size === 2);
     await until('current', () => Date.now() - view.stalenessMs() > hiddenSince);
+  });
+
+  it('has what was written before it is asked, without waiting for a fetch that brings nothing', async () => {
+    const topic = await test.topic(COMPACTED);
+    for (const partition of [0, 1]) await put(topic, partition, 'first', '0');
+    const store = new Store();
+    const view = follow(topic, store, FETCH_WAIT_LONG_MS);
+    await view.start();
+    expect(await view.current(FETCH_WAIT_LONG_MS / 2)).toBe(true);
+    for (let n = 1; n <= 20; n++) {
+      await put(topic, n % 2, 'row', `${n}`);
+      expect(await view.current(FETCH_WAIT_LONG_MS / 2)).toBe(true);
+      expect(store.rows.get(`${n % 2}/row`)).toBe(`${n}`);
+    }
+  });
+
+  it('has not what an open transaction hides, nor what its store did not take', async () => {
+    const topic = await test.topic(COMPACTED);
+    const store = new Store();
+    const view = follow(topic, store);
+    await view.start();
+    const open = await test.transact(`view-${topic}`, [{ topic, partition: 0, key: 'open', value: Buffer.from('x') }]);
+    await put(topic, 0, 'hidden', '1');
+    expect(await view.current(1_000)).toBe(false);
+    await open.commit();
+    expect(await view.current(30_000)).toBe(true);
+    expect(store.rows.size).toBe(2);
+    store.failures = Infinity;
+    await put(topic, 0, 'refused', '1');
+    expect(await view.current(1_000)).toBe(false);
+    store.failures = 0;
+    expect(await view.current(30_000)).toBe(true);
+    expect(store.rows.has('0/refused')).toBe(true);
+  });
+
+  it('lets nobody wait once it is stopped', async () => {
+    const topic = await test.topic(COMPACTED);
+    const view = follow(topic, new Store());
+    await view.start();
+    const open = await test.transact(`view-${topic}`, [{ topic, partition: 0, key: 'open', value: Buffer.from('x') }]);
+    const asked = view.current(600_000);
+    await view.stop();
+    expect(await asked).toBe(false);
+    expect(await view.current(600_000)).toBe(false);
+    await open.abort();
   });
 
   it('reads a partition anew when the log no longer has what it had read', async () => {
