@@ -1,29 +1,31 @@
 /**
- * `npm run fuzz:api [-- cases [seed]]`: an independent fuzzer over the OpenAPI document of a running API, every check on. The
- * short run is part of `npm test` (test/integration/http/fuzz.test.ts).
+ * `npm run fuzz:api [-- --cases N --seed S -- …]`: an independent fuzzer over the OpenAPI document of a running API, every check on.
+ * What comes last is the fuzzer's own (`--include-tag webhooks`, `--phases stateful`). A short run is part of
+ * `npm run test:long` (test/long/fuzz.test.ts).
  */
 
-import { TestApi } from '../support/api.ts';
+import { parseArgs } from 'node:util';
+import { startFuzzedApi } from '../support/fuzzed-api.ts';
 import { startTestInfra } from '../support/infra.ts';
-import { provision } from '../support/provision.ts';
 import { fuzzApi } from '../support/schemathesis.ts';
 
-const CASES = 200;
+const CASES = '200';
 const TIMEOUT_MS = 60 * 60_000;
 
-const [cases = String(CASES), seed] = process.argv.slice(2);
+const { values, positionals: more } = parseArgs({
+  options: { cases: { type: 'string', default: CASES }, seed: { type: 'string' } },
+  allowPositionals: true,
+});
 const infra = await startTestInfra();
 try {
-  await provision(infra);
-  const api = await TestApi.start(infra);
+  const api = await startFuzzedApi(infra);
   try {
-    const { text } = await api.key();
     const { status, printed } = await fuzzApi({
-      url: api.api.url,
-      key: text,
-      examplesMax: Number(cases),
+      ...api,
+      examplesMax: Number(values.cases),
       timeoutMs: TIMEOUT_MS,
-      ...(seed === undefined ? {} : { seed: Number(seed) }),
+      ...(values.seed === undefined ? {} : { seed: Number(values.seed) }),
+      more,
     });
     console.log(printed);
     process.exitCode = status === 0 ? 0 : 1;

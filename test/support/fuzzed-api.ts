@@ -1,0 +1,33 @@
+import { randomBytes } from 'node:crypto';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Infra } from '../../src/infra/provider.ts';
+import { TestApi } from './api.ts';
+import { provision } from './provision.ts';
+
+export interface FuzzedApi {
+  readonly url: string;
+  /** A key with every scope but `suppressions:all`. */
+  readonly key: string;
+  stop(): Promise<void>;
+}
+
+/** An API with nothing switched off, so that a fuzzer gets behind every door: endpoints need a key to seal their secrets with. */
+export async function startFuzzedApi(infra: Infra): Promise<FuzzedApi> {
+  await provision(infra);
+  const directory = await mkdtemp(join(tmpdir(), 'postlane-fuzz-'));
+  const keyPath = join(directory, 'webhooks.key');
+  await writeFile(keyPath, randomBytes(32).toString('hex'));
+  const api = await TestApi.start(infra, { yaml: `notifier: { key: "file:${keyPath}" }\n` });
+  const stop = async (): Promise<void> => {
+    await api.stop();
+    await rm(directory, { recursive: true, force: true });
+  };
+  try {
+    return { url: api.api.url, key: (await api.key()).text, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
