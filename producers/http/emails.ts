@@ -1,5 +1,5 @@
 import type { Caller } from '../../src/domain/api-key.ts';
-import { type HttpRequest, problemReply, type Route, reply } from '../../src/http/route.ts';
+import { type HttpRequest, linksBy, problemReply, type Route, reply } from '../../src/http/route.ts';
 import type { MailFault, Verdict } from './accept.ts';
 import type { Intake } from './intake.ts';
 import { BATCH, BATCH_MAX, BATCH_SHOWN, IDEMPOTENCY_HEADER } from './schemas.ts';
@@ -54,7 +54,14 @@ export function emailRoutes(intake: Intake, bounds: EmailBounds): readonly Route
       schema: { $ref: 'Email' },
       bytesMax: Math.ceil(bounds.jobBytesMax * BODY_PER_JOB) + BODY_BASE_BYTES,
     },
-    responses: { 202: { description: 'The mail is accepted.', schema: { $ref: 'Accepted' }, headers: replayed } },
+    responses: {
+      202: {
+        description: 'The mail is accepted.',
+        schema: { $ref: 'Accepted' },
+        headers: replayed,
+        links: linksBy('id', '$response.body#/id', 'getEmail', 'cancelEmail'),
+      },
+    },
     problems: ['idempotency-key-in-flight', 'idempotency-key-reused', 'quota-exceeded', 'unavailable'],
     async handle(request) {
       const submitted = await submit(intake, request.caller, [request.body], keyOf(request));

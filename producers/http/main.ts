@@ -14,7 +14,7 @@ import type { Trails } from '../../src/runtime/trails-port.ts';
 import { judgeTemplated } from '../../src/templates/index.ts';
 import { callers } from './callers.ts';
 import { emailRoutes } from './emails.ts';
-import { ACCEPTED, BATCH_ANSWER, EMAIL, VERDICT } from './schemas.ts';
+import { ACCEPTED, BATCH_ANSWER, EMAIL, EMAIL_SHOWN, VERDICT } from './schemas.ts';
 import { CHANGED, IMPORTED, SUPPRESSION, SUPPRESSION_PAGE } from './suppression-schemas.ts';
 import { suppressionRoutes } from './suppressions.ts';
 import { TEMPLATE_SCHEMAS } from './template-schemas.ts';
@@ -60,6 +60,7 @@ const DOCUMENT = {
     'Hand in mails, and ask what became of them. Errors are problem documents (RFC 9457) with a stable type.',
   version: '1',
   shared: SHARED,
+  shown: [EMAIL_SHOWN],
 };
 
 /** The HTTP API as it runs in a process. */

@@ -114,6 +114,16 @@ export const EMAIL: JsonSchema = {
   },
 };
 
+/** What is shown of it: what the job itself is judged by, which says more clearly what is wrong, is said too. */
+export const EMAIL_SHOWN: JsonSchema = {
+  ...Object.fromEntries(Object.entries(EMAIL).filter(([name]) => name !== 'anyOf')),
+  oneOf: EMAIL.anyOf,
+  properties: {
+    ...(EMAIL.properties as Readonly<Record<string, JsonSchema>>),
+    payload: { ...payload, anyOf: [has('html'), has('text')] },
+  },
+};
+
 const ID: JsonSchema = {
   type: 'string',
   description: 'The mail’s id.',

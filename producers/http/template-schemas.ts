@@ -1,5 +1,5 @@
 import { FIELD_LENGTH_MAX, HTML_LENGTH_MAX, TEMPLATE_HEADERS_MAX, TEXT_LENGTH_MAX } from '../../src/domain/template.ts';
-import type { JsonSchema } from '../../src/http/route.ts';
+import { type JsonSchema, linksBy, type RouteResponse } from '../../src/http/route.ts';
 
 const text = (lengthMax: number, description: string): JsonSchema => ({
   type: 'string',
@@ -157,6 +157,12 @@ export const TEMPLATE_CHANGED: JsonSchema = {
     changed: { type: 'boolean', description: 'False: the newest version says the same, so none was made.' },
     variables: { type: 'array', items: { type: 'string' } },
   },
+};
+
+export const CHANGED_ANSWER: RouteResponse = {
+  description: 'The version that says so.',
+  schema: { $ref: 'TemplateChanged' },
+  links: linksBy('id', '$response.body#/id', 'getTemplate', 'listTemplateVersions', 'renderTemplate', 'deleteTemplate'),
 };
 
 export const TEMPLATE_DELETED: JsonSchema = {

@@ -133,7 +133,7 @@ const putRoute = ({ templates }: TemplateParts): Route<Caller> => ({
   scope: 'templates:write',
   params: schemas.TEMPLATE_PARAMS,
   body: { contentType: 'application/json', schema: schemas.TEMPLATE_PUT, bytesMax: BODY_BYTES_MAX },
-  responses: { 200: { description: 'The version that says so.', schema: { $ref: 'TemplateChanged' } } },
+  responses: { 200: schemas.CHANGED_ANSWER },
   problems: ['limit-reached', 'unavailable'],
   async handle({ caller, params, body }) {
     const id = params.id as string;

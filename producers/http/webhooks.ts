@@ -12,7 +12,7 @@ import {
   withSecret,
 } from '../../src/domain/webhook-endpoint.ts';
 import { shownDeliveries, shownEndpoint } from '../../src/domain/webhook-view.ts';
-import { type HttpReply, problemReply, type Route, reply } from '../../src/http/route.ts';
+import { type HttpReply, linksBy, problemReply, type Route, reply } from '../../src/http/route.ts';
 import { type Found, WebhookEndpoints, type WebhookParts } from './webhook-endpoints.ts';
 import * as schemas from './webhook-schemas.ts';
 
@@ -46,6 +46,18 @@ export function webhookRoutes(parts: WebhookParts): readonly Route<Caller>[] {
     removeRoute(context),
   ];
 }
+
+/** What can be done with an endpoint. */
+const OF_ONE = [
+  'getWebhook',
+  'updateWebhook',
+  'rotateWebhookSecret',
+  'pauseWebhook',
+  'resumeWebhook',
+  'replayWebhook',
+  'listWebhookDeliveries',
+  'deleteWebhook',
+];
 
 type Common = Pick<Route<Caller>, 'tag' | 'scope' | 'params' | 'problems'>;
 const ONE: Common = {
@@ -85,7 +97,13 @@ const createRoute = ({ parts, endpoints }: Context): Route<Caller> => ({
     'says. The secret is in this answer and in no other.',
   params: undefined,
   body: body(schemas.CREATE),
-  responses: answers(201, 'It is made.', 'WebhookWithSecret'),
+  responses: {
+    201: {
+      description: 'It is made.',
+      schema: { $ref: 'WebhookWithSecret' },
+      links: linksBy('id', '$response.body#/id', ...OF_ONE),
+    },
+  },
   problems: ['limit-reached', 'not-current', 'unavailable'],
   async handle({ caller: { tenant }, body: asked }) {
     const { url = '', events = [], description = '' } = asked as Written;

@@ -7,6 +7,8 @@ export interface OpenApiOptions {
   readonly version: string;
   /** Schemas that others refer to by `$ref: '<$id>'`. */
   readonly shared: readonly JsonSchema[];
+  /** Shown in place of the shared ones of the same `$id`, where they say more than what is checked. */
+  readonly shown?: readonly JsonSchema[];
 }
 
 /** What every route may answer, and which ones are added by what a route takes. */
@@ -53,7 +55,7 @@ export function openApiDocument<C>(routes: readonly Route<C>[], options: OpenApi
     paths[route.path] = path;
     path[route.method.toLowerCase()] = operation(route);
   }
-  const { title, description, version, shared } = options;
+  const { title, description, version, shared, shown = [] } = options;
   return {
     openapi: '3.1.0',
     info: { title, description, version },
@@ -61,7 +63,9 @@ export function openApiDocument<C>(routes: readonly Route<C>[], options: OpenApi
     tags: [...new Set(routes.map(({ tag }) => tag))].map((name) => ({ name })),
     components: {
       securitySchemes: { apiKey: { type: 'http', scheme: 'bearer', description: 'A key of `postlane keys create`.' } },
-      schemas: Object.fromEntries([...shared, PROBLEM_SCHEMA].map(({ $id, ...schema }) => [$id, referring(schema)])),
+      schemas: Object.fromEntries(
+        [...shared, ...shown, PROBLEM_SCHEMA].map(({ $id, ...schema }) => [$id, referring(schema)]),
+      ),
     },
     paths,
   };
@@ -111,11 +115,14 @@ function responses(
   problems: readonly ProblemName[],
 ): Readonly<Record<string, unknown>> {
   const found: Record<string, unknown> = {};
-  for (const [status, { description, schema, contentType = 'application/json', headers }] of Object.entries(own)) {
+  for (const [status, { description, schema, contentType = 'application/json', headers, links }] of Object.entries(
+    own,
+  )) {
     found[status] = {
       description,
       ...(headers && { headers: mapped(headers, (each) => ({ schema: referring(each) })) }),
       ...(schema && { content: { [contentType]: { schema: referring(schema) } } }),
+      ...(links && { links: Object.fromEntries(links.map((link) => [link.operationId, link])) }),
     };
   }
   // One response per status; several types may share one.

@@ -30,7 +30,20 @@ export interface RouteResponse {
   readonly schema?: JsonSchema;
   readonly contentType?: string;
   readonly headers?: Readonly<Record<string, JsonSchema>>;
+  /** What can be asked next with what the answer says. */
+  readonly links?: readonly RouteLink[];
 }
+
+/** OpenAPI's link object. */
+export interface RouteLink {
+  readonly operationId: string;
+  /** Runtime expressions, for example `$response.body#/id`. */
+  readonly parameters: Readonly<Record<string, string>>;
+}
+
+/** Links that hand one value on under the same name to each of some operations. */
+export const linksBy = (name: string, expression: string, ...operationIds: readonly string[]): readonly RouteLink[] =>
+  operationIds.map((operationId) => ({ operationId, parameters: { [name]: expression } }));
 
 export interface Route<C> {
   readonly method: 'GET' | 'POST' | 'DELETE' | 'PUT' | 'PATCH';
