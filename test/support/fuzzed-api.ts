@@ -13,6 +13,13 @@ export interface FuzzedApi {
   stop(): Promise<void>;
 }
 
+/** Mails can be made of it; test/fuzz/hooks.py names it. */
+const TEMPLATE = {
+  from: 'The Shop <news@shop.example>',
+  subject: 'News for {{ name | default: "you" }}',
+  html: '<p>Dear {{ name | default: "you" }}</p>',
+};
+
 /** An API with nothing switched off, so that a fuzzer gets behind every door: endpoints need a key to seal their secrets with. */
 export async function startFuzzedApi(infra: Infra): Promise<FuzzedApi> {
   await provision(infra);
@@ -25,7 +32,14 @@ export async function startFuzzedApi(infra: Infra): Promise<FuzzedApi> {
     await rm(directory, { recursive: true, force: true });
   };
   try {
-    return { url: api.api.url, key: (await api.key()).text, stop };
+    const { text: key } = await api.key();
+    const put = await api.ask('/v1/templates/fuzz', {
+      method: 'PUT',
+      headers: { 'content-type': 'application/json', authorization: `Bearer ${key}` },
+      body: JSON.stringify(TEMPLATE),
+    });
+    if (put.status !== 200) throw new Error(`the template is refused: ${await put.text()}`);
+    return { url: api.api.url, key, stop };
   } catch (error) {
     await stop();
     throw error;

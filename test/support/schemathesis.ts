@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { environment } from '../../src/config/environment.ts';
 import { packageRoot } from '../../src/infra/package-root.ts';
 import { pythonWith } from './python.ts';
 
@@ -25,6 +26,8 @@ export interface FuzzReport {
 export const FUZZ_REQUIREMENTS = join(packageRoot(), 'test', 'fuzz', 'requirements.txt');
 
 const CONFIG = join(packageRoot(), 'test', 'fuzz', 'schemathesis.toml');
+/** Named in the configuration. */
+const HOOKS = join(packageRoot(), 'test', 'fuzz', 'hooks.py');
 
 /** Runs schemathesis over the document that a server serves, with every check that it has. */
 export async function fuzzApi({ url, key, examplesMax, timeoutMs, seed, more = [] }: FuzzOptions): Promise<FuzzReport> {
@@ -50,6 +53,7 @@ export async function fuzzApi({ url, key, examplesMax, timeoutMs, seed, more = [
     stdio: ['ignore', 'pipe', 'pipe'],
     timeout: timeoutMs,
     cwd: tmpdir(),
+    env: { ...environment(), FUZZ_HOOKS: HOOKS },
   });
   let printed = '';
   for (const stream of [child.stdout, child.stderr]) {
