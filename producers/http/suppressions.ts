@@ -12,7 +12,8 @@ import * as schemas from './suppression-schemas.ts';
 const PAGE_DEFAULT = 100;
 const ROWS_AT_ONCE = 500;
 const LOOKED_AT_MAX = 20_000;
-const ADD_BODY_BYTES_MAX = 512 * 1_024;
+/** Whatever fits the schema, also where every character of it is escaped. */
+const ADD_BODY_BYTES_MAX = 4_000_000;
 
 /** An address as suppressions know it, or the hash of one by a key of ours; null for anything else. */
 function folded(address: string, { keyIds }: RecipientNames): string | null {

@@ -16,7 +16,8 @@ import { type HttpReply, linksBy, problemReply, type Route, reply } from '../../
 import { type Found, WebhookEndpoints, type WebhookParts } from './webhook-endpoints.ts';
 import * as schemas from './webhook-schemas.ts';
 
-const BODY_BYTES_MAX = 16 * 1_024;
+/** Whatever fits the schemas, also where every character of it is escaped. */
+const BODY_BYTES_MAX = 32 * 1_024;
 
 interface Written {
   readonly url?: string;

@@ -1,11 +1,11 @@
 import type { Template } from '../contracts/generated.ts';
 import { topics } from '../contracts/topic.ts';
-import { PostlaneError } from '../domain/error.ts';
+import { isPostlaneError, PostlaneError } from '../domain/error.ts';
 import { type TemplateContent, type TemplateFault, templateKey } from '../domain/template.ts';
 import { SECOND_MS } from '../domain/time.ts';
 import { Publisher } from '../kafka/publisher.ts';
 import { ViewFollower } from '../kafka/view-follower.ts';
-import type { Landed, LogRecord, Stoppable, Telemetry } from '../runtime/ports.ts';
+import type { LogRecord, Stoppable, Telemetry } from '../runtime/ports.ts';
 import { compileTemplate } from '../templates/compile.ts';
 import type { FindTemplate, FoundTemplate } from '../templates/judge.ts';
 import type { Host } from './host.ts';
@@ -34,7 +34,6 @@ export const TEMPLATES_MAX = 1_000;
 export const VERSIONS_MAX = 1_000;
 const APPEND_MS_MAX = 10 * SECOND_MS;
 const CATCH_UP_MS_MAX = 2 * SECOND_MS;
-const LOOK_AGAIN_MS = 10;
 /** Puts of one template at the same time, elsewhere, that this one gives way to. */
 const TRIES_MAX = 10;
 
@@ -168,7 +167,10 @@ export class Templates implements TemplateReader, Stoppable {
     if (this.table.versions(tenant, templateId).length >= VERSIONS_MAX) {
       return { kind: 'full', detail: `a template may have ${VERSIONS_MAX} versions` };
     }
-    return { kind: 'put', row: await this.append({ tenant, templateId, deleted: false, who, ...contentOf(content) }) };
+    const row = { tenant, templateId, deleted: false, who, ...contentOf(content) };
+    const fault = this.sizeFault(row);
+    if (fault !== null) return { kind: 'refused', fault };
+    return { kind: 'put', row: await this.append(row) };
   }
 
   /**
@@ -182,16 +184,33 @@ export class Templates implements TemplateReader, Stoppable {
     if (isThere) await this.append({ tenant, templateId, deleted: true, who, ...EMPTY });
     if (!purge) return isThere;
     const contents = rows.filter(({ deleted }) => !deleted);
-    const landed = await this.appendRecords(
+    await this.appendRecords(
       contents.map((row) => ({ topic: topics.templates.name, key: templateKey(row), value: null })),
     );
-    await this.hasRead(Math.max(-1, ...landed.map(({ offset }) => offset)));
+    await this.readBack();
     return contents.length > 0;
   }
 
   async stop(): Promise<void> {
     await this.follower.stop();
     await this.publisher?.close();
+  }
+
+  /** No field is too long, but all of them together may be, in an alphabet that takes three bytes a character. */
+  private sizeFault(row: Omit<Template, 'version' | 'at' | 'putId'>): TemplateFault | null {
+    try {
+      this.host.codec.encode(topics.templates, {
+        ...row,
+        version: VERSIONS_MAX,
+        at: this.host.clock.now(),
+        putId: this.newId(),
+      });
+      return null;
+    } catch (error) {
+      if (!isPostlaneError(error, 'LIMIT_EXCEEDED')) throw error;
+      const detail = `takes ${error.facts.bytes} bytes with all other fields; ${error.facts.bytesMax} are allowed`;
+      return { problem: 'too-long', field: row.html === null ? 'text' : 'html', detail };
+    }
   }
 
   /** Appends a row under the first version that is free, and looks whether it was the first to claim it. */
@@ -202,8 +221,8 @@ export class Templates implements TemplateReader, Stoppable {
       const claim: Template = { ...row, version: last + 1, at: this.host.clock.now(), putId };
       const value = this.host.codec.encode(topics.templates, claim);
       const key = templateKey(claim);
-      const [landed] = await this.appendRecords([{ topic: topics.templates.name, key, value }]);
-      await this.hasRead(landed?.offset ?? 0);
+      await this.appendRecords([{ topic: topics.templates.name, key, value }]);
+      await this.readBack();
       const owner = this.table.get(row.tenant, row.templateId, claim.version);
       if (owner?.putId === putId) return owner;
       await this.appendRecords([{ topic: topics.templates.name, key, value: null }]);
@@ -211,24 +230,14 @@ export class Templates implements TemplateReader, Stoppable {
     throw new PostlaneError('KAFKA_UNAVAILABLE', { what: 'others put versions of the template all the time' });
   }
 
-  private appendRecords(records: readonly LogRecord[]): Promise<readonly Landed[]> {
+  private async appendRecords(records: readonly LogRecord[]): Promise<void> {
     this.publisher ??= new Publisher({ kafka: this.host.kafka, deliveryTimeoutMs: this.appendMsMax });
-    return this.publisher.append(records);
+    await this.publisher.append(records);
   }
 
-  private async hasRead(offset: number): Promise<void> {
-    if (await this.within(this.appendMsMax, () => this.table.checkpoint() > offset)) return;
+  private async readBack(): Promise<void> {
+    if (await this.follower.current(this.appendMsMax)) return;
     throw new PostlaneError('KAFKA_UNAVAILABLE', { what: 'reading back what was put' });
-  }
-
-  private async within(waitMs: number, holds: () => boolean): Promise<boolean> {
-    const { clock } = this.host;
-    const deadline = clock.now() + waitMs;
-    while (!holds()) {
-      if (clock.now() > deadline) return false;
-      await clock.sleep(LOOK_AGAIN_MS);
-    }
-    return true;
   }
 }
 

@@ -71,6 +71,17 @@ describe('templates over HTTP', () => {
     expect((await ask('GET', path(id, '?version=3'))).status).toBe(404);
   });
 
+  it('is taken as large as it may be, in the alphabet that takes most room, and refused where no record would hold it', async () => {
+    const wide = (length: number) => '漢'.repeat(length);
+    const largest = { from: 'news@shop.example', subject: 's', html: wide(256 * 1_024), text: wide(64 * 1_024) };
+    expect(await put(newId(), largest)).toMatchObject({ status: 200 });
+    const headers = Object.fromEntries(Array.from({ length: 50 }, (_, n) => [`X-${n}`, wide(2_000)]));
+    expect(await put(newId(), { ...largest, headers })).toMatchObject({
+      status: 422,
+      body: { field: '/html', problem: 'too-long' },
+    });
+  });
+
   it('is known to every instance as soon as it has been put', async () => {
     for (let n = 0; n < 5; n++) {
       const id = newId();

@@ -80,3 +80,49 @@ describe('a mail as it is shown', () => {
     expect(parseJob(job, Date.UTC(2026, 10, 28)).ok).toBe(isGood);
   });
 });
+
+/** Of a character beyond the first 65,536 that is written as two escapes. */
+const CHARACTER_BYTES_MAX = 12;
+
+/** Bytes of the longest JSON that fits a schema; Infinity where nothing bounds it. */
+function widest(schema: Readonly<Record<string, unknown>>): number {
+  const of = (part: unknown): number => widest((part ?? {}) as Readonly<Record<string, unknown>>);
+  const { anyOf, enum: values, properties, additionalProperties, maxProperties, propertyNames, items } = schema;
+  if (Array.isArray(values)) return Math.max(...values.map((value) => JSON.stringify(value).length));
+  if (Array.isArray(anyOf) && properties === undefined) return Math.max(...anyOf.map(of));
+  switch ([schema.type].flat().filter((type) => type !== 'null')[0]) {
+    case 'string':
+      return Number(schema.maxLength ?? Infinity) * CHARACTER_BYTES_MAX + 2;
+    case 'array':
+      return Number(schema.maxItems ?? Infinity) * (of(items) + 1) + 2;
+    case 'object': {
+      const named = Object.entries(properties ?? {}).reduce((sum, [name, each]) => sum + name.length + 4 + of(each), 2);
+      if (additionalProperties === false) return named;
+      return named + Number(maxProperties ?? Infinity) * (of(propertyNames) + of(additionalProperties) + 2);
+    }
+    case 'integer':
+    case 'number':
+      return 32;
+    case 'boolean':
+      return 5;
+    default:
+      return Infinity;
+  }
+}
+
+/** Its merge data have a bound together, which no schema can say. */
+const BOUNDED_ELSEWHERE = ['renderTemplate'];
+
+describe('the bound of a body', () => {
+  const bounded = routes.flatMap(({ operationId, body }) => {
+    const bytes = body?.contentType === 'application/json' ? widest(body.schema) : Infinity;
+    return body && bytes < Infinity && !BOUNDED_ELSEWHERE.includes(operationId)
+      ? [{ operationId, bytes, bytesMax: body.bytesMax }]
+      : [];
+  });
+
+  it('refuses nothing that fits the schema, however it is escaped', () => {
+    expect(bounded.filter(({ bytes, bytesMax }) => bytes > bytesMax)).toEqual([]);
+    expect(bounded.map(({ operationId }) => operationId)).toContain('createWebhook');
+  });
+});
