@@ -8,8 +8,8 @@ import { provision } from './provision.ts';
 
 export interface FuzzedApi {
   readonly url: string;
-  /** A key with every scope but `suppressions:all`. */
-  readonly key: string;
+  /** Of two tenants, with every scope but `suppressions:all`. */
+  readonly keys: readonly [string, string];
   stop(): Promise<void>;
 }
 
@@ -32,16 +32,21 @@ export async function startFuzzedApi(infra: Infra): Promise<FuzzedApi> {
     await rm(directory, { recursive: true, force: true });
   };
   try {
-    const { text: key } = await api.key();
-    const put = await api.ask('/v1/templates/fuzz', {
-      method: 'PUT',
-      headers: { 'content-type': 'application/json', authorization: `Bearer ${key}` },
-      body: JSON.stringify(TEMPLATE),
-    });
-    if (put.status !== 200) throw new Error(`the template is refused: ${await put.text()}`);
-    return { url: api.api.url, key, stop };
+    const keys = [await keyWithTemplate(api, 'one'), await keyWithTemplate(api, 'other')] as const;
+    return { url: api.api.url, keys, stop };
   } catch (error) {
     await stop();
     throw error;
   }
+}
+
+async function keyWithTemplate(api: TestApi, tenant: string): Promise<string> {
+  const { text: key } = await api.key({ tenant });
+  const put = await api.ask('/v1/templates/fuzz', {
+    method: 'PUT',
+    headers: { 'content-type': 'application/json', authorization: `Bearer ${key}` },
+    body: JSON.stringify(TEMPLATE),
+  });
+  if (put.status !== 200) throw new Error(`the template is refused: ${await put.text()}`);
+  return key;
 }
