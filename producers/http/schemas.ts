@@ -1,5 +1,5 @@
 import { EMAIL_TYPES } from '../../src/domain/policy.ts';
-import type { JsonSchema } from '../../src/http/route.ts';
+import { FREE_NAMES, type JsonSchema } from '../../src/http/route.ts';
 import { has, MERGE_DATA, VERSION } from './template-schemas.ts';
 
 const TIME_MS_MAX = 8_640_000_000_000_000;
@@ -21,7 +21,7 @@ const text = (lengthMax: number, description: string): JsonSchema => ({
 const pairs = (valueLengthMax: number, countMax: number, description: string): JsonSchema => ({
   type: 'object',
   maxProperties: countMax,
-  propertyNames: { type: 'string', minLength: 1, maxLength: 256 },
+  propertyNames: FREE_NAMES,
   additionalProperties: { type: 'string', maxLength: valueLengthMax },
   description,
 });

@@ -1,5 +1,5 @@
 import { FIELD_LENGTH_MAX, HTML_LENGTH_MAX, TEMPLATE_HEADERS_MAX, TEXT_LENGTH_MAX } from '../../src/domain/template.ts';
-import { type JsonSchema, linksBy, type RouteResponse } from '../../src/http/route.ts';
+import { FREE_NAMES, type JsonSchema, linksBy, type RouteResponse } from '../../src/http/route.ts';
 
 const text = (lengthMax: number, description: string): JsonSchema => ({
   type: 'string',
@@ -58,7 +58,7 @@ export const TEMPLATE_PAGE_QUERY: JsonSchema = {
 const HEADERS: JsonSchema = {
   type: 'object',
   maxProperties: TEMPLATE_HEADERS_MAX,
-  propertyNames: { type: 'string', minLength: 1, maxLength: 256 },
+  propertyNames: FREE_NAMES,
   additionalProperties: { type: 'string', maxLength: FIELD_LENGTH_MAX },
   description: 'Further header fields, with placeholders; names as in a mail.',
 };
@@ -175,7 +175,7 @@ export const TEMPLATE_DELETED: JsonSchema = {
 export const MERGE_DATA: JsonSchema = {
   type: 'object',
   maxProperties: 100,
-  propertyNames: { type: 'string', minLength: 1, maxLength: 256 },
+  propertyNames: FREE_NAMES,
   additionalProperties: { type: 'string', maxLength: 65_536 },
   description: 'Values for the template’s placeholders. `order.city` is the name `city` in `order`.',
 };

@@ -3,6 +3,9 @@ import { type Problem, type ProblemName, problem } from './problem.ts';
 /** JSON Schema 2020-12, as OpenAPI 3.1 takes it. */
 export type JsonSchema = Readonly<Record<string, unknown>>;
 
+/** Names that a caller may give what it sends. `__proto__` means something to JavaScript, and no body may hold it. */
+export const FREE_NAMES: JsonSchema = { type: 'string', minLength: 1, maxLength: 256, not: { const: '__proto__' } };
+
 export interface HttpRequest<C> {
   /** Whom the request is made for; null on routes that are open to all. */
   readonly caller: C;

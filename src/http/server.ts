@@ -42,6 +42,9 @@ const DRAIN_MS = 10_000;
 
 const PATHS = { document: '/v1/openapi.json', docs: '/v1/docs' } as const;
 
+/** Of a body: fastify tells the two no further apart. */
+const UNREADABLE = 'it cannot be read as JSON, or something in it has the name __proto__';
+
 /** A server of JSON routes: problem documents, bounds on everything, an OpenAPI document and a page to try it out. */
 export class HttpServer<C> implements Stoppable {
   private readonly options: HttpServerOptions<C>;
@@ -226,7 +229,7 @@ export class HttpServer<C> implements Stoppable {
         return problemReply('media-type-unsupported');
       default:
     }
-    if (statusCode === 400) return problemReply('malformed-body', { detail: 'it cannot be read as JSON' });
+    if (statusCode === 400) return problemReply('malformed-body', { detail: UNREADABLE });
     if (statusCode !== undefined && statusCode < 500) return problemReply('malformed-request');
     this.options.telemetry.log('error', 'a request failed', { error });
     return problemReply('internal');

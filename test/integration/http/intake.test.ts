@@ -55,6 +55,14 @@ describe('handing in over HTTP', () => {
     expect(found?.partition).toBe(partitionOf(id, 6));
   });
 
+  it('takes no body that names __proto__, and says that this may be why', async () => {
+    const named = JSON.stringify(mail({ metadata: { order: '7' } })).replace('"order"', '"__proto__"');
+    expect(await answerOf(await first.post('/v1/emails', key, named))).toMatchObject({
+      status: 400,
+      body: { type: 'urn:postlane:problem:malformed-body', detail: expect.stringContaining('__proto__') },
+    });
+  });
+
   it('names the field that is wrong', async () => {
     const { status, body } = await answerOf(await first.post('/v1/emails', key, mail({ recipient: 'nobody' })));
     expect({ status, body }).toEqual({

@@ -61,6 +61,16 @@ describe('the OpenAPI document', () => {
   });
 });
 
+describe('names that a caller gives', () => {
+  it.each(['metadata', 'mergeData'])('are not __proto__ in %s, which no body may hold', (field) => {
+    const judge = new Validation([EMAIL_SHOWN]).body({ $ref: 'Email' });
+    const mail = (name: string) =>
+      JSON.parse(`{"type": "marketing", "recipient": "a@b.example", "templateId": "t", "${field}": {"${name}": "x"}}`);
+    expect(judge(mail('__proto__'))).toMatchObject({ field: `/${field}` });
+    expect(judge(mail('proto'))).toBeNull();
+  });
+});
+
 describe('a mail as it is shown', () => {
   const fault = new Validation([EMAIL_SHOWN]).body({ $ref: 'Email' });
   const mail = { type: 'marketing', recipient: 'ada@inbox.example' };
