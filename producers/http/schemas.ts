@@ -1,8 +1,7 @@
 import { EMAIL_TYPES } from '../../src/domain/policy.ts';
+import { TIME_MS_MAX } from '../../src/domain/time.ts';
 import { FREE_NAMES, type JsonSchema } from '../../src/http/route.ts';
 import { has, MERGE_DATA, VERSION } from './template-schemas.ts';
-
-const TIME_MS_MAX = 8_640_000_000_000_000;
 
 const time = (description: string): JsonSchema => ({
   description,

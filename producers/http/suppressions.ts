@@ -3,7 +3,7 @@ import { foldAddress, parseMailbox } from '../../src/domain/address.ts';
 import type { Caller } from '../../src/domain/api-key.ts';
 import { keyIdIn, type RecipientNames } from '../../src/domain/recipient-names.ts';
 import { recipientIn, rowFor, subjectsOf, tenantPrefix } from '../../src/domain/suppression.ts';
-import type { Millis } from '../../src/domain/time.ts';
+import { type Millis, writtenTime } from '../../src/domain/time.ts';
 import { type HttpReply, problemReply, type Route, reply } from '../../src/http/route.ts';
 import { append, change, LISTS, listOf, removal, type SuppressionParts, unavailable } from './suppression-changes.ts';
 import { exportRoute, importRoute } from './suppression-files.ts';
@@ -149,7 +149,7 @@ function shown(caller: Caller, address: string, rows: readonly Suppression[], no
       active: isActive(row, now),
       severity: row.severity,
       since: new Date(row.since).toISOString(),
-      until: row.until === null ? null : new Date(row.until).toISOString(),
+      until: row.until === null ? null : writtenTime(row.until),
       type: row.type,
       // What others said about the address is theirs.
       evidence: mayRead

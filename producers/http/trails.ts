@@ -1,7 +1,7 @@
 import type { Cancellation } from '../../src/contracts/generated.ts';
 import { topics } from '../../src/contracts/topic.ts';
 import type { Caller } from '../../src/domain/api-key.ts';
-import { type Millis, SECOND_MS } from '../../src/domain/time.ts';
+import { type Millis, SECOND_MS, writtenTime } from '../../src/domain/time.ts';
 import { hasEnded, type Trail, type TrailEvent, type TrailFilter, waitingOf } from '../../src/domain/trail.ts';
 import { type HttpReply, problemReply, type Route, reply } from '../../src/http/route.ts';
 import type { Codec } from '../../src/runtime/codec.ts';
@@ -123,7 +123,7 @@ async function lookUp(parts: TrailParts, tenant: string, id: string): Promise<{ 
   return found === null ? problemReply('not-found', { detail: 'no such mail' }) : { trail: found };
 }
 
-const timeOf = (at: Millis | null): string | null => (at === null ? null : new Date(at).toISOString());
+const timeOf = (at: Millis | null): string | null => (at === null ? null : writtenTime(at));
 
 /** Whether somebody asked for it to be called back, and how that went. */
 function cancellationOf(trail: Trail, parts: TrailParts): 'requested' | 'cancelled' | 'too-late' | null {

@@ -1,3 +1,4 @@
+import { TIME_MS_MAX } from '../../src/domain/time.ts';
 import { DESCRIPTION_LENGTH_MAX, URL_LENGTH_MAX } from '../../src/domain/webhook-endpoint.ts';
 import { WEBHOOK_EVENTS } from '../../src/domain/webhook-event.ts';
 import type { JsonSchema } from '../../src/http/route.ts';
@@ -8,7 +9,6 @@ export const ENDPOINT_PARAMS: JsonSchema = {
   properties: { id: { type: 'string', minLength: 1, maxLength: 64, description: 'The endpoint’s id.' } },
 };
 
-const TIME_MS_MAX = 8_640_000_000_000_000;
 const GRACE_HOURS_MAX = 24 * 90;
 
 const written = {

@@ -5,7 +5,7 @@ import { isEmailType } from './job.ts';
 import type { EmailType } from './policy.ts';
 import { keyIdIn, PLAIN_NAMES, type RecipientNames } from './recipient-names.ts';
 import { recipientIn } from './suppression.ts';
-import type { Millis } from './time.ts';
+import { type Millis, writtenTime } from './time.ts';
 
 /** Columns that hold the address in the exports of the big providers, in the order in which they are looked for. */
 const ADDRESS_COLUMNS = ['email', 'emailaddress', 'email address', 'email_address', 'address', 'recipient', 'e-mail'];
@@ -122,7 +122,7 @@ export function exportedLines(row: Suppression, now: Millis): readonly (readonly
     scope: Pick<Evidence, 'tenant' | 'type'>,
     why: string | null,
   ) => {
-    const times = [since, until].map((at) => (at === null ? '' : new Date(at).toISOString()));
+    const times = [since, until].map((at) => (at === null ? '' : writtenTime(at)));
     return [address, severity, ...times, scope.tenant ?? '', scope.type ?? '', why ?? ''].map(guarded);
   };
   const binding = row.evidence.filter(

@@ -1,5 +1,5 @@
 import type { DeliveryResult } from '../contracts/generated.ts';
-import type { Millis } from './time.ts';
+import { type Millis, writtenTime } from './time.ts';
 
 /**
  * What customers' endpoints can be told. `email.deferred` is an attempt that was not the end; the next seven are the endings,
@@ -55,7 +55,7 @@ export const webhookIdentity = (result: DeliveryResult): string =>
     result.reason,
   ]);
 
-const timeOf = (at: Millis | null): string | null => (at === null ? null : new Date(at).toISOString());
+const timeOf = (at: Millis | null): string | null => (at === null ? null : writtenTime(at));
 
 /** The body that is posted. `timestamp` is when the event happened, not when it is told. */
 export const webhookBody = (event: WebhookEvent, result: DeliveryResult): string =>

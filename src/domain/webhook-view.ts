@@ -1,8 +1,8 @@
 import type { WebhookEndpoint, WebhookProgress } from '../contracts/generated.ts';
-import type { Millis } from './time.ts';
+import { type Millis, writtenTime } from './time.ts';
 import { endpointState, pauseOf, signingSecrets } from './webhook-endpoint.ts';
 
-const timeOf = (at: Millis | null): string | null => (at === null ? null : new Date(at).toISOString());
+const timeOf = (at: Millis | null): string | null => (at === null ? null : writtenTime(at));
 
 /** An endpoint as it may be shown: without its secrets. Times are RFC 3339. */
 export const shownEndpoint = (endpoint: WebhookEndpoint, progress: WebhookProgress | undefined, now: Millis) => ({

@@ -111,6 +111,11 @@ describe('what became of mails, over HTTP', () => {
     });
   });
 
+  it('shows an expiry beyond the year 9999 as the end of it', async () => {
+    const id = await send({ expiresAt: '9999-12-31T23:59:59-10:00' });
+    expect(await trail(id)).toMatchObject({ status: 200, body: { expiresAt: '9999-12-31T23:59:59.999Z' } });
+  });
+
   it('finds mails by recipient, tag, campaign and state, page by page', async () => {
     const sent = [];
     for (let n = 0; n < 7; n++)
