@@ -9,6 +9,7 @@ import { drive, type Fault } from '../../src/testing/driver.ts';
 import { MemoryCodec } from '../../src/testing/memory-codec.ts';
 import { MemoryCluster } from '../../src/testing/memory-log.ts';
 import { VirtualClock } from '../../src/testing/virtual-clock.ts';
+import { anyCharacter } from '../support/any-text.ts';
 import { aFeedback, defineSplit, NOW } from '../support/feedback.ts';
 import { feedbackCorpus, judged, readAny } from '../support/feedback-corpus.ts';
 
@@ -60,13 +61,13 @@ describe('the split, as a stream', () => {
   it('makes events or a dead letter of any bytes, and never throws', async () => {
     const bodies = fc.oneof(
       fc.uint8Array({ maxLength: 300 }),
-      fc.string({ unit: 'binary', maxLength: 300 }).map((text) => Buffer.from(text)),
+      fc.string({ unit: anyCharacter, maxLength: 300 }).map((text) => Buffer.from(text)),
       fc.json({ maxDepth: 4 }).map((text) => Buffer.from(text)),
     );
     const feedback = fc.record({
       format: fc.constantFrom(...FEEDBACK_FORMATS, 'fax'),
       body: bodies.map((bytes) => Buffer.from(bytes)),
-      recipient: fc.option(fc.string({ unit: 'binary', maxLength: 70 }), { nil: null }),
+      recipient: fc.option(fc.string({ unit: anyCharacter, maxLength: 70 }), { nil: null }),
     });
     await fc.assert(
       fc.asyncProperty(fc.array(feedback, { minLength: 1, maxLength: 12 }), async (all) => {
