@@ -5,10 +5,16 @@
 # What is set already stays as it is.
 
 _postlane_status="$(npx postlane status --json)" || return 1
-_postlane_value() { printf '%s' "$_postlane_status" | npx node -p "[JSON.parse(fs.readFileSync(0)).$1].join()"; }
-export KAFKA_BROKERS="${KAFKA_BROKERS:-$(_postlane_value brokers)}"
-export SCHEMA_REGISTRY_URL="${SCHEMA_REGISTRY_URL:-$(_postlane_value schemaRegistry)}"
-export POSTLANE_URL="${POSTLANE_URL:-$(_postlane_value api)}"
-export POSTLANE_SMTP="${POSTLANE_SMTP:-$(_postlane_value submission)}"
-export POSTLANE_SMTP_CERTIFICATE="${POSTLANE_SMTP_CERTIFICATE:-$(_postlane_value submissionCertificate)}"
+eval "$(printf '%s' "$_postlane_status" | npx node -e '
+  const status = JSON.parse(fs.readFileSync(0));
+  const quoted = (text) => "\x27" + text.replaceAll("\x27", "\x27\\\x27\x27") + "\x27";
+  for (const [name, value] of [
+    ["KAFKA_BROKERS", status.brokers],
+    ["SCHEMA_REGISTRY_URL", status.schemaRegistry],
+    ["POSTLANE_URL", status.api],
+    ["POSTLANE_SMTP", status.submission],
+    ["POSTLANE_SMTP_CERTIFICATE", status.submissionCertificate],
+  ])
+    if (!process.env[name]) console.log(`export ${name}=${quoted([value].join())}`);
+')"
 export POSTLANE_KEY="${POSTLANE_KEY:-$(npx postlane keys create examples)}"
