@@ -7,7 +7,7 @@ import type { Infra } from '../../src/infra/provider.ts';
 import { LANES_VARIABLE, type LaneAddresses } from './lanes.ts';
 
 /**
- * The test commands: `fast` needs no services and takes under a minute; `all` starts two sets of broker, registry and Redis,
+ * The test commands: `fast` needs no services and takes under a minute; `all` starts some sets of broker, registry and Redis,
  * and runs everything and the short faults over them, side by side; `long` runs what takes minutes for each suite; `chaos` runs all faults, and `chaos --minutes N --seed S` those of every
  * kind in random order for so long. Ends with one line `N passed, N failed, N skipped`; a step that is no Jest suite (lint,
  * types) counts as one test. A suite that cannot run fails: nothing is skipped for want of a service.
@@ -40,8 +40,11 @@ const storm = {
 const root = path.resolve(import.meta.dirname, '../..');
 const node = process.execPath;
 
-/** Suites that need services run side by side, each lane over a broker, registry and Redis of its own. */
-const LANES = 2;
+/**
+ * Suites that need services run side by side, each lane over a broker, registry and Redis of its own. They wait for time to pass
+ * (sessions that end, retries that are due) more than they reckon: three keep two processors busy, where there is room for them.
+ */
+const LANES = os.totalmem() >= 12 * 2 ** 30 ? 3 : 2;
 
 const tool = (name: string, ...command: string[]): Step => ({ name, command, jest: false });
 const suite = (name: string, workers: number, ...folders: string[]): Step => ({
@@ -156,10 +159,9 @@ function add(sum: Counts, counts: Counts): void {
 const sum: Counts = { passed: 0, failed: 0, skipped: 0 };
 const startedAt = Date.now();
 if (which === 'fast' || which === 'all') {
-  // Types keep one processor busy and units wait for nobody: together they take less than one after the other.
-  await Promise.all([inTurn(UNITS, false), inTurn(STATIC, true)]);
+  // Types keep one processor busy, downloads none, and units wait for nobody: together they take less than one after the other.
+  await Promise.all([inTurn(UNITS, false), inTurn(which === 'all' ? [...STATIC, ...PREPARE] : STATIC, true)]);
 }
-if (which === 'all') for (const step of PREPARE) add(sum, await run(step, {}));
 if (which === 'all') await withServices(SERVICES, LANES, sum);
 if (which === 'long') await withServices([...PREPARE, ...LONG], 1, sum);
 if (which === 'chaos') await withServices(stormMinutes > 0 ? STORM : CHAOS, 1, sum);
