@@ -4,7 +4,8 @@
 'use strict';
 
 const { spawn } = require('node:child_process');
-const { existsSync } = require('node:fs');
+const { existsSync, statSync } = require('node:fs');
+const nodeModule = require('node:module');
 const { dirname, join } = require('node:path');
 const { pathToFileURL } = require('node:url');
 
@@ -33,9 +34,25 @@ function findPackagedNode() {
   }
 }
 
+/**
+ * Where Node keeps what it has compiled of our sources, so that the next start is half the work: beside what `up` made in the
+ * working directory. `undefined` where nothing is there, or where it is another user's, whose code we would run.
+ */
+function findCompiled() {
+  try {
+    const data = join(process.cwd(), '.postlane');
+    const isOurs = process.getuid === undefined || statSync(data).uid === process.getuid();
+    return isOurs && existsSync(data) ? join(data, 'compiled') : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
 /** Hands over to another Node, and ends as it ends. */
 function runOn(node, entry) {
-  const child = spawn(node, [entry, ...process.argv.slice(2)], { stdio: 'inherit' });
+  const compiled = process.env.NODE_COMPILE_CACHE || findCompiled();
+  const env = compiled === undefined ? process.env : { ...process.env, NODE_COMPILE_CACHE: compiled };
+  const child = spawn(node, [entry, ...process.argv.slice(2)], { stdio: 'inherit', env });
   // Ctrl-C reaches both of us, and only it knows when it has finished. What is sent to us alone is passed on.
   process.on('SIGINT', () => undefined);
   for (const signal of ['SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
@@ -54,6 +71,8 @@ const entry = findEntry();
 const packagedNode = isNewEnough(process.versions.node) ? undefined : findPackagedNode();
 if (isNewEnough(process.versions.node)) {
   process.argv[1] = entry;
+  const compiled = findCompiled();
+  if (compiled !== undefined && !process.env.NODE_COMPILE_CACHE) nodeModule.enableCompileCache(compiled);
   void import(pathToFileURL(entry).href);
 } else if (packagedNode !== undefined) {
   runOn(packagedNode, entry);

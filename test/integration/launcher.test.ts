@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { jest } from '@jest/globals';
@@ -21,9 +21,18 @@ beforeAll(async () => {
 });
 afterAll(() => rm(directory, { recursive: true, force: true }));
 
-function launch(args: readonly string[], options: { readonly old: boolean; readonly launcher?: string }) {
+interface Launch {
+  readonly old: boolean;
+  readonly launcher?: string;
+  readonly workingDirectory?: string;
+}
+
+function launch(args: readonly string[], options: Launch) {
   const preload = options.old ? ['--require', join(directory, 'old-node.cjs')] : [];
-  const child = spawn(process.execPath, [...preload, options.launcher ?? LAUNCHER, ...args], { cwd: directory });
+  // What this run keeps compiled is none of the launcher's business.
+  const { NODE_COMPILE_CACHE, ...env } = process.env;
+  const cwd = options.workingDirectory ?? directory;
+  const child = spawn(process.execPath, [...preload, options.launcher ?? LAUNCHER, ...args], { cwd, env });
   const seen = { output: '', errors: '' };
   child.stdout.on('data', (chunk) => {
     seen.output += chunk;
@@ -43,6 +52,20 @@ describe('the launcher', () => {
     expect(await closed).toEqual([0, null]);
     const { version } = JSON.parse(await readFile(join(packageRoot(), 'package.json'), 'utf8'));
     expect(seen).toEqual({ output: `${version}\n`, errors: '' });
+  });
+
+  it.each([
+    ['this Node', false],
+    ['the packaged one', true],
+  ])('keeps what %s has compiled where `up` keeps its things, and makes no such place', async (_, old) => {
+    const used = await mkdtemp(join(directory, 'used-'));
+    const fresh = await mkdtemp(join(directory, 'fresh-'));
+    await mkdir(join(used, '.postlane'));
+    for (const workingDirectory of [used, fresh]) {
+      expect(await launch(['--version'], { old, workingDirectory }).closed).toEqual([0, null]);
+    }
+    expect(await readdir(join(used, '.postlane', 'compiled'))).toHaveLength(1);
+    expect(await readdir(fresh)).toEqual([]);
   });
 
   it('ends as what it runs ends', async () => {
