@@ -40,8 +40,12 @@ async function commandsOf(example: string): Promise<{ readonly main: string; rea
   return { main, background: block(' background') };
 }
 
+/** Maven lives for seconds here: the optimising compiler would only cost. */
+const MAVEN_OPTS = '-XX:TieredStopAtLevel=1 -XX:+UseSerialGC';
+
 const shell = async (commands: string): Promise<string> => {
-  const options = { cwd: checkout, env: ownEnvironment(), timeout: EXAMPLE_MS, maxBuffer: 10_000_000 };
+  const env = { ...ownEnvironment(), MAVEN_OPTS };
+  const options = { cwd: checkout, env, timeout: EXAMPLE_MS, maxBuffer: 10_000_000 };
   return withoutColours((await run('bash', ['-e', '-o', 'pipefail', '-c', commands], options)).stdout);
 };
 

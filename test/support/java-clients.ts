@@ -14,8 +14,8 @@ export interface ShownRecord {
   readonly value: Buffer;
 }
 
-/** It ends once nothing has come for so long. */
-const IDLE_MS = 4_000;
+/** It ends once nothing has come for so long; until its first record it has a group to join, on a machine that may be busy. */
+const IDLE_MS = 12_000;
 const RUN_MS_MAX = 120_000;
 const OUTPUT_BYTES_MAX = 256 * 1024 * 1024;
 /** Shows bytes as text that can be turned back: `\x` and two digits for all that is not plain. */
