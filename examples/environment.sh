@@ -4,8 +4,9 @@
 #
 # What is set already stays as it is.
 
-_postlane_status="$(npx postlane status --json)" || return 1
-eval "$(printf '%s' "$_postlane_status" | npx node -e '
+# `npx` would take longer to find these than they take to run.
+_postlane_status="$(node bin/postlane.cjs status --json)" || return 1
+eval "$(printf '%s' "$_postlane_status" | node -e '
   const status = JSON.parse(fs.readFileSync(0));
   const quoted = (text) => "\x27" + text.replaceAll("\x27", "\x27\\\x27\x27") + "\x27";
   for (const [name, value] of [
@@ -17,4 +18,4 @@ eval "$(printf '%s' "$_postlane_status" | npx node -e '
   ])
     if (!process.env[name]) console.log(`export ${name}=${quoted([value].join())}`);
 ')"
-export POSTLANE_KEY="${POSTLANE_KEY:-$(npx postlane keys create examples)}"
+export POSTLANE_KEY="${POSTLANE_KEY:-$(node bin/postlane.cjs keys create examples)}"
