@@ -2,6 +2,7 @@ import type { StoredRecord } from '../runtime/ports.ts';
 import type { KafkaClient } from './client.ts';
 import { PartitionFetcher } from './partition-fetcher.ts';
 import { isBarrier } from './records.ts';
+import { rangesOf } from './topic-ends.ts';
 
 const FETCH_WAIT_MS = 100;
 const RETRY_MS = 250;
@@ -29,18 +30,10 @@ export class TopicTail {
     this.onRecords = onRecords;
   }
 
-  /** Settles once the ends are known: everything written afterwards will be shown. */
+  /** Settles once the ends are known: everything written afterwards will be shown. Throws KAFKA_UNAVAILABLE. */
   async start(topics: readonly string[]): Promise<void> {
-    const admin = this.kafka.admin();
-    await admin.connect();
-    try {
-      for (const topic of topics) {
-        for (const { partition, high } of await admin.fetchTopicOffsets(topic)) {
-          this.offsets.set(`${topic}/${partition}`, { topic, partition, offset: Number(high) });
-        }
-      }
-    } finally {
-      await admin.disconnect();
+    for (const { topic, partition, end } of await rangesOf(this.kafka, topics)) {
+      this.offsets.set(`${topic}/${partition}`, { topic, partition, offset: end });
     }
     this.following = this.follow(topics);
   }
