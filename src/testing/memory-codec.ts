@@ -19,6 +19,17 @@ type Writer =
   | { readonly topic: string | null; readonly name: SchemaName; readonly reader: Reader }
   | { readonly topic: string; readonly refusal: string };
 
+const ownReaders = new Map<SchemaName, Reader>();
+
+/** Compiled once for all codecs, when it is first needed: a property makes a codec for each of its runs. */
+function ownReader(name: SchemaName): Reader {
+  const known = ownReaders.get(name);
+  if (known !== undefined) return known;
+  const reader = compileReader(name, schemas[name]);
+  ownReaders.set(name, reader);
+  return reader;
+}
+
 /**
  * The codec without a registry, for tests: the same bytes as the real one, under fixed schema ids that every topic of a
  * schema shares. Nothing needs to be prepared.
@@ -33,7 +44,13 @@ export class MemoryCodec implements Codec {
     this.jobBytesMax = options.jobBytesMax ?? JOB_BYTES_MAX_DEFAULT;
     for (const [name, id] of MEMORY_SCHEMA_IDS) {
       const own = name as SchemaName;
-      this.writers.set(id, { topic: null, name: own, reader: compileReader(own, schemas[own]) });
+      this.writers.set(id, {
+        topic: null,
+        name: own,
+        get reader() {
+          return ownReader(own);
+        },
+      });
     }
   }
 

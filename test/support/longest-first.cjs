@@ -1,5 +1,11 @@
 // The suites that take longest, by what was seen: begun last, one of them would be waited for with a processor idle.
-const LONGEST = ['chaos/faults.test.ts', 'integration/examples.test.ts', 'integration/up.test.ts'];
+const LONGEST = [
+  'chaos/faults.test.ts',
+  'integration/up.test.ts',
+  'integration/examples.test.ts',
+  'integration/replay.test.ts',
+  'integration/webhooks.test.ts',
+];
 
 const { default: Sequencer } = require('@jest/test-sequencer');
 
