@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { constants } from 'node:os';
 import type { Readable } from 'node:stream';
-import type { Environment } from '../config/environment.ts';
+import { type Environment, OWN_SESSION_VARIABLE } from '../config/environment.ts';
 import { PostlaneError } from '../domain/error.ts';
 import type { LogFile } from './log-file.ts';
 import type { ProcessRecords } from './process-records.ts';
@@ -73,7 +73,7 @@ export interface GuardedProcess {
 export async function startGuarded(options: GuardedOptions): Promise<GuardedProcess> {
   const guard = spawn('/bin/sh', ['-c', GUARD, 'guard', options.command, ...options.args], {
     cwd: options.workingDirectory,
-    env: { ...options.environment },
+    env: { ...options.environment, [OWN_SESSION_VARIABLE]: '1' },
     // Its own session: a Ctrl-C at the terminal is ours to handle, and must not reach it behind our back.
     detached: true,
     stdio: ['pipe', 'pipe', 'pipe', 'pipe'],

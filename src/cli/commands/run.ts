@@ -1,4 +1,5 @@
 import { type Command, InvalidArgumentError } from 'commander';
+import { OWN_SESSION_VARIABLE } from '../../config/environment.ts';
 import type { Config } from '../../config/types.ts';
 import { systemClock } from '../../host/clock.ts';
 import type { Host } from '../../host/host.ts';
@@ -43,10 +44,11 @@ export function register(program: Command, context: CliContext): void {
 
 async function run(context: CliContext, names: readonly string[], options: RunOptions): Promise<void> {
   // Before there are other threads: they begin with the priority of the one that makes them.
-  const lacking = options.niceness === undefined ? null : giveWay(options.niceness);
+  const ownSession = context.environment[OWN_SESSION_VARIABLE] !== undefined;
+  const lacking = options.niceness === undefined ? null : giveWay(options.niceness, { ownSession });
   const config = configOf(context, options.config);
   const telemetry = await openTelemetry(config, names.join('+'));
-  if (lacking !== null) telemetry.log('warn', 'it gives way by niceness alone', { lacking });
+  if (lacking !== null) telemetry.log('warn', 'it gives way less than it was asked to', { lacking });
   const progress = new RunProgress();
   // First of all, so that a process that waits for the broker or the registry can say so.
   const health = await HealthServer.start({
