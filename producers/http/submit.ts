@@ -127,7 +127,7 @@ async function append(intake: Intake, caller: Caller, records: readonly LogRecor
   );
   const late = clock.sleep(appendMsMax, settled.signal).then(() => ({ error: 'it took too long' }));
   const failure = await Promise.race([appending, late]);
-  settled.abort();
+  settled.abort('settled');
   if (failure === null) return null;
   telemetry.count('postlane_http_unavailable_total');
   telemetry.log('warn', 'mails could not be appended', { error: failure.error });

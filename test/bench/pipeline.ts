@@ -104,7 +104,10 @@ ${settings}
 const ALL = [{ router: [], worker: [] }] as const;
 /** As `up` runs them on one machine: what gives way is apart from what somebody waits for. */
 const APART = [
-  { router: ['--types', 'transactional,notification'], worker: ['--queues', 'transactional,notification'] },
+  {
+    router: ['--types', 'transactional,notification', '--niceness', '5'],
+    worker: ['--queues', 'transactional,notification', '--niceness', '5'],
+  },
   {
     router: ['--types', 'marketing', '--niceness', 'idle'],
     worker: ['--queues', 'marketing,marketing-throttled', '--niceness', 'idle'],
