@@ -28,7 +28,6 @@ export interface TemplateParts {
 
 const PAGE_DEFAULT = 100;
 const UNAVAILABLE_RETRY_MS = 2 * SECOND_MS;
-/** A template of the largest sizes, escaped as JSON. */
 /** Whatever fits the schema, also where every character of it is escaped. */
 const BODY_BYTES_MAX = 5_500_000;
 const RENDER_BYTES_MAX = 1_000_000;

@@ -30,10 +30,7 @@ const HOST = '127.0.0.1';
 /** Bulk mail gives way to what somebody waits for, also in how a busy machine shares out its processors. */
 const GIVES_WAY = ['--niceness', 'idle'] as const;
 
-/**
- * What is accepted is kept, and may be sent a moment later; whoever hands a mail in waits for the answer. So the broker and the door go first:
- * at 500 mails a second over HTTP, with niceness 5, the door's p99 was a third of what it was with none (docs/benchmarks.md).
- */
+/** What is accepted is kept, and may be sent a moment later; whoever hands a mail in waits for the answer. So the broker and the door go first. */
 const AFTER_THE_DOOR = ['--niceness', '5'] as const;
 
 /**
