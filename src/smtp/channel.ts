@@ -189,7 +189,8 @@ export class Channel {
     if (this.timer !== null) clearTimeout(this.timer);
     this.timer = null;
     const { socket } = this;
-    if (!this.stood) return this.cut(0);
+    // The other side may have taken a connection of which we have not heard yet.
+    if (!this.stood) return this.cut(this.patience.notice);
     const hasEnded = socket.destroyed || socket.writableEnded;
     if (hasEnded || this.handshaking || socket.writableLength > 0) return this.cut(this.patience.notice);
     socket.end();
@@ -224,7 +225,7 @@ export class Channel {
     socket.on('data', (chunk: Buffer) => this.received(chunk));
     socket.on('error', (error: NodeJS.ErrnoException) => {
       this.fail(this.reasonOf(error), error.code ?? null);
-      if (PARTED.has(error.code ?? '')) this.cut(0);
+      if (!this.stood || PARTED.has(error.code ?? '')) this.cut(0);
     });
     socket.on('end', () => {
       this.fail('reset', 'FIN');

@@ -32,8 +32,12 @@ const PATIENCE: Patience = {
   stop: 5 * SECOND_MS,
 };
 
-/** Every time-out multiplied by one factor; tests shrink it. No time-out is less than a millisecond. */
+/** `notice` is the other side's time, network and scheduling included, which no impatience of ours makes shorter. */
+const NOTICE_MS_MIN = 200;
+
+/** Every time-out multiplied by one factor; tests shrink it. None is less than a millisecond, and `notice` less than its least. */
 export function patienceOf(factor: number): Patience {
   const scaled = Object.entries(PATIENCE).map(([stage, ms]) => [stage, Math.max(1, Math.round(ms * factor))]);
-  return Object.fromEntries(scaled) as Patience;
+  const patience = Object.fromEntries(scaled) as Patience;
+  return { ...patience, notice: Math.max(NOTICE_MS_MIN, patience.notice) };
 }

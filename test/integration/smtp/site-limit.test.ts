@@ -9,6 +9,11 @@ const HASTY = 0.001;
 const BEHAVIOURS = ['u', 'u', 'u', 'u', 'slow-20', 'hang-dot', 'hang-rcpt', 'cut-data', 'reject-421', 'reject-550'];
 const MODES = [null, null, 'hang-quit', 'cut-tls', 'hang-greeting', 'cut-mail'];
 
+/** A process that gets no processor for a while. */
+function stall(ms: number): void {
+  for (const until = performance.now() + ms; performance.now() < until; );
+}
+
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 const mails = fc.array(
@@ -20,6 +25,7 @@ const mails = fc.array(
     fails: fc.constantFrom(false, false, false, true),
     abortAfterMs: fc.option(fc.integer({ min: 0, max: 40 }), { freq: 4 }),
     connectionsMax: fc.nat(2),
+    stallMs: fc.constantFrom(0, 0, 0, 1, 5, 20),
   }),
   { minLength: 12, maxLength: 30 },
 );
@@ -62,6 +68,7 @@ it('a site never has more connections than it takes, however they begin and end'
         const outcomes = [];
         for (const [n, mail] of given.entries()) {
           await pause(mail.afterMs);
+          setTimeout(() => stall(mail.stallMs), mail.lookUpMs * 3);
           const domain = `d${mail.domain}.example`;
           slow.set(domain, { ms: mail.lookUpMs, fails: mail.fails });
           const abort = new AbortController();

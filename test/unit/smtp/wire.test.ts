@@ -122,6 +122,7 @@ describe('patienceOf', () => {
     expect(patienceOf(1).dot).toBe(600_000);
     expect(patienceOf(0.01)).toMatchObject({ dot: 6_000, mail: 3_000 });
     expect(patienceOf(0).quit).toBe(1);
+    expect(patienceOf(0.001).notice).toBe(200);
     const { attempt, ...stages } = patienceOf(1);
     expect(attempt).toBeGreaterThan(Object.values(stages).reduce((sum, ms) => sum + ms, 0));
   });
