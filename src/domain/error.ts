@@ -3,6 +3,7 @@ export type ErrorCode =
   | 'CONFIG_INVALID' // facts.problems lists every problem at once
   | 'INFRA_UNAVAILABLE' // something we need to start is missing or did not come up
   | 'KAFKA_COMMIT_UNKNOWN' // a transaction may or may not have landed: drop what is believed, restore
+  | 'KAFKA_COMMIT_STRAY' // a position may land at any time, while our generation of the group lasts
   | 'KAFKA_UNAVAILABLE'
   | 'LEDGER_CORRUPT' // committed metadata that this version cannot read
   | 'TASK_MIGRATED' // another owner fenced us: let the partition go, never fence back

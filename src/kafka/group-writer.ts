@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { isPostlaneError, PostlaneError } from '../domain/error.ts';
+import { assert, isPostlaneError, PostlaneError } from '../domain/error.ts';
 import type { Landed, LogRecord, Task, Telemetry } from '../runtime/ports.ts';
 import { taskId } from '../runtime/ports.ts';
 import type { KafkaClient } from './client.ts';
@@ -7,7 +7,8 @@ import { withDeadline } from './deadline.ts';
 import { isOutsider } from './errors.ts';
 import type { GroupMembers } from './group-members.ts';
 import type { Member } from './guards/transactional-offsets.ts';
-import { TransactionalProducer, type TransactionalProducerOptions } from './transactional-producer.ts';
+import { PositionCommits } from './position-commits.ts';
+import { type Moves, TransactionalProducer, type TransactionalProducerOptions } from './transactional-producer.ts';
 
 export interface GroupWriterOptions extends TransactionalProducerOptions {
   readonly kafka: KafkaClient;
@@ -23,6 +24,8 @@ export interface Write {
   readonly member: Member | undefined;
   readonly records: readonly LogRecord[];
   readonly moved: { readonly nextOffset: number; readonly metadata: string } | null;
+  /** It moves the position and nothing else, and needs no transaction. */
+  readonly bare: boolean;
 }
 
 interface Waiting extends Write {
@@ -38,9 +41,11 @@ const TRANSACTION_RECORDS_MAX = 5_000;
 const RECORD_BYTES = 300;
 /**
  * A transaction costs about five milliseconds of a broker's processor and two of ours, whatever it says (measured). So
- * they begin no closer to each other than this, and what comes meanwhile goes along; the first after a rest goes at once.
+ * there is a pause behind each, as long as it took itself, within these bounds, and what comes meanwhile goes along; the first
+ * after a rest goes at once. A broker that has much to do is asked less often so.
  */
-const SPACING_MS = 15;
+const PAUSE_MS_MIN = 2;
+const PAUSE_MS_MAX = 15;
 /** Between attempts to take our transactional id over, while the broker is away. */
 const RETRY_MS = 250;
 
@@ -61,11 +66,14 @@ export class GroupWriter {
   /** Tasks of a transaction that failed: each goes alone until it lands, so that one that always fails fails alone. */
   private readonly suspects = new Set<string>();
   private running = false;
-  private beganAt = Number.NEGATIVE_INFINITY;
+  private readonly positions: PositionCommits;
+  /** No transaction begins before. */
+  private restsUntil = Number.NEGATIVE_INFINITY;
   private closed = false;
 
   constructor(options: GroupWriterOptions) {
     this.options = options;
+    this.positions = new PositionCommits(options.kafka, options.group);
   }
 
   /** Settles when no transaction of an earlier holder of our transactional id is pending. */
@@ -104,6 +112,7 @@ export class GroupWriter {
     this.closed = true;
     for (const write of this.waiting.splice(0))
       write.failed(new PostlaneError('KAFKA_COMMIT_UNKNOWN', { what: 'closed' }));
+    this.positions.close();
     void this.producer?.then((producer) => producer.discard()).catch(() => undefined);
   }
 
@@ -113,10 +122,11 @@ export class GroupWriter {
 
   private async run(): Promise<void> {
     while (this.waiting.length > 0 && !this.closed) {
-      await this.spaced();
-      const batch = this.nextBatch();
+      const bare = this.nextBare();
+      if (bare.length === 0) await this.spaced();
+      const batch = bare.length > 0 ? bare : this.nextBatch();
       if (batch.length === 0) continue;
-      const ended = this.transact(batch);
+      const ended = bare.length > 0 ? this.move(batch) : this.transact(batch);
       this.flight = { tasks: new Set(batch.map(({ task }) => taskId(task))), ended };
       await ended;
       this.flight = null;
@@ -125,9 +135,16 @@ export class GroupWriter {
   }
 
   private async spaced(): Promise<void> {
-    const waitMs = this.beganAt + SPACING_MS - performance.now();
+    const waitMs = this.restsUntil - performance.now();
     if (waitMs > 1) await sleep(waitMs);
-    this.beganAt = performance.now();
+  }
+
+  /** Everything that needs no transaction: it goes first, because it holds up the rest for a moment only. */
+  private nextBare(): Waiting[] {
+    const first = this.waiting.find(({ bare, task }) => bare && this.suspects.has(taskId(task)));
+    const bare = first ? [first] : this.waiting.filter((write) => write.bare);
+    this.waiting = this.waiting.filter((write) => !bare.includes(write));
+    return bare;
   }
 
   /** As many writes as one transaction takes, first come first served; at most one of each task. */
@@ -155,29 +172,58 @@ export class GroupWriter {
     return batch;
   }
 
+  /** Those of a batch that may be written. Who opened a task as another member may have lost it since. */
+  private insiders(batch: readonly Waiting[], member: Member | undefined): readonly Waiting[] {
+    for (const write of batch) if (write.member !== member) write.failed(migrated(write));
+    return batch.filter((write) => write.member === member);
+  }
+
+  private async move(batch: readonly Waiting[]): Promise<void> {
+    const { group, members, telemetry, commitTimeoutMs } = this.options;
+    const member = members.of(group);
+    assert(member !== undefined, 'positions are moved bare by members only');
+    const writes = this.insiders(batch, member);
+    if (writes.length === 0) return;
+    const startedAt = performance.now();
+    try {
+      await this.positions.move(member, positionsOf(writes), commitTimeoutMs);
+      telemetry.observe('postlane_declaration_duration_ms', performance.now() - startedAt, { group });
+      for (const write of writes) this.landed(write, []);
+    } catch (cause) {
+      for (const write of writes) {
+        this.suspects.add(taskId(write.task));
+        write.failed(isOutsider(cause) ? migrated(write, cause) : unknown(write, cause));
+      }
+    }
+  }
+
+  private landed(write: Waiting, landed: readonly Landed[]): void {
+    this.suspects.delete(taskId(write.task));
+    write.landed(landed);
+  }
+
   private async transact(batch: readonly Waiting[]): Promise<void> {
     const { group, members, telemetry, commitTimeoutMs } = this.options;
     const member = members.of(group);
-    // Who opened a task as another member may have lost it since.
-    const outsiders = batch.filter((write) => write.member !== member);
-    const writes = batch.filter((write) => write.member === member);
-    for (const write of outsiders) write.failed(migrated(write));
+    const writes = this.insiders(batch, member);
     if (writes.length === 0) return;
     let producer: TransactionalProducer | null = null;
     try {
       producer = await withDeadline(this.fenced(), commitTimeoutMs, 'taking a transactional id over');
       const startedAt = performance.now();
-      const positions = writes.flatMap(({ task, moved }) => (moved ? [{ ...task, ...moved }] : []));
+      const positions = positionsOf(writes);
       const moves = positions.length > 0 ? { group, member, positions } : null;
       const landed = await producer.transact(
         writes.flatMap(({ records }) => records),
         moves,
       );
-      telemetry.observe('postlane_transaction_duration_ms', performance.now() - startedAt, { group });
+      const endedAt = performance.now();
+      const tookMs = endedAt - startedAt;
+      this.restsUntil = endedAt + Math.min(PAUSE_MS_MAX, Math.max(PAUSE_MS_MIN, tookMs));
+      telemetry.observe('postlane_transaction_duration_ms', tookMs, { group });
       let at = 0;
       for (const write of writes) {
-        this.suspects.delete(taskId(write.task));
-        write.landed(landed.slice(at, at + write.records.length));
+        this.landed(write, landed.slice(at, at + write.records.length));
         at += write.records.length;
       }
     } catch (cause) {
@@ -218,10 +264,13 @@ export class GroupWriter {
   }
 }
 
+const positionsOf = (writes: readonly Write[]): Moves['positions'] =>
+  writes.flatMap(({ task, moved }) => (moved ? [{ ...task, ...moved }] : []));
+
 const migrated = ({ task }: Write, cause?: unknown): PostlaneError =>
   new PostlaneError('TASK_MIGRATED', { task: taskId(task) }, { cause });
 
 const unknown = ({ task, records }: Write, cause: unknown): PostlaneError =>
-  isPostlaneError(cause, 'BUG')
+  isPostlaneError(cause, 'BUG') || isPostlaneError(cause, 'KAFKA_COMMIT_STRAY')
     ? cause
     : new PostlaneError('KAFKA_COMMIT_UNKNOWN', { task: taskId(task), records: records.length }, { cause });

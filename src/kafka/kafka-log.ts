@@ -1,4 +1,4 @@
-import { assert, PostlaneError } from '../domain/error.ts';
+import { assert, isPostlaneError, PostlaneError } from '../domain/error.ts';
 import type { Commit, Landed, Log, LogRecord, Position, StoredRecord, Task, Telemetry } from '../runtime/ports.ts';
 import { BARRIER_KEY, taskId } from '../runtime/ports.ts';
 import type { KafkaClient } from './client.ts';
@@ -49,6 +49,8 @@ export class KafkaLog implements Log {
   private readonly writers = new Map<string, GroupWriter>();
   private readonly opened = new Map<string, Opened>();
   private readonly positions: CommittedPositions;
+  /** Tasks of which a declaration had no answer, and as which member it was sent: no later generation is moved by it. */
+  private readonly strays = new Map<string, Member>();
   /** The highest offset that this process knows to be committed: a read below it means that the log has lost something. */
   private readonly committedTo = new Map<string, number>();
   private barriers = 0;
@@ -74,8 +76,13 @@ export class KafkaLog implements Log {
     await this.retire(task);
     const member = this.options.members.of(task.group);
     const writer = this.writer(task.group);
+    await writer.settled(task);
+    const stray = this.strays.get(taskId(task));
+    if (stray && stray.memberId === member?.memberId && stray.generation === member.generation) {
+      throw new PostlaneError('TASK_MIGRATED', { task: taskId(task), what: 'a position of ours may still land' });
+    }
+    this.strays.delete(taskId(task));
     try {
-      await writer.settled(task);
       await writer.ready();
       const position = await this.position(task);
       this.opened.set(taskId(task), { member });
@@ -117,6 +124,11 @@ export class KafkaLog implements Log {
     return landed;
   }
 
+  async declare(task: Task, { nextOffset, metadata }: Position): Promise<void> {
+    await this.write(task, [], { nextOffset, metadata }, true);
+    this.committedTo.set(taskId(task), nextOffset);
+  }
+
   async retire(task: Task): Promise<void> {
     this.opened.delete(taskId(task));
     this.writers.get(task.group)?.withdraw(task);
@@ -134,6 +146,7 @@ export class KafkaLog implements Log {
     task: Task,
     records: readonly LogRecord[],
     moved: { readonly nextOffset: number; readonly metadata: string } | null,
+    isDeclaration = false,
   ): Promise<readonly Landed[]> {
     const opened = this.opened.get(taskId(task));
     const facts = { task: taskId(task) };
@@ -141,9 +154,14 @@ export class KafkaLog implements Log {
       const what = 'a task is opened before it commits, and again after a failure';
       return Promise.reject(new PostlaneError('BUG', { what, ...facts }));
     }
-    const writing = this.writer(task.group).write({ task, member: opened.member, records, moved });
-    // After a failure the task must be opened again.
-    writing.catch(() => this.opened.get(taskId(task)) === opened && this.opened.delete(taskId(task)));
+    const { member } = opened;
+    const bare = isDeclaration && member !== undefined;
+    const writing = this.writer(task.group).write({ task, member, records, moved, bare });
+    writing.catch((error) => {
+      if (member && isPostlaneError(error, 'KAFKA_COMMIT_STRAY')) this.strays.set(taskId(task), member);
+      // After a failure the task must be opened again.
+      if (this.opened.get(taskId(task)) === opened) this.opened.delete(taskId(task));
+    });
     return writing;
   }
 

@@ -1,4 +1,4 @@
-import type { PartitionOffset, Producer, Transaction } from 'kafkajs';
+import type { Producer, Transaction } from 'kafkajs';
 import type { Names } from '../contracts/region.ts';
 import { assert, PostlaneError } from '../domain/error.ts';
 import type { Landed, LogRecord } from '../runtime/ports.ts';
@@ -6,6 +6,7 @@ import type { Connection, KafkaClient } from './client.ts';
 import { withDeadline } from './deadline.ts';
 import type { Member } from './guards/transactional-offsets.ts';
 import { offsetsOf } from './guards/transactional-offsets.ts';
+import { byTopic } from './position-commits.ts';
 import { chunked, landedIn, toOutgoing, toTopicMessages } from './records.ts';
 
 export interface TransactionalProducerOptions {
@@ -107,6 +108,17 @@ export class TransactionalProducer {
     assert(transaction !== null, 'a fenced producer holds a transaction');
     // Barriers, and what only moves the position, are no places to die at: a test wants a transaction that says something.
     const failpoint = moves && records.length > 0 ? this.options.failpoint : undefined;
+    const [landed] = await Promise.all([this.send(transaction, records), moves && this.move(transaction, moves)]);
+    failpoint?.('transaction-sent');
+    failpoint?.('transaction-moved');
+    await transaction.commit();
+    failpoint?.('transaction-ended');
+    // Begins the next one here, in memory only: nothing is asked of the broker before its first record.
+    this.transaction = await this.connection.client.transaction();
+    return landed;
+  }
+
+  private async send(transaction: Transaction, records: readonly LogRecord[]): Promise<Landed[]> {
     const landed: Landed[] = [];
     for (const chunk of chunked(records.map((record) => toOutgoing(record, this.names)))) {
       const acknowledged = await transaction.sendBatch({
@@ -116,25 +128,11 @@ export class TransactionalProducer {
       });
       for (const place of landedIn(chunk, acknowledged)) landed.push(place);
     }
-    failpoint?.('transaction-sent');
-    if (moves) await this.move(transaction, moves);
-    failpoint?.('transaction-moved');
-    await transaction.commit();
-    failpoint?.('transaction-ended');
-    // Begins the next one here, in memory only: nothing is asked of the broker before its first record.
-    this.transaction = await this.connection.client.transaction();
     return landed;
   }
 
   private async move(transaction: Transaction, { group, member, positions }: Moves): Promise<void> {
-    const byTopic = new Map<string, PartitionOffset[]>();
-    for (const { topic, partition, nextOffset, metadata } of positions) {
-      const partitions = byTopic.get(topic);
-      const moved = { partition, offset: String(nextOffset), metadata };
-      if (partitions) partitions.push(moved);
-      else byTopic.set(topic, [moved]);
-    }
-    const topics = [...byTopic].map(([topic, partitions]) => ({ topic: this.names.topic(topic), partitions }));
+    const topics = byTopic(positions).map(({ topic, partitions }) => ({ topic: this.names.topic(topic), partitions }));
     await transaction.sendOffsets({
       consumerGroupId: this.names.group(group),
       topics: member === undefined ? topics : offsetsOf(topics, member),

@@ -26,7 +26,7 @@ export interface EffectProcessorOptions<V, U extends object, R>
 }
 
 /**
- * Runs an `EffectDefinition` over a delivery ledger: read → choose → declare (commit) → attempt → settle (commit).
+ * Runs an `EffectDefinition` over a delivery ledger: read → choose → declare (the position alone) → attempt → settle (commit).
  * An attempt starts only after the commit that declares it; the committed offset's metadata tells a successor which
  * units are done and which are uncertain. Batches only enqueue; attempts start from commits, never from batches.
  */
@@ -58,7 +58,7 @@ export class EffectProcessor<V, U extends object, R> implements IntakeHandler {
       signal: this.stopping.signal,
       tickMs: options.tickMs,
       urgency: () => this.urgency(),
-      begin: () => this.round(),
+      begin: (ends) => this.round(ends),
     });
   }
 
@@ -138,6 +138,7 @@ export class EffectProcessor<V, U extends object, R> implements IntakeHandler {
     const { lane, slot } = place;
     assert(slot.phase === 'queued', 'only a queued unit is chosen', { phase: slot.phase });
     slot.phase = 'chosen';
+    if (slot.held) this.options.inFlight.free(1);
     slot.held = true;
     lane.chosen.push(slot);
     this.rounds.soon();
@@ -165,21 +166,22 @@ export class EffectProcessor<V, U extends object, R> implements IntakeHandler {
     const { inFlight } = this.options;
     let [chosen, settled] = [0, 0];
     for (const lane of this.book.owned()) {
-      if (lane.committing) continue;
-      chosen += lane.chosen.length;
+      if (!lane.mayCommit) continue;
+      chosen += lane.declarations;
       settled += lane.settled.length;
     }
     if (chosen + settled === 0) return 'none';
     if (chosen + settled >= SAY_AT_ONCE) return 'much';
-    return chosen === 0 && inFlight.used * 2 < inFlight.max ? 'ends' : 'some';
+    if (settled > 0 && (!this.book.declaring || inFlight.used * 2 >= inFlight.max)) return 'all';
+    return chosen > 0 ? 'declarations' : 'ends';
   }
 
   /** Every lane that has something to say commits. */
-  private round(): void {
+  private round(ends: boolean): void {
     for (const lane of this.book.owned()) {
-      if (lane.committing || lane.abort.signal.aborted || !lane.hasSomethingToSay()) continue;
+      if (!lane.mayCommit || !(ends ? lane.hasSomethingToSay() : lane.declarations > 0)) continue;
       lane.committing = true;
-      void this.commit(lane)
+      void this.commit(lane, ends)
         .catch((error) => this.options.onFatal(error))
         .finally(() => {
           lane.committing = false;
@@ -188,10 +190,10 @@ export class EffectProcessor<V, U extends object, R> implements IntakeHandler {
     }
   }
 
-  private async commit(lane: OwnedLane<U, R>): Promise<void> {
+  private async commit(lane: OwnedLane<U, R>, ends: boolean): Promise<void> {
     const { definition, log, codec, clock, telemetry, failpoint } = this.options;
     if (!this.book.declaring) this.book.unchoose(lane);
-    const attempted = lane.prepare(this.book.generation);
+    const attempted = lane.prepare(this.book.generation, ends);
     if (!attempted) return;
     lane.attempted = attempted;
     const startedAt = clock.now();
@@ -201,8 +203,11 @@ export class EffectProcessor<V, U extends object, R> implements IntakeHandler {
     const outputs = encodeOutputs(codec, [...attempted.settled.flatMap((slot) => slot.outputs), ...summary]);
     failpoint?.('before-commit');
     try {
-      const { nextOffset, metadata } = attempted;
-      await this.rounds.commit(() => log.commit(lane.task, { outputs, nextOffset, metadata }));
+      const { nextOffset, metadata, settled } = attempted;
+      await this.rounds.commit(async () => {
+        if (settled.length === 0) await log.declare(lane.task, { nextOffset, metadata });
+        else await log.commit(lane.task, { outputs, nextOffset, metadata });
+      });
     } catch (error) {
       return this.recover(lane, attempted, error);
     }
@@ -224,6 +229,13 @@ export class EffectProcessor<V, U extends object, R> implements IntakeHandler {
       slot.held = false;
       if (!lane.abort.signal.aborted) lane.remove(slot);
     }
+    for (const slot of attempted.returned) {
+      slot.stale = false;
+      if (slot.phase !== 'queued') continue;
+      inFlight.free(1);
+      slot.held = false;
+    }
+    for (const slot of attempted.declared) slot.stale = false;
     telemetry.count('postlane_records_in_total', { processor: definition.name }, attempted.settled.length);
     if (lane.abort.signal.aborted) return;
     for (const slot of attempted.declared) {
@@ -263,6 +275,7 @@ export class EffectProcessor<V, U extends object, R> implements IntakeHandler {
   private async recover(lane: OwnedLane<U, R>, attempted: Attempted<U, R>, error: unknown): Promise<void> {
     const { log, clock, telemetry, definition } = this.options;
     let cause = error;
+    if (isPostlaneError(error, 'KAFKA_COMMIT_STRAY')) return this.castAdrift(lane, error);
     telemetry.count('postlane_commit_failures_total', { processor: definition.name });
     telemetry.log('warn', 'a commit failed; the ledger is read again', { task: taskId(lane.task), error });
     for (;;) {
@@ -282,6 +295,19 @@ export class EffectProcessor<V, U extends object, R> implements IntakeHandler {
         if (!isPostlaneError(again, 'TASK_MIGRATED')) await clock.sleep(RETRY_MS, lane.abort.signal);
       }
     }
+  }
+
+  /**
+   * Whether a declaration has landed is not known, and reading would not tell: it may land later. What flies goes on to its end;
+   * then the group is joined anew, and what we remember of the lane holds wherever its position is found.
+   */
+  private async castAdrift(lane: OwnedLane<U, R>, error: unknown): Promise<void> {
+    const { log, telemetry, definition, intake } = this.options;
+    telemetry.count('postlane_commit_failures_total', { processor: definition.name });
+    telemetry.log('warn', 'a declaration had no answer; the group is joined anew', { task: taskId(lane.task), error });
+    lane.adrift = true;
+    await log.retire(lane.task);
+    if (this.book.declaring) intake.rejoin();
   }
 
   private letGo(lane: OwnedLane<U, R>): void {
@@ -321,7 +347,7 @@ export class EffectProcessor<V, U extends object, R> implements IntakeHandler {
 
   private isBusy(lane: OwnedLane<U, R>): boolean {
     if (!this.book.owns(lane)) return false;
-    return lane.flying > 0 || lane.settled.length > 0 || lane.committing;
+    return lane.flying > 0 || lane.committing || (lane.settled.length > 0 && !lane.adrift);
   }
 }
 

@@ -155,8 +155,8 @@ export class LaneBook<U extends object, R> {
   unchoose(lane: OwnedLane<U, R>): void {
     for (const slot of lane.chosen) {
       slot.phase = 'queued';
-      if (slot.held) this.options.inFlight.free(1);
-      slot.held = false;
+      if (slot.held && !slot.stale) this.options.inFlight.free(1);
+      slot.held = slot.stale;
       if (slot.unit !== null) this.options.forget(slot.unit);
     }
     lane.chosen = [];

@@ -119,13 +119,13 @@ export class LaneReader<V, U extends object, R> {
       return lane.passDone(record.offset);
     }
     const known = mark === 'declared' ? lane.memory?.about(record.offset) : undefined;
-    if (known?.kind === 'said') {
-      const slot = lane.append(record.offset, null, 0, true);
+    // Where its end is said at once, it is held until that is committed.
+    const end = (unknown: boolean, outputs: readonly Output[]): void => {
+      const slot = lane.append(record.offset, null, 0, unknown);
       slot.held = held;
-      return this.options.say(lane, slot, known.outputs);
-    }
-    // Whatever becomes of it: it is chosen again, or its end is said at once.
-    if (held) this.options.inFlight.free(1);
+      this.options.say(lane, slot, outputs);
+    };
+    if (known?.kind === 'said') return end(true, known.outputs);
     const uncertain = mark === 'declared' && known?.kind !== 'never-begun';
     if (uncertain) telemetry.count('postlane_uncertain_units_total', { processor: definition.name });
     const decoded = codec.decode(topic, record.value);
@@ -139,15 +139,14 @@ export class LaneReader<V, U extends object, R> {
         processor: definition.name,
         version: definition.version,
       };
-      const slot = lane.append(record.offset, null, 0, uncertain);
-      return this.options.say(lane, slot, [deadLetter(lane.task, record, { ...letter, at: now })]);
+      return end(uncertain, [deadLetter(lane.task, record, { ...letter, at: now })]);
     }
     const input = { key: keyText(record), value: decoded.value, at: record.at, record };
     const admission = definition.admit(lane.task, input, uncertain, now);
-    if (admission.kind === 'settled') {
-      return this.options.say(lane, lane.append(record.offset, null, 0, uncertain), admission.outputs);
-    }
+    if (admission.kind === 'settled') return end(uncertain, admission.outputs);
     const slot = lane.append(record.offset, admission.unit, admission.bytes, uncertain);
+    if (held && !uncertain) lane.takeStale(slot);
+    else if (held) this.options.inFlight.free(1);
     this.book.place(admission.unit, lane, slot);
   }
 

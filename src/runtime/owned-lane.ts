@@ -29,6 +29,8 @@ export interface Slot<U, R> {
   readonly uncertain: boolean;
   /** Counts against the in-flight cap. */
   held: boolean;
+  /** Queued, and held all the same: it never began, but the committed ledger still calls it declared. */
+  stale: boolean;
   doneBefore: boolean;
   outputs: readonly Output[];
   result: R | null;
@@ -40,6 +42,8 @@ export interface Slot<U, R> {
 export interface Attempted<U, R> extends Position {
   readonly declared: readonly Slot<U, R>[];
   readonly settled: readonly Slot<U, R>[];
+  /** Stale ones that it calls untouched again. */
+  readonly returned: readonly Slot<U, R>[];
 }
 
 /** The state of one owned partition of a lane: which units are not done, and what the next commit says about them. */
@@ -53,6 +57,8 @@ export class OwnedLane<U, R> {
   readonly closing = new AbortController();
   chosen: Slot<U, R>[] = [];
   settled: Slot<U, R>[] = [];
+  /** What the next commit must call untouched again, unless it declares it. */
+  stale: Slot<U, R>[] = [];
   /** Highest offset that was read; everything below the first slot and up to here is done. */
   readTo: number;
   /** The position as last seen committed. */
@@ -62,6 +68,8 @@ export class OwnedLane<U, R> {
   /** The commit whose outcome is not known yet. */
   attempted: Attempted<U, R> | null = null;
   committing = false;
+  /** A declaration had no answer: nothing more is committed before another generation, which alone ends what it may still do. */
+  adrift = false;
   sought = false;
   paused = false;
   live = 0;
@@ -92,6 +100,7 @@ export class OwnedLane<U, R> {
       mark: uncertain ? 'declared' : 'untouched',
       uncertain,
       held: false,
+      stale: false,
       doneBefore: this.doneAfter,
       outputs: [],
       result: null,
@@ -130,19 +139,36 @@ export class OwnedLane<U, R> {
     for (let slot = this.head; slot; slot = slot.next) yield slot;
   }
 
+  /** The next commit must call it untouched again: until then it counts as what it is called, declared. */
+  takeStale(slot: Slot<U, R>): void {
+    slot.held = true;
+    slot.stale = true;
+    this.stale.push(slot);
+  }
+
+  /** How many units are to be declared, or the contrary. */
+  get declarations(): number {
+    return this.chosen.length + this.stale.length;
+  }
+
   hasSomethingToSay(): boolean {
-    return this.chosen.length > 0 || this.settled.length > 0;
+    return this.declarations > 0 || this.settled.length > 0;
+  }
+
+  /** Whether it has nothing under way that keeps it from committing. */
+  get mayCommit(): boolean {
+    return !this.committing && !this.adrift && !this.abort.signal.aborted;
   }
 
   /**
-   * Takes what there is to say into one commit, lowest offsets first. Where the ledger grows long, only the lowest few
+   * Takes what there is to say into one commit, lowest offsets first; without `ends` only what is to be declared. Where the ledger grows long, only the lowest few
    * are declared: filling holes shrinks the map. Where it would not fit at all, the rest waits for a later commit.
    */
-  prepare(generation: number): Attempted<U, R> | null {
+  prepare(generation: number, ends: boolean): Attempted<U, R> | null {
     const byOffset = (a: Slot<U, R>, b: Slot<U, R>) => a.offset - b.offset;
-    const settled = this.settled.sort(byOffset);
+    const settled = ends ? this.settled.sort(byOffset) : [];
     const declared = this.chosen.sort(byOffset);
-    this.settled = [];
+    if (ends) this.settled = [];
     this.chosen = [];
     let ledger = this.mark(settled, declared);
     if (encodeLedger(ledger).length > LEDGER_LENGTH_SOFT && declared.length > DECLARED_WHEN_LONG) {
@@ -154,10 +180,12 @@ export class OwnedLane<U, R> {
       else this.settled = [...this.unsettle(settled.splice(settled.length >> 1)), ...this.settled];
       ledger = this.mark(settled, declared);
     }
-    if (settled.length === 0 && declared.length === 0) return null;
+    if (settled.length === 0 && declared.length === 0 && this.stale.length === 0) return null;
+    const returned = this.stale.filter(({ phase }) => phase === 'queued');
+    this.stale = [];
     this.sequence++;
     const metadata = generationMetadata(generation, `${this.sequence.toString(36)};${encodeLedger(ledger)}`);
-    return { nextOffset: ledger.base, metadata, declared, settled };
+    return { nextOffset: ledger.base, metadata, declared, settled, returned };
   }
 
   private mark(settled: readonly Slot<U, R>[], declared: readonly Slot<U, R>[]): Ledger {
@@ -181,6 +209,7 @@ export class OwnedLane<U, R> {
   takeBack(attempted: Attempted<U, R>): void {
     this.chosen = [...this.untouch(attempted.declared), ...this.chosen];
     this.settled = [...this.unsettle(attempted.settled), ...this.settled];
+    this.stale = [...attempted.returned, ...this.stale];
   }
 }
 

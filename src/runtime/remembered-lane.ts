@@ -26,15 +26,22 @@ export class RememberedLane<U, R> {
 
   constructor(lane: OwnedLane<U, R>) {
     this.lane = lane;
-    // What an earlier memory knew of and the lane had not come to yet is held still.
     this.held = new Set(lane.memory?.held);
     this.positions = lane.attempted ? [lane.committed, lane.attempted] : [lane.committed];
+    this.inherit(lane.memory, lane.readTo);
     for (const { offset, phase, outputs, held } of lane.slots()) {
       if (held) this.held.add(offset);
       if (phase === 'settled') this.said.set(offset, outputs);
       else if (phase === 'flying') this.flying.add(offset);
       else this.neverBegun.add(offset);
     }
+  }
+
+  /** What an earlier memory knew of, and the lane had not come to yet, is known still. */
+  private inherit(earlier: RememberedLane<U, R> | null, readTo: number): void {
+    if (earlier === null) return;
+    for (const [offset, outputs] of earlier.said) if (offset > readTo) this.said.set(offset, outputs);
+    for (const offset of earlier.neverBegun) if (offset > readTo) this.neverBegun.add(offset);
   }
 
   isOf(lane: OwnedLane<U, R>): boolean {
@@ -80,7 +87,7 @@ export class RememberedLane<U, R> {
   about(offset: number): Known {
     const outputs = this.said.get(offset);
     if (outputs) return { kind: 'said', outputs };
-    // What we had not come to yet is as much in doubt as before: a predecessor may have declared it.
+    // What nobody of us had come to yet is as much in doubt as before: a predecessor may have declared it.
     return { kind: this.neverBegun.has(offset) ? 'never-begun' : 'in-doubt' };
   }
 }

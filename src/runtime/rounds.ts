@@ -2,13 +2,16 @@ import type { Millis } from '../domain/time.ts';
 import type { Clock } from './ports.ts';
 
 /**
- * Ends alone, with nothing to declare and room for others, may wait this long: they usually find company, and a transaction
- * of their own costs the broker as much as one of many. A mail waits for its declaration, but nobody for its end.
+ * Ends wait this long for company where there is room for other attempts: they need a transaction, which costs the broker as
+ * much for one of them as for many. A mail waits for its declaration, which needs none, but nobody for its end.
  */
 const ENDS_WAIT_MS = 50;
 
-/** How much is to be said: nothing; ends that nobody waits for; something; so much that it is worth a round at once. */
-export type Urgency = 'none' | 'ends' | 'some' | 'much';
+/**
+ * What is to be said: nothing; ends that nobody waits for; declarations, and maybe such ends; ends that others wait for; so much that
+ * it is worth a round at once.
+ */
+export type Urgency = 'none' | 'ends' | 'declarations' | 'all' | 'much';
 
 export interface RoundsOptions {
   readonly clock: Clock;
@@ -17,8 +20,8 @@ export interface RoundsOptions {
   /** Shortest time between the beginnings of two rounds, unless much is to be said. */
   readonly tickMs: number;
   urgency(): Urgency;
-  /** Everything that has something to say commits now, each through `commit`. */
-  begin(): void;
+  /** Everything that has something to say commits now, each through `commit`: declarations, and `ends` if so. */
+  begin(ends: boolean): void;
 }
 
 /**
@@ -31,6 +34,8 @@ export class Rounds {
   /** When the next round is scheduled; null while none is. */
   private nextAt: Millis | null = null;
   private lastAt: Millis = 0;
+  /** When a round last had ends. */
+  private endsAt: Millis = 0;
 
   constructor(options: RoundsOptions) {
     this.options = options;
@@ -67,8 +72,9 @@ export class Rounds {
       case 'none':
         return null;
       case 'ends':
-        return this.lastAt + Math.max(tickMs, ENDS_WAIT_MS);
-      case 'some':
+        return Math.max(this.lastAt + tickMs, this.endsAt + ENDS_WAIT_MS);
+      case 'declarations':
+      case 'all':
         return this.lastAt + tickMs;
       case 'much':
         return 0;
@@ -78,7 +84,10 @@ export class Rounds {
   private run(at: Millis): void {
     if (this.nextAt !== at) return;
     this.nextAt = null;
-    this.lastAt = this.options.clock.now();
-    this.options.begin();
+    const now = this.options.clock.now();
+    const ends = this.options.urgency() !== 'declarations' || now >= this.endsAt + ENDS_WAIT_MS;
+    this.lastAt = now;
+    if (ends) this.endsAt = now;
+    this.options.begin(ends);
   }
 }

@@ -40,10 +40,16 @@ const PIPELINE = [
     DURATION_BUCKETS_MS,
     'One transaction, which the tasks of a group in a process share. Worry when the 99th percentile passes a second.',
   ),
+  histogram(
+    'postlane_declaration_duration_ms',
+    ['group'],
+    DURATION_BUCKETS_MS,
+    'Declaring mails that are about to be attempted, for all tasks of a group in a process: one request. Worry when the 99th percentile passes 500 ms.',
+  ),
   counter(
     'postlane_commit_failures_total',
     ['processor'],
-    'Transactions whose end is unknown or that were refused; each is tried again from the log. Worry when it keeps growing.',
+    'Transactions and declarations whose end is unknown or that were refused; each is tried again from the log. Worry when it keeps growing.',
   ),
   counter(
     'postlane_dead_letters_total',

@@ -43,6 +43,8 @@ export interface EffectDriveOptions<V, U extends object, R> {
 
 const POLL_MS = 1;
 const READ_AHEAD_MAX = 20;
+/** Of a member that joins again. */
+const DRAIN_MS = 5_000;
 
 /** Runs the real `EffectProcessor` over a `MemoryLog`, with crashes, drains and failing commits as inputs. */
 export async function driveEffects<V, U extends object, R>(
@@ -51,9 +53,7 @@ export async function driveEffects<V, U extends object, R>(
   const telemetry = new RecordingTelemetry();
   const faults = [...(options.faults ?? [])];
   const lives = [...(options.lives ?? []), { endsAfterMs: null, graceful: true }];
-  for (const [n, life] of lives.entries()) {
-    if ((await live(options, telemetry, faults, life, n + 1)) === 'finished') break;
-  }
+  for (const life of lives) if ((await live(options, telemetry, faults, life)) === 'finished') break;
   return telemetry;
 }
 
@@ -62,11 +62,11 @@ async function live<V, U extends object, R>(
   telemetry: RecordingTelemetry,
   faults: CommitFault[],
   life: Life,
-  generation: number,
 ): Promise<'ended' | 'finished'> {
   const { cluster, clock, codec } = options;
   let alive = true;
   let away = false;
+  let wantsToRejoin = false;
   const fatal: unknown[] = [];
   const paused = new Set<string>();
   const definition = options.define(() => alive);
@@ -84,7 +84,9 @@ async function live<V, U extends object, R>(
     intake: {
       pause: (task) => paused.add(taskId(task)),
       resume: (task) => paused.delete(taskId(task)),
-      rejoin: () => undefined,
+      rejoin: () => {
+        wantsToRejoin = true;
+      },
       seek: () => assert(false, 'an effect processor answers where to go on; it does not seek'),
     },
     inFlight,
@@ -95,8 +97,14 @@ async function live<V, U extends object, R>(
   const tasks: Task[] = definition.inputs.flatMap((topic) =>
     cluster.partitions(topic.name).map((_, partition) => ({ group: options.group, topic: topic.name, partition })),
   );
-  await processor.assigned(tasks, generation);
   const positions = new Map<string, number>();
+  const join = async (): Promise<void> => {
+    cluster.regroup();
+    positions.clear();
+    await processor.assigned(tasks, cluster.generation);
+    wantsToRejoin = false;
+  };
+  await join();
   const endsAt = life.endsAfterMs === null ? null : clock.now() + life.endsAfterMs;
   let quietSince = clock.now();
   let blip = life.blip ?? null;
@@ -114,8 +122,12 @@ async function live<V, U extends object, R>(
       away = true;
       await untilDone(processor.revoking(drainMs), clock);
       away = false;
-      positions.clear();
-      await processor.assigned(tasks, generation);
+      await join();
+      quietSince = clock.now();
+    }
+    if (wantsToRejoin) {
+      await untilDone(processor.revoking(DRAIN_MS), clock);
+      await join();
       quietSince = clock.now();
     }
     for (const task of tasks) {
@@ -148,6 +160,7 @@ function mortal(log: Log, isAlive: () => boolean, isAway: () => boolean): Log {
     open: (task) => ifAlive(() => log.open(task)),
     restore: (...given) => ifAlive(() => log.restore(...given)),
     commit: (task, commit) => ifAlive(() => log.commit(task, commit)),
+    declare: (task, position) => ifAlive(() => log.declare(task, position)),
     retire: (task) => (isAway() ? Promise.resolve() : ifAlive(() => log.retire(task))),
   };
 }

@@ -5,8 +5,14 @@ import type { Millis } from '../domain/time.ts';
 import type { Commit, Headers, Landed, Log, LogRecord, Position, StoredRecord, Task } from '../runtime/ports.ts';
 import { BARRIER_KEY, taskId } from '../runtime/ports.ts';
 
-/** What may happen to a commit. `lands-late`: it is reported lost, and lands when the next owner fences. */
-export type CommitFault = 'none' | 'commit-lost' | 'commit-landed' | 'commit-lands-late';
+/**
+ * What may happen to a commit, or to a declaration. `lands-late`: it is reported lost, and lands when the next owner fences; a
+ * declaration, which no owner fences, at the worst moment before the group goes on. `vanishes`: like `lost`, and nobody can tell.
+ */
+export type CommitFault = 'none' | 'commit-lost' | 'commit-landed' | 'commit-lands-late' | 'commit-vanishes';
+
+/** What a broker takes. */
+const METADATA_LENGTH_MAX = 4_096;
 
 interface Partition {
   records: StoredRecord[];
@@ -22,6 +28,10 @@ export class MemoryCluster {
   readonly positions = new Map<string, Position>();
   readonly epochs = new Map<string, number>();
   readonly late = new Map<string, Commit>();
+  /** Declarations that had no answer and have not landed yet. */
+  readonly strays = new Map<string, { readonly task: Task; readonly position: Position }>();
+  /** How often the groups have gone on. */
+  generation = 0;
   /** Every position ever committed, in order, for the monotony invariant. */
   readonly history: { readonly task: string; readonly nextOffset: number }[] = [];
   readonly partitionCount: number;
@@ -64,9 +74,28 @@ export class MemoryCluster {
       const [topic = '', index = '0'] = place.split('\n');
       this.partition(topic, Number(index)).nextOffset++;
     }
-    this.positions.set(taskId(task), { nextOffset: commit.nextOffset, metadata: commit.metadata });
-    this.history.push({ task: taskId(task), nextOffset: commit.nextOffset });
+    this.move(task, commit);
+    this.landStray(task);
     return landed;
+  }
+
+  /** A position and nothing else. */
+  move(task: Task, { nextOffset, metadata }: Position): void {
+    this.positions.set(taskId(task), { nextOffset, metadata });
+    this.history.push({ task: taskId(task), nextOffset });
+  }
+
+  /** The groups go on: what strays lands now or, being of an older generation, never. */
+  regroup(): void {
+    for (const { task } of [...this.strays.values()]) this.landStray(task);
+    this.generation++;
+  }
+
+  landStray(task: Task): void {
+    const stray = this.strays.get(taskId(task));
+    if (!stray) return;
+    this.strays.delete(taskId(task));
+    this.move(task, stray.position);
   }
 
   /** Records of a partition from an offset on, at most `max`. */
@@ -110,6 +139,8 @@ class RegionOfCluster extends MemoryCluster {
 /** `Log` in memory: one process's view of a `MemoryCluster`. Commits can be made to fail, in every way that Kafka's can. */
 export class MemoryLog implements Log {
   private readonly epochs = new Map<string, number>();
+  /** In which generation a declaration of a task strayed. */
+  private readonly strayed = new Map<string, number>();
   private barriers = 0;
   private readonly cluster: MemoryCluster;
   private readonly nextFault: (task: Task) => CommitFault;
@@ -120,6 +151,7 @@ export class MemoryLog implements Log {
 
   async open(task: Task): Promise<Position> {
     const id = taskId(task);
+    if (this.strayed.get(id) === this.cluster.generation) throw new PostlaneError('TASK_MIGRATED', { task: id });
     const pending = this.cluster.late.get(id);
     if (pending) {
       // The fence waits for a transaction that the coordinator had already decided.
@@ -168,7 +200,7 @@ export class MemoryLog implements Log {
 
   async commit(task: Task, commit: Commit): Promise<readonly Landed[]> {
     this.fenced(task);
-    if (commit.metadata.length > 4096)
+    if (commit.metadata.length > METADATA_LENGTH_MAX)
       throw new PostlaneError('KAFKA_COMMIT_UNKNOWN', { reason: 'metadata too large' });
     const fault = this.nextFault(task);
     if (fault === 'none') return this.cluster.land(task, commit);
@@ -176,6 +208,23 @@ export class MemoryLog implements Log {
     if (fault === 'commit-lands-late') this.cluster.late.set(taskId(task), commit);
     this.epochs.delete(taskId(task));
     throw new PostlaneError('KAFKA_COMMIT_UNKNOWN', { task: taskId(task), fault });
+  }
+
+  async declare(task: Task, position: Position): Promise<void> {
+    this.fenced(task);
+    const refused = position.metadata.length > METADATA_LENGTH_MAX;
+    const fault = refused ? 'commit-lost' : this.nextFault(task);
+    const id = taskId(task);
+    if (fault === 'none' || fault === 'commit-landed') {
+      this.cluster.move(task, position);
+      this.cluster.landStray(task);
+    }
+    if (fault === 'none') return;
+    this.epochs.delete(id);
+    if (fault === 'commit-lost') throw new PostlaneError('KAFKA_COMMIT_UNKNOWN', { task: id, fault });
+    if (fault === 'commit-lands-late') this.cluster.strays.set(id, { task, position });
+    this.strayed.set(id, this.cluster.generation);
+    throw new PostlaneError('KAFKA_COMMIT_STRAY', { task: id, fault });
   }
 
   async retire(task: Task): Promise<void> {

@@ -30,6 +30,7 @@ logContract('kafka', async () => {
         },
         restore: (...given) => log.restore(...given),
         commit: (...given) => log.commit(...given),
+        declare: (...given) => log.declare(...given),
         retire: (task) => log.retire(task),
       };
     },

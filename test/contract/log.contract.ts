@@ -115,6 +115,71 @@ export function logContract(name: string, make: () => Promise<LogHarness>): void
       });
     });
 
+    describe('a declaration', () => {
+      it('moves the position and its metadata, and is read back by the next owner', async () => {
+        const { task } = await stage(1);
+        const log = harness.process();
+        await log.open(task);
+        for (let n = 1; n <= 5; n++) await log.declare(task, { nextOffset: n, metadata: `g1;${n}` });
+        expect(await harness.process().open(task)).toEqual({ nextOffset: 5, metadata: 'g1;5' });
+      });
+
+      it('and commits of the same task follow each other: what was said last holds', async () => {
+        const { task, output } = await stage();
+        const log = harness.process();
+        await log.open(task);
+        for (let n = 1; n <= 5; n++) {
+          await log.declare(task, { nextOffset: n - 1, metadata: `declared ${n}` });
+          await log.commit(task, { outputs: [record(output, 'k', `${n}`, 0)], nextOffset: n, metadata: `done ${n}` });
+        }
+        await log.declare(task, { nextOffset: 5, metadata: 'declared last' });
+        expect(await harness.process().open(task)).toEqual({ nextOffset: 5, metadata: 'declared last' });
+        expect(values(await harness.visible(output, 0))).toEqual(['1', '2', '3', '4', '5']);
+      });
+
+      it('of many tasks at once moves each of them', async () => {
+        const { task } = await stage();
+        const log = harness.process();
+        const tasks = Array.from({ length: PARTITIONS }, (_, partition) => ({ ...task, partition }));
+        for (const each of tasks) await log.open(each);
+        const moved = ({ partition }: Task) => ({ nextOffset: 10 + partition, metadata: `m${partition}` });
+        await Promise.all(tasks.map((each) => log.declare(each, moved(each))));
+        const successor = harness.process();
+        for (const each of tasks) expect(await successor.open(each)).toEqual(moved(each));
+      });
+
+      it('of who is no owner any more is refused, and moves nothing', async () => {
+        const { task } = await stage();
+        const [first, second] = [harness.process(), harness.process()];
+        await first.open(task);
+        await first.declare(task, { nextOffset: 1, metadata: 'first' });
+        expect(await second.open(task)).toEqual({ nextOffset: 1, metadata: 'first' });
+        const late = first.declare(task, { nextOffset: 2, metadata: 'late' });
+        await expect(late).rejects.toMatchObject({ code: 'TASK_MIGRATED' });
+        await second.declare(task, { nextOffset: 1, metadata: 'second' });
+        expect(await harness.process().open(task)).toEqual({ nextOffset: 1, metadata: 'second' });
+      });
+
+      it('with metadata that is too long moves nothing, and the task can be opened again', async () => {
+        const { task } = await stage();
+        const log = harness.process();
+        await log.open(task);
+        await log.declare(task, { nextOffset: 1, metadata: 'good' });
+        const tooLong = log.declare(task, { nextOffset: 2, metadata: 'm'.repeat(METADATA_BYTES_MAX + 1) });
+        await expect(tooLong).rejects.toMatchObject({ code: 'KAFKA_COMMIT_UNKNOWN' });
+        await log.retire(task);
+        expect(await log.open(task)).toEqual({ nextOffset: 1, metadata: 'good' });
+        await log.declare(task, { nextOffset: 3, metadata: 'better' });
+        expect(await harness.process().open(task)).toEqual({ nextOffset: 3, metadata: 'better' });
+      });
+
+      it('is a bug where the task is not open', async () => {
+        const { task } = await stage();
+        const log = harness.process();
+        await expect(log.declare(task, { nextOffset: 1, metadata: '' })).rejects.toMatchObject({ code: 'BUG' });
+      });
+    });
+
     describe('a commit', () => {
       it('makes its records visible as they were given', async () => {
         const { task, output } = await stage();

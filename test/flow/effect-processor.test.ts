@@ -118,7 +118,15 @@ async function tell(story: Story) {
 const endingsOf = (cluster: MemoryCluster) =>
   cluster.all('results').map((record) => JSON.parse(record.value?.toString() ?? '') as Ending);
 
-const fault = fc.constantFrom<CommitFault>('none', 'none', 'commit-lost', 'commit-landed', 'commit-lands-late');
+const fault = fc.constantFrom<CommitFault>(
+  'none',
+  'none',
+  'none',
+  'commit-lost',
+  'commit-landed',
+  'commit-lands-late',
+  'commit-vanishes',
+);
 const story = fc.record({
   ids: fc.integer({ min: 1, max: 40 }),
   policy: fc.constantFrom<Policy>('resend', 'hold'),
@@ -144,8 +152,10 @@ function check(told: Awaited<ReturnType<typeof tell>>, given: Story): void {
     if (copies > 1) expect(uncertain.has(id)).toBe(true);
     if (given.policy === 'hold') expect(copies).toBeLessThanOrEqual(1);
   }
-  // A process that is asked to end before it has its lanes again after a blip cannot say what it knows: it counts as a crash.
-  const crashes = given.deathsAfterMs.filter((_, n) => !given.graceful[n] || given.blips[n]).length;
+  // A process that is asked to end before it has its lanes again, after a blip or a declaration without an answer, cannot say
+  // what it knows: it counts as a crash.
+  const strays = given.commits.some((commit) => commit !== 'none' && commit !== 'commit-lost');
+  const crashes = given.deathsAfterMs.filter((_, n) => !given.graceful[n] || given.blips[n] || strays).length;
   // A drain leaves nothing uncertain, and a failed commit makes nobody's own sends uncertain.
   expect(uncertain.size).toBeLessThanOrEqual(crashes * IN_FLIGHT_MAX);
   const byTask = new Map<string, number>();

@@ -6,6 +6,7 @@ import { KafkaLog } from '../../../src/kafka/kafka-log.ts';
 import { Publisher } from '../../../src/kafka/publisher.ts';
 import { ViewFollower } from '../../../src/kafka/view-follower.ts';
 import type { Task } from '../../../src/runtime/ports.ts';
+import { GroupSeats } from '../../support/group-seat.ts';
 import { startTestInfra } from '../../support/infra.ts';
 import { silentTelemetry, type TestKafka, testKafka } from '../../support/kafka.ts';
 import { until } from '../../support/until.ts';
@@ -33,10 +34,10 @@ afterAll(async () => {
 const record = (topic: string, value: string) => ({ topic, partition: 0, key: 'k', value: Buffer.from(value) });
 const valuesOf = async (topic: string) => (await test.read(topic, 0)).map(({ value }) => `${value}`);
 
-function newLog(commitTimeoutMs: number): KafkaLog {
+function newLog(commitTimeoutMs: number, members = new GroupMembers()): KafkaLog {
   const log = new KafkaLog({
     kafka: test.kafka,
-    members: new GroupMembers(),
+    members,
     instance: 'test',
     telemetry: silentTelemetry,
     commitTimeoutMs,
@@ -74,6 +75,33 @@ describe('a broker that stops answering', () => {
     const { metadata } = await persist(() => log.open(task));
     // Whichever it was: the position and the records tell the same.
     expect(await valuesOf(topic)).toEqual(metadata === 'hanging' ? ['before', 'hanging'] : ['before']);
+  });
+});
+
+describe('a broker that stops answering a declaration', () => {
+  it('leaves it astray, and the task closed until the group has gone on; then it changes nothing any more', async () => {
+    const topic = await test.topic();
+    const task: Task = { group: `faults-${topic}`, topic, partition: 0 };
+    const members = new GroupMembers();
+    const seats = new GroupSeats(test.kafka);
+    stops.push(() => seats.close());
+    await seats.take(task.group, members);
+    const log = newLog(2_000, members);
+    await persist(() => log.open(task));
+    await log.declare(task, { nextOffset: 1, metadata: 'before' });
+    await infra.killBroker('SIGSTOP');
+    const hanging = await log.declare(task, { nextOffset: 1, metadata: 'hanging' }).catch((error: unknown) => error);
+    await infra.killBroker('SIGCONT');
+    expect(hanging).toMatchObject({ code: 'KAFKA_COMMIT_STRAY' });
+    await log.retire(task);
+    await expect(log.open(task)).rejects.toMatchObject({ code: 'TASK_MIGRATED' });
+    // Whoever sits there next, this process itself included, is of another generation.
+    await seats.take(task.group, new GroupMembers());
+    await seats.take(task.group, members);
+    const { metadata } = await persist(() => log.open(task));
+    expect(['before', 'hanging']).toContain(metadata);
+    await log.declare(task, { nextOffset: 2, metadata: 'after' });
+    expect(await log.open(task)).toEqual({ nextOffset: 2, metadata: 'after' });
   });
 });
 
