@@ -165,13 +165,39 @@ function check(told: Awaited<ReturnType<typeof tell>>, given: Story): void {
   }
 }
 
+/** Declarations of one lane go astray and are read back, and a crash follows before another round: seldom found at random. */
+const TWICE_ASTRAY: [Story][] = [
+  [
+    {
+      ids: 17,
+      policy: 'resend',
+      batchSize: 8,
+      commits: ['none', 'commit-vanishes', 'none', 'commit-landed'],
+      deathsAfterMs: [20],
+      graceful: [],
+      blips: [],
+    },
+  ],
+  [
+    {
+      ids: 15,
+      policy: 'resend',
+      batchSize: 8,
+      commits: ['none', 'none', 'none', 'none', 'none', 'commit-landed'],
+      deathsAfterMs: [5, 20],
+      graceful: [],
+      blips: [],
+    },
+  ],
+];
+
 describe('the effect processor', () => {
   it('ends every unit once, and bounds and names the copies, whatever crashes and commits do', async () => {
     await fc.assert(
       fc.asyncProperty(story, async (given) => {
         check(await tell(given), given);
       }),
-      { numRuns: 200 },
+      { numRuns: 200, examples: TWICE_ASTRAY },
     );
   }, 60_000);
 
