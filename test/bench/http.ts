@@ -1,7 +1,9 @@
 /**
  * `npm run bench:http -- [--seconds 60] [--rate 500] [--broker-restart] [--json]`: single mails over HTTP at a given rate, everything
- * of `npm start` running, beside a bare route that does one acks=all append and nothing else. With `--broker-restart` the broker is killed with -9 in the middle of the
- * door's load and started again 3 s later; the bare route is left out then.
+ * of `npm start` running, beside two bare routes that do one acks=all append and nothing else, by turns: of one nobody reads
+ * (`bare`), so that the pipeline rests, and the other hands the pipeline the same jobs as the door (`bareBeside`), so that everything but
+ * the door runs alike. With `--broker-restart` the broker is killed with -9 in the middle of the door's load and started again
+ * 3 s later; the bare routes are left out then.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -20,8 +22,8 @@ import { JOB_BYTES_MAX_DEFAULT } from '../../src/registry/limits.ts';
 import { newKeyId, newSecret } from '../../src/secrets/api-keys.ts';
 import { type RestartFigures, withBrokerRestart } from './broker-restart.ts';
 import { commandLine, wholeNumber } from './command-line.ts';
-import { figures, HttpLoad } from './http-load.ts';
-import { Helper } from './processes.ts';
+import { type Answer, figures } from './http-load.ts';
+import { armOf, bareArms, byTurns } from './http-rounds.ts';
 import { rounded } from './statistics.ts';
 
 const USAGE = 'npm run bench:http -- [--seconds 60] [--rate 500] [--broker-restart] [--json]';
@@ -35,7 +37,6 @@ const seconds = wholeNumber('seconds', values.seconds, USAGE);
 const rate = wholeNumber('rate', values.rate, USAGE);
 const WARM_UP_SECONDS = 3;
 const ENDINGS_MS_MAX = 180_000;
-const BARE_TOPIC = 'bench-bare';
 
 const directory = await mkdtemp(join(tmpdir(), 'postlane-bench-http-'));
 const tell = (line: string): void => void process.stderr.write(`${line}\n`);
@@ -51,15 +52,6 @@ const context: CliContext = {
     process.exitCode = status;
   },
 };
-
-async function bareRoute(stack: LocalStack) {
-  const { brokers } = stack.infra;
-  const admin = (await createKafka({ brokers, clientId: 'postlane-bench' })).admin();
-  await admin.connect();
-  await admin.createTopics({ topics: [{ topic: BARE_TOPIC, numPartitions: 6 }] });
-  await admin.disconnect();
-  return Helper.start<object, { readonly url: string }>('bare-http-process.ts', { brokers, topic: BARE_TOPIC });
-}
 
 /** Counts the endings of every mail, from now on. */
 async function countEndings(stack: LocalStack) {
@@ -103,61 +95,82 @@ async function makeKey(stack: LocalStack): Promise<string> {
 const HANG_MS_MAX = 5_000;
 const NORMAL_MS_MAX = 30_000;
 
-/** The bare route while nothing else happens. */
-async function bareFigures(stack: LocalStack, key: string) {
-  const bare = await bareRoute(stack);
-  const alone = new HttpLoad(rate);
-  try {
-    const { url: bareUrl } = await bare.ask({});
-    await alone.run(`${bareUrl}/`, key, WARM_UP_SECONDS);
-    tell(`a bare route: ${rate} requests a second for ${seconds} s`);
-    return figures(await alone.run(`${bareUrl}/`, key, seconds));
-  } finally {
-    alone.close();
-    await bare.stop();
-  }
-}
-
 const stack = await startStack(context, { dataDirectory: join(directory, 'data') });
-const load = new HttpLoad(rate);
+const door = armOf('POST /v1/emails', `${stack.status().api}/v1/emails`, rate, true);
 try {
-  const url = `${stack.status().api}/v1/emails`;
+  const { url, load } = door;
   const key = await makeKey(stack);
   const isKnown = async () => ((await load.post(url, key, '{}')).status === 401 ? undefined : true);
   await waitFor('the key to be known', isKnown, { deadlineMs: 10_000 });
   const counting = await countEndings(stack);
-  tell('warming up');
+  /** Those that the pipeline must end once each. */
+  const ids: string[] = [];
+  const allEnd = async (answers: readonly Answer[]) => {
+    for (const { id } of answers) if (id !== null) ids.push(id);
+    const allEnded = () => (ids.every((id) => counting.endings.has(id)) ? true : undefined);
+    await waitFor('every accepted mail to end', allEnded, { deadlineMs: ENDINGS_MS_MAX });
+  };
+  tell(`${rate} requests a second; warming up`);
   const early = await load.run(url, key, WARM_UP_SECONDS);
-  const restart = values['broker-restart'];
-  const bare = restart ? null : await bareFigures(stack, key);
-  tell(`POST /v1/emails: ${rate} requests a second for ${seconds} s`);
-  const { answers, figures: restarted } = restart
-    ? await withBrokerRestart(stack, load, { url, key, seconds }, tell)
-    : { answers: await load.run(url, key, seconds), figures: null };
-  const ids = [...early, ...answers].flatMap(({ id }) => id ?? []);
-  const allEnded = () => (ids.every((id) => counting.endings.has(id)) ? true : undefined);
-  await waitFor('every accepted mail to end', allEnded, { deadlineMs: ENDINGS_MS_MAX });
+  const { compared, restarted } = values['broker-restart']
+    ? await withRestart(key, early, allEnd)
+    : await compare(key, early, allEnd);
   await counting.stop();
-  const door = figures(answers);
+  const endedOnce = ids.filter((id) => counting.endings.get(id) === 1).length;
+  const ofDoor = figures(door.answers);
   const summary = {
     rate,
     seconds,
-    door,
-    ...(bare && { bare, p99Ratio: rounded(door.p99Ms / bare.p99Ms, 2) }),
+    door: ofDoor,
+    ...compared,
     ...(restarted && { restarted }),
     accepted: ids.length,
-    endedOnce: ids.filter((id) => counting.endings.get(id) === 1).length,
+    endedOnce,
   };
   const lines = Object.entries(summary).map(([name, value]) => `${name}: ${JSON.stringify(value)}\n`);
   process.stdout.write(values.json ? `${JSON.stringify(summary)}\n` : lines.join(''));
-  const isWhole = restarted === null ? door.accepted === door.requests : heldUp(restarted);
-  if (summary.endedOnce !== summary.accepted || !isWhole) process.exitCode = 1;
+  const isWhole = restarted === null ? ofDoor.accepted === ofDoor.requests : heldUp(restarted);
+  if (endedOnce !== ids.length || !isWhole) process.exitCode = 1;
 } finally {
   await stack.stop();
-  load.close();
+  door.load.close();
   await rm(directory, { recursive: true, force: true, maxRetries: 3 });
 }
 process.exit();
+
+type AllEnd = (answers: readonly Answer[]) => Promise<void>;
+
+async function withRestart(key: string, early: readonly Answer[], allEnd: AllEnd) {
+  tell(`${door.says}: for ${seconds} s`);
+  const ran = await withBrokerRestart(stack, door.load, { url: door.url, key, seconds }, tell);
+  for (const answer of ran.answers) door.answers.push(answer);
+  await allEnd([...early, ...ran.answers]);
+  return { compared: {}, restarted: ran.figures };
+}
+
+/** The door beside both bare routes. */
+async function compare(key: string, early: readonly Answer[], allEnd: AllEnd) {
+  const bare = await bareArms(stack, rate);
+  const { resting, working } = bare;
+  try {
+    await resting.load.run(resting.url, key, WARM_UP_SECONDS);
+    await allEnd([...early, ...(await working.load.run(working.url, key, WARM_UP_SECONDS))]);
+    await byTurns([resting, door, working], { key, seconds }, allEnd, tell);
+  } finally {
+    await bare.stop();
+  }
+  const p99Ms = figures(door.answers).p99Ms;
+  const [rests, works] = [figures(resting.answers), figures(working.answers)];
+  return {
+    compared: {
+      bare: rests,
+      p99Ratio: rounded(p99Ms / rests.p99Ms, 2),
+      bareBeside: works,
+      p99RatioBeside: rounded(p99Ms / works.p99Ms, 2),
+    },
+    restarted: null,
+  };
+}
 
 /** Nothing but 202 and 503, nobody hung, and all is as before in time. */
 function heldUp({ statuses, slowestMs, normalAfterMs }: RestartFigures): boolean {
