@@ -118,3 +118,6 @@ export const indexesOf = ({ tenant, recipient, tags, campaign, state }: Trail): 
 
 /** What a trail is kept under. */
 export const trailKey = (tenant: string, id: string): string => `${tenant.length} ${tenant} ${id}`;
+
+/** How trails lie in their store. */
+export const layout = { indexesOf, orderOf, lastOf };

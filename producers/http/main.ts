@@ -67,10 +67,18 @@ const DOCUMENT = {
 export interface RunningApi extends Stoppable {
   /** Where it listens. */
   readonly url: string;
+  /** Settles when it cannot go on. */
+  readonly dead: Promise<Error>;
+}
+
+/** What became of every mail, as it is followed. */
+export interface FollowedTrails extends Trails, Stoppable {
+  /** Settles when they are followed no more, without being stopped. */
+  readonly dead: Promise<Error>;
 }
 
 /** Opens what became of every mail, in a directory of this process's own. */
-export type OpenTrails = (host: Host, directory: string) => Promise<Trails & Stoppable>;
+export type OpenTrails = (host: Host, directory: string) => Promise<FollowedTrails>;
 
 /** Starts the HTTP API in this process. */
 export async function startApi(host: Host, openTrails: OpenTrails): Promise<RunningApi> {
@@ -86,7 +94,7 @@ export async function startApi(host: Host, openTrails: OpenTrails): Promise<Runn
   try {
     const server = await open(host, openTrails, opened);
     host.telemetry.log('info', 'the HTTP API is served', { api: server.url });
-    return { url: server.url, stop };
+    return { url: server.url, dead: server.dead, stop };
   } catch (error) {
     await stop();
     throw error;
@@ -97,7 +105,7 @@ async function open(
   host: Host,
   openTrails: OpenTrails,
   opened: <T extends Stoppable>(part: T | Promise<T>) => Promise<T>,
-): Promise<{ readonly url: string }> {
+): Promise<{ readonly url: string; readonly dead: Promise<Error> }> {
   const { config, clock, telemetry, codec, kafka } = host;
   const { api } = config;
   const directory = await claimInstanceDirectory(config.stateDir, 'api');
@@ -165,5 +173,5 @@ async function open(
     telemetry,
   });
   await opened({ stop: () => server.stop({ withinMs: config.worker.drainMs }) });
-  return server;
+  return { url: server.url, dead: trails.dead };
 }

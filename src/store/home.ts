@@ -60,9 +60,17 @@ export class StoreHome {
   readonly fresh: boolean;
   private readonly root: RootDatabase<Buffer, Uint8Array>;
   private readonly format: number;
+  private readonly isReader: boolean;
   private closing: Promise<void> | null = null;
 
-  private constructor(directory: string, format: number, root: RootDatabase<Buffer, Uint8Array>, fresh: boolean) {
+  private constructor(
+    directory: string,
+    format: number,
+    root: RootDatabase<Buffer, Uint8Array>,
+    fresh: boolean,
+    isReader = false,
+  ) {
+    this.isReader = isReader;
     this.directory = directory;
     this.format = format;
     this.root = root;
@@ -85,6 +93,18 @@ export class StoreHome {
       }
       writeState(directory, format, 'open');
       return home;
+    } catch (cause) {
+      throw new PostlaneError('STORE_UNAVAILABLE', { directory, what: 'cannot be opened' }, { cause });
+    }
+  }
+
+  /**
+   * Reads a home that another thread of this process has open, and closes later. A read sees all that was committed before it.
+   * Throws STORE_UNAVAILABLE.
+   */
+  static openToRead(directory: string): StoreHome {
+    try {
+      return new StoreHome(directory, FORMAT, openRoot(directory), false, true);
     } catch (cause) {
       throw new PostlaneError('STORE_UNAVAILABLE', { directory, what: 'cannot be opened' }, { cause });
     }
@@ -128,6 +148,8 @@ export class StoreHome {
   /** What a look-up answers. Throws STORE_UNAVAILABLE where lmdb fails: never to be taken for a fault of the record. */
   read<T>(action: () => T): T {
     try {
+      // lmdb keeps what it saw first for the rest of a turn of the event loop; the other thread commits meanwhile.
+      if (this.isReader) this.root.resetReadTxn();
       return action();
     } catch (cause) {
       throw new PostlaneError('STORE_UNAVAILABLE', { directory: this.directory, what: 'cannot be read' }, { cause });
@@ -145,7 +167,7 @@ export class StoreHome {
 
   /** Flushes and closes. Idempotent. */
   close(): Promise<void> {
-    this.closing ??= this.shut();
+    this.closing ??= this.isReader ? this.release() : this.shut();
     return this.closing;
   }
 

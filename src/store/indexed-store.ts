@@ -54,6 +54,11 @@ export class IndexedStore<R> {
     return new IndexedStore(await StoreHome.open(options.directory), options);
   }
 
+  /** Reads what another thread of this process keeps: it has it open, and closes it later. Writing throws. */
+  static openToRead<R>(options: IndexedStoreOptions<R>): IndexedStore<R> {
+    return new IndexedStore(StoreHome.openToRead(options.directory), options);
+  }
+
   get(key: string): R | null {
     return this.home.read(() => this.rowAt(hashed(key)));
   }
