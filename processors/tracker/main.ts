@@ -35,7 +35,7 @@ export async function openTracker(host: Host, directory: string): Promise<Tracke
     },
     telemetry,
   );
-  const store = IndexedStore.openToRead<Trail>({ directory: path, ...layout });
+  const store = await openToRead(path, thread);
   return {
     dead: thread.dead,
     list: (tenant, filter, limit, cursor) => listTrails(store, tenant, filter, limit, cursor),
@@ -61,4 +61,13 @@ export async function openTracker(host: Host, directory: string): Promise<Tracke
       await thread.stop();
     },
   };
+}
+
+async function openToRead(directory: string, thread: FollowThread): Promise<IndexedStore<Trail>> {
+  try {
+    return IndexedStore.openToRead<Trail>({ directory, ...layout });
+  } catch (error) {
+    await thread.stop();
+    throw error;
+  }
 }

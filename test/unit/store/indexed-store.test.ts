@@ -44,6 +44,16 @@ describe('a store of rows in lists', () => {
     expect(store.get('none')).toBeNull();
   });
 
+  it('is read beside its writer: each look-up sees what was committed before it, also within one turn', async () => {
+    const reader = IndexedStore.openToRead(options(directory));
+    expect(reader.get('a')).toBeNull();
+    put(store, { a: row(1, 'x') });
+    expect(reader.get('a')).toEqual(row(1, 'x'));
+    put(store, { a: row(2, 'x') });
+    expect(timesIn(reader, 'x')).toEqual([2]);
+    await reader.close();
+  });
+
   it('goes on behind any place, and refuses one that is none', () => {
     put(store, Object.fromEntries(Array.from({ length: 7 }, (_, n) => [`k${n}`, row(n % 3, 'x')])));
     const seen: number[] = [];
