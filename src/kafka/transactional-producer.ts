@@ -108,8 +108,11 @@ export class TransactionalProducer {
     assert(transaction !== null, 'a fenced producer holds a transaction');
     // Barriers, and what only moves the position, are no places to die at: a test wants a transaction that says something.
     const failpoint = moves && records.length > 0 ? this.options.failpoint : undefined;
-    const [landed] = await Promise.all([this.send(transaction, records), moves && this.move(transaction, moves)]);
-    failpoint?.('transaction-sent');
+    const sent = this.send(transaction, records).then((landed) => {
+      failpoint?.('transaction-sent');
+      return landed;
+    });
+    const [landed] = await Promise.all([sent, moves && this.move(transaction, moves)]);
     failpoint?.('transaction-moved');
     await transaction.commit();
     failpoint?.('transaction-ended');
