@@ -10,9 +10,11 @@ import { annotated, ending } from '../../src/domain/results.ts';
 import { HOUR_MS } from '../../src/domain/time.ts';
 import type { Hosted } from '../../src/host/host.ts';
 import { Publisher } from '../../src/kafka/publisher.ts';
+import type { Telemetry } from '../../src/runtime/ports.ts';
 import { TestApi } from '../support/api.ts';
 import { startTestInfra } from '../support/infra.ts';
 import { provision } from '../support/provision.ts';
+import { silentTelemetry } from '../support/silent-telemetry.ts';
 import { SkippingClock } from '../support/skipping-clock.ts';
 import { until } from '../support/until.ts';
 import { type BadEndpoint, httpEndpoint, LIES, rawEndpoint, type TestEndpoint } from '../support/webhook-servers.ts';
@@ -45,6 +47,8 @@ describe('webhooks to customers', () => {
   let appender: Publisher;
   let key: string;
   let recorded = 0;
+  /** Of the endpoints that the notifier has heard of, those that are paused. */
+  let pausedEndpoints = 0;
 
   beforeAll(async () => {
     const infra = await startTestInfra();
@@ -65,7 +69,13 @@ describe('webhooks to customers', () => {
     key = (await api.key({ tenant, scopes: [...API_SCOPES] })).text;
     appender = new Publisher({ kafka: api.host.kafka });
     closing.push(() => appender.close());
-    notifier = await startNotifier({ ...api.host, clock });
+    const telemetry: Telemetry = {
+      ...silentTelemetry,
+      gauge(name, value, labels) {
+        if (name === 'postlane_notifier_endpoints' && labels?.['state'] === 'paused') pausedEndpoints = value;
+      },
+    };
+    notifier = await startNotifier({ ...api.host, clock, telemetry });
     closing.push(() => notifier.stop());
   }, 120_000);
 
@@ -217,15 +227,18 @@ describe('webhooks to customers', () => {
     const since = new Date().toISOString();
     const first = await record();
     await until('it to be told', () => idsIn(endpoint).has(first));
+    await until('no endpoint to be paused', () => pausedEndpoints === 0);
     expect((await ask<Shown>('POST', `/v1/webhooks/${made.id}/pause`)).body).toMatchObject({
       state: 'paused',
       pause: { reason: 'asked for' },
     });
+    // What happens before the notifier has heard of it is still told.
+    await until('the notifier to have heard of the pause', () => pausedEndpoints === 1);
     const second = await record();
     const moved = await started(httpEndpoint());
     const changed = await ask('PATCH', `/v1/webhooks/${made.id}`, { url: moved.url });
     expect(changed.body).toMatchObject({ url: moved.url, description: 'mine', state: 'paused' });
-    await ask('POST', `/v1/webhooks/${made.id}/resume`);
+    expect((await ask('POST', `/v1/webhooks/${made.id}/resume`)).status).toBe(200);
     await until('it to be told', () => idsIn(moved).has(second));
     expect(idsIn(endpoint).has(second)).toBe(false);
     const asked = await ask<{ id: string }>('POST', `/v1/webhooks/${made.id}/replay`, { since });

@@ -1,10 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createResolver } from '../../src/dns/resolver.ts';
+import { freePort } from '../../src/infra/ports.ts';
 import type { MemoryRecord } from '../../src/testing/memory-resolver.ts';
 import { until } from './until.ts';
 
@@ -43,7 +43,7 @@ export class NameServer {
     else this.child.kill('SIGHUP');
     const resolver = createResolver({ servers: [this.address], timeoutMs: 500 });
     await until('the name server has the zone', async () => {
-      if (this.child?.exitCode !== null) throw new Error('nsd has ended: is it installed?');
+      if (this.child?.exitCode !== null) throw new Error(`nsd has ended: is it installed? ${await this.lastWords()}`);
       const found = await resolver.txt('serial.test');
       return found.kind === 'found' && found.records[0] === marker.value;
     });
@@ -67,6 +67,11 @@ export class NameServer {
       await exited;
     }
     await rm(this.directory, { recursive: true, force: true });
+  }
+
+  /** What it has written to its log; a port that is taken is found there. */
+  private lastWords(): Promise<string> {
+    return readFile(this.path('nsd.log'), 'utf8').catch(() => 'It wrote nothing.');
   }
 
   /** To it and its children, which are those that answer. */
@@ -111,14 +116,4 @@ function dataOf(type: MemoryRecord['type'], value: string): string {
   const parts: string[] = [];
   for (let at = 0; at < value.length; at += STRING_BYTES_MAX) parts.push(value.slice(at, at + STRING_BYTES_MAX));
   return parts.map((part) => `"${part.replace(/["\\]/g, '\\$&')}"`).join(' ');
-}
-
-/** A port of UDP that is free at this moment. */
-export async function freePort(): Promise<number> {
-  const socket = createSocket('udp4');
-  socket.bind(0, '127.0.0.1');
-  await once(socket, 'listening');
-  const { port } = socket.address();
-  socket.close();
-  return port;
 }

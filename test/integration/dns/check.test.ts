@@ -4,10 +4,11 @@ import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { freePort } from '../../../src/infra/ports.ts';
 import { dkimRecord, generateDkimKey } from '../../../src/smtp/dkim.ts';
 import type { MemoryRecord } from '../../../src/testing/memory-resolver.ts';
 import { runCli } from '../../support/cli.ts';
-import { freePort, NameServer } from '../../support/name-server.ts';
+import { NameServer } from '../../support/name-server.ts';
 import { DOMAIN, FAULTS, rightZone, type TestKeys } from './faults.ts';
 
 interface Report {
