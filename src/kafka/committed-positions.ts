@@ -1,10 +1,10 @@
-import type { Broker, Cluster } from 'kafkajs';
 import { PostlaneError } from '../domain/error.ts';
 import type { Position, Task } from '../runtime/ports.ts';
 import { taskId } from '../runtime/ports.ts';
-import type { Connection, KafkaClient } from './client.ts';
+import type { KafkaClient } from './client.ts';
 import { withDeadline } from './deadline.ts';
 import { causedBy } from './errors.ts';
+import { GroupCoordinators } from './group-coordinators.ts';
 import { onlyStable } from './guards/stable-offsets.ts';
 
 const ANSWER_MS_MAX = 5_000;
@@ -27,12 +27,11 @@ interface OffsetFetchResponse {
  */
 export class CommittedPositions {
   private readonly kafka: KafkaClient;
-  private connection: Connection<Cluster> | null = null;
-  private connecting: Promise<void> | null = null;
-  private readonly coordinators = new Map<string, Broker>();
+  private readonly coordinators: GroupCoordinators;
 
   constructor(kafka: KafkaClient) {
     this.kafka = kafka;
+    this.coordinators = new GroupCoordinators(kafka);
   }
 
   /** What is committed for the task. Tries again for `withinMs`, then throws KAFKA_UNAVAILABLE. */
@@ -51,12 +50,7 @@ export class CommittedPositions {
 
   /** Idempotent; a later read connects again. */
   close(): void {
-    const { connection } = this;
-    this.connection = null;
-    this.connecting = null;
-    this.coordinators.clear();
-    connection?.cut();
-    void connection?.client.disconnect().catch(() => undefined);
+    this.coordinators.close();
   }
 
   private async readOnce(task: Task): Promise<Position> {
@@ -64,7 +58,7 @@ export class CommittedPositions {
     const { partition } = task;
     const group = names.group(task.group);
     const topic = names.topic(task.topic);
-    const coordinator = await this.coordinator(group);
+    const coordinator = await this.coordinators.of(group);
     const answer = (await coordinator.offsetFetch({
       groupId: group,
       topics: onlyStable([{ topic, partitions: [{ partition } as never] }]),
@@ -75,18 +69,6 @@ export class CommittedPositions {
     if (!found)
       throw new PostlaneError('KAFKA_UNAVAILABLE', { what: 'no committed position in the answer', topic, partition });
     return { nextOffset: Number(found.offset), metadata: found.metadata ?? '' };
-  }
-
-  private async coordinator(group: string): Promise<Broker> {
-    const known = this.coordinators.get(group);
-    if (known?.isConnected()) return known;
-    this.connection ??= this.kafka.cluster();
-    const { client } = this.connection;
-    this.connecting ??= client.connect().then(() => client.refreshMetadata());
-    await this.connecting;
-    const coordinator = await client.findGroupCoordinator({ groupId: group });
-    this.coordinators.set(group, coordinator);
-    return coordinator;
   }
 }
 

@@ -1,8 +1,9 @@
-import type { Broker, Cluster, PartitionOffset } from 'kafkajs';
+import type { PartitionOffset } from 'kafkajs';
 import { PostlaneError } from '../domain/error.ts';
-import type { Connection, KafkaClient } from './client.ts';
+import type { KafkaClient } from './client.ts';
 import { withDeadline } from './deadline.ts';
 import { causedBy } from './errors.ts';
+import { GroupCoordinators } from './group-coordinators.ts';
 import type { Member } from './guards/transactional-offsets.ts';
 import type { Moves } from './transactional-producer.ts';
 
@@ -48,12 +49,12 @@ export function byTopic(positions: Moves['positions']): { topic: string; partiti
 export class PositionCommits {
   private readonly kafka: KafkaClient;
   private readonly group: string;
-  private connection: Connection<Cluster> | null = null;
-  private coordinator: Promise<Broker> | null = null;
+  private readonly coordinators: GroupCoordinators;
 
   constructor(kafka: KafkaClient, group: string) {
     this.kafka = kafka;
     this.group = kafka.names.group(group);
+    this.coordinators = new GroupCoordinators(kafka);
   }
 
   /**
@@ -61,7 +62,11 @@ export class PositionCommits {
    * that is not certain.
    */
   async move(member: Member, positions: Moves['positions'], withinMs: number): Promise<void> {
-    const coordinator = await withDeadline(this.connected(), withinMs, 'finding a group coordinator').catch((error) => {
+    const coordinator = await withDeadline(
+      this.coordinators.of(this.group),
+      withinMs,
+      'finding a group coordinator',
+    ).catch((error) => {
       this.close();
       throw error;
     });
@@ -85,26 +90,6 @@ export class PositionCommits {
 
   /** Cuts the connection. Idempotent; a later call connects again. */
   close(): void {
-    const { connection } = this;
-    this.connection = null;
-    this.coordinator = null;
-    connection?.cut();
-    void connection?.client.disconnect().catch(() => undefined);
-  }
-
-  private async connected(): Promise<Broker> {
-    const known = await this.coordinator;
-    if (known?.isConnected()) return known;
-    this.close();
-    this.coordinator = this.connect();
-    return this.coordinator;
-  }
-
-  private async connect(): Promise<Broker> {
-    this.connection = this.kafka.cluster();
-    const { client } = this.connection;
-    await client.connect();
-    await client.refreshMetadata();
-    return client.findGroupCoordinator({ groupId: this.group });
+    this.coordinators.close();
   }
 }
