@@ -1,72 +1,18 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { jest } from '@jest/globals';
-import fc from 'fast-check';
-import { FORWARDED_HEADER, routerGroup } from '../../processors/router/index.ts';
-import { homePartition } from '../../processors/router/step.ts';
-import type { EmailJob, Evidence } from '../../src/contracts/generated.ts';
+import type { Evidence } from '../../src/contracts/generated.ts';
 import { topics } from '../../src/contracts/topic.ts';
 import { readEnvelope, writeEnvelope } from '../../src/domain/envelope.ts';
 import { PostlaneError } from '../../src/domain/error.ts';
-import { EMAIL_TYPES, type EmailType } from '../../src/domain/policy.ts';
+import { EMAIL_TYPES } from '../../src/domain/policy.ts';
 import { addEvidence, emptySuppression, tenantRecipientSubject } from '../../src/domain/suppression.ts';
 import { DAY_MS, HOUR_MS, MINUTE_MS } from '../../src/domain/time.ts';
-import type { SeenStore } from '../../src/runtime/seen-port.ts';
-import { StoreHome } from '../../src/store/home.ts';
-import { LmdbSeenStore } from '../../src/store/seen-store.ts';
 import { aJob, anEvidence, aPayload } from '../../src/testing/builders.ts';
-import { drive, type Fault } from '../../src/testing/driver.ts';
-import { MemoryCluster } from '../../src/testing/memory-log.ts';
-import { MemorySeenStore } from '../../src/testing/memory-seen-store.ts';
-import { VirtualClock } from '../../src/testing/virtual-clock.ts';
-import { json, jsonCodec } from '../support/json-codec.ts';
-import { routerOver, Stores, tables, whereabouts } from '../support/routing.ts';
+import { json } from '../support/json-codec.ts';
+import { whereabouts } from '../support/routing.ts';
+import { NOW, publish, run, suppressed, world } from '../support/routing-world.ts';
 
 // A bound against hanging, not a promise: the machine may be busy with other suites.
 jest.setTimeout(60_000);
-
-const NOW = 1_700_000_000_000;
-
-const world = (partitions = 1) => {
-  const cluster = new MemoryCluster({ now: NOW, partitions });
-  return { cluster, clock: new VirtualClock(NOW), views: tables(), stores: new Stores() };
-};
-type World = ReturnType<typeof world>;
-
-const publish = (
-  { cluster }: World,
-  job: EmailJob,
-  over: { topic?: EmailType; partition?: number; headers?: Record<string, string> } = {},
-) =>
-  cluster.append({
-    topic: topics.ingest(over.topic ?? (EMAIL_TYPES.find((type) => type === job.type) as EmailType) ?? 'transactional')
-      .name,
-    key: job.id,
-    value: json(job),
-    headers: over.headers ?? {},
-    ...(over.partition === undefined ? {} : { partition: over.partition }),
-  });
-
-const run = (
-  { cluster, clock, views, stores }: World,
-  over: Partial<Parameters<typeof drive<EmailJob>>[0]> = {},
-  rulesOver: Parameters<typeof routerOver>[3] = {},
-) =>
-  drive<EmailJob>({
-    cluster,
-    clock,
-    define: routerOver(cluster, views, stores, rulesOver),
-    codec: jsonCodec,
-    group: routerGroup('transactional'),
-    ...over,
-  });
-
-const suppressed = (address: string) =>
-  addEvidence(
-    emptySuppression(`recipient:${address}`),
-    anEvidence({ kind: 'bounced', severity: 'hard_bounce', at: NOW - 1, class: 'invalid-recipient', ruleVersion: '1' }),
-  );
 
 describe('the router', () => {
   it('puts a job into the lane of its type and provider, byte for byte, keyed by recipient', async () => {
@@ -298,87 +244,6 @@ describe('the router', () => {
     expect(w.cluster.all(topics.results('marketing').name)).toHaveLength(1);
   });
 
-  describe('deduplication', () => {
-    it('drops the same job and counts it, also when its trace context is another one', async () => {
-      const w = world();
-      publish(w, aJob());
-      publish(w, aJob({ traceparent: '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01' }));
-      publish(w, aJob({ tenant: 'other' }));
-      const telemetry = await run(w);
-      expect(whereabouts(w.cluster)).toMatchObject({ lanes: [{}, {}], results: [], deadLetters: [] });
-      expect(telemetry.sum('postlane_decisions_total{"processor":"router","decision":"duplicate"}')).toBe(1);
-    });
-
-    it('makes a dead letter of an id that comes back with other content, and no second ending', async () => {
-      const w = world();
-      publish(w, aJob());
-      publish(w, aJob({ payload: aPayload({ subject: 'Other' }) }));
-      await run(w);
-      expect(whereabouts(w.cluster)).toMatchObject({
-        lanes: [{}],
-        results: [],
-        deadLetters: [{ reason: 'id-reused' }],
-      });
-    });
-
-    it('reaches back over its window and no further', async () => {
-      const w = world();
-      publish(w, aJob());
-      await run(w);
-      await w.clock.advance(7 * DAY_MS);
-      w.cluster.now = w.clock.now();
-      publish(w, aJob());
-      await run(w);
-      expect(whereabouts(w.cluster).lanes).toHaveLength(1);
-      await w.clock.advance(1);
-      w.cluster.now = w.clock.now();
-      publish(w, aJob());
-      await run(w);
-      expect(whereabouts(w.cluster).lanes).toHaveLength(2);
-    });
-
-    it.each([0, 1, 2, 3])(
-      'works on any partition: what came to partition %d goes to its home once',
-      async (partition) => {
-        const w = world(4);
-        publish(w, aJob(), { partition });
-        publish(w, aJob(), { partition: 3 - partition });
-        await run(w);
-        const { lanes, deadLetters } = whereabouts(w.cluster);
-        expect(lanes).toHaveLength(1);
-        expect(deadLetters).toHaveLength(0);
-      },
-    );
-
-    it('forwards no record twice, even where partition counts disagree', async () => {
-      const w = world(4);
-      const foreign = [0, 1, 2, 3].find((partition) => partition !== homePartition('job-1', 4)) as number;
-      publish(w, aJob(), { partition: foreign, headers: { [FORWARDED_HEADER]: 'email.ingest.transactional/9' } });
-      await run(w);
-      expect(whereabouts(w.cluster).lanes).toHaveLength(1);
-      expect(w.cluster.all(topics.ingest('transactional').name)).toHaveLength(1);
-    });
-
-    it('routes a job in the wrong topic by its own type, once with its twin in the right one', async () => {
-      const w = world(4);
-      publish(w, aJob({ type: 'marketing' }), { topic: 'transactional' });
-      publish(w, aJob({ type: 'marketing' }));
-      const telemetry = await run(w);
-      expect(whereabouts(w.cluster).lanes).toMatchObject([{ lane: 'marketing.other' }]);
-      expect(telemetry.sum('postlane_decisions_total{"processor":"router","decision":"misplaced"}')).toBe(1);
-    });
-
-    it('believes no header of a foreign producer about when a job was accepted', async () => {
-      const w = world();
-      publish(w, aJob(), {
-        headers: { 'pl-accepted': '1', 'pl-attempts': '7', 'pl-not-before': String(NOW + DAY_MS) },
-      });
-      await run(w);
-      const [record] = w.cluster.all(topics.send({ queue: 'transactional', provider: 'other' }).name);
-      expect(readEnvelope(record?.headers ?? {}, 0)).toMatchObject({ acceptedAt: NOW, attempts: 0, notBefore: null });
-    });
-  });
-
   it('lets nothing through while its views are not current, and everything afterwards', async () => {
     const w = world();
     w.views.ready = false;
@@ -408,85 +273,4 @@ describe('the router', () => {
     await run(w, { waitMaxMs: MINUTE_MS });
     expect(whereabouts(w.cluster)).toMatchObject({ lanes: [{}, {}, {}, {}, {}], deadLetters: [] });
   });
-
-  describe('whatever crashes', () => {
-    const job = fc.record({
-      id: fc.integer({ min: 0, max: 12 }).map((n) => `job-${n}`),
-      type: fc.constantFrom<EmailJob['type'][]>('transactional', 'marketing', 'marketing', 'unknown'),
-      recipient: fc.constantFrom('a@google.test', 'b@inbox.example', 'gone@inbox.example', 'broken'),
-      subject: fc.constantFrom('one', 'one', 'one', 'two'),
-      sendAt: fc.constantFrom(null, null, NOW + HOUR_MS),
-      expiresAt: fc.constantFrom(null, null, NOW - 1),
-      partition: fc.integer({ min: 0, max: 2 }),
-      topic: fc.constantFrom<EmailType[]>('transactional', 'marketing'),
-    });
-    const fault = fc.record({
-      commit: fc.constantFrom<Fault['commit'][]>('none', 'none', 'commit-lost', 'commit-landed', 'commit-lands-late'),
-      crash: fc.boolean(),
-    });
-
-    let directory: string;
-    let home: StoreHome;
-    let made = 0;
-    beforeAll(async () => {
-      directory = await mkdtemp(join(tmpdir(), 'postlane-router-'));
-      home = await StoreHome.open(directory);
-    });
-    afterAll(async () => {
-      await home.close();
-      await rm(directory, { recursive: true });
-    });
-
-    it.each<[string, boolean, () => SeenStore, number]>([
-      ['kept', false, () => new MemorySeenStore(), 80],
-      ['lost at every crash', true, () => new MemorySeenStore(), 80],
-      ['on disk', false, () => new LmdbSeenStore(home, `${made++}`), 20],
-    ])('loses no job and lets none through twice (store %s)', async (_, lost, make, numRuns) => {
-      await fc.assert(
-        fc.asyncProperty(
-          fc.array(job, { minLength: 1, maxLength: 40 }),
-          fc.array(fault, { maxLength: 25 }),
-          fc.array(fc.integer({ min: 1, max: 9 }), { minLength: 1, maxLength: 6 }),
-          async (jobs, faults, batchSizes) => {
-            const w = { ...world(3), stores: new Stores(make) };
-            w.views.suppressions.set('recipient:gone@inbox.example', suppressed('gone@inbox.example'));
-            for (const { subject, partition, topic, ...over } of jobs) {
-              publish(w, aJob({ ...over, payload: aPayload({ subject }) }), { partition, topic });
-            }
-            const define = routerOver(w.cluster, w.views, w.stores);
-            const telemetry = await run(w, {
-              faults,
-              batchSizes,
-              waitMaxMs: 10 * MINUTE_MS,
-              define: () => {
-                if (lost) w.stores.lose();
-                return define();
-              },
-            });
-            const { lanes, ladder, results, deadLetters } = whereabouts(w.cluster);
-            // An unknown type is told apart where it came in, so it counts as another job.
-            const place = ({ id, type }: { id: string; type: string }, topic: string) =>
-              `${id} ${type === 'unknown' ? topic : type}`;
-            const expected = new Set(jobs.map((one) => place(one, one.topic)));
-            const ended = results.map(({ jobId, type }, n) =>
-              type === 'unknown' ? `${jobId} ${resultTopics(w.cluster)[n]}` : `${jobId} ${type}`,
-            );
-            const through = [...lanes, ...ladder].map(({ job: { id, type } }) => `${id} ${type}`);
-            expect([...through, ...ended].sort()).toEqual([...expected].sort());
-            // Whatever was neither let through nor ended was a twin: dropped, or named as reused.
-            const reused = deadLetters.filter(({ reason }) => reason === 'id-reused').length;
-            const duplicates = telemetry.sum('postlane_decisions_total{"processor":"router","decision":"duplicate"}');
-            // A commit that landed and was not believed is not counted, hence at most.
-            expect(duplicates + reused).toBeLessThanOrEqual(jobs.length - expected.size);
-            expect(deadLetters.filter(({ reason }) => reason === 'step-threw')).toEqual([]);
-          },
-        ),
-        { numRuns },
-      );
-    });
-  });
 });
-
-/** The type in the name of the results topic that each result lies in, in the order of `whereabouts`. */
-const resultTopics = (cluster: MemoryCluster): string[] =>
-  EMAIL_TYPES.flatMap((type) => cluster.all(topics.results(type).name).map(() => type));

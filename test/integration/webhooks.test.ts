@@ -72,7 +72,7 @@ describe('webhooks to customers', () => {
     const telemetry: Telemetry = {
       ...silentTelemetry,
       gauge(name, value, labels) {
-        if (name === 'postlane_notifier_endpoints' && labels?.['state'] === 'paused') pausedEndpoints = value;
+        if (name === 'postlane_notifier_endpoints' && labels?.state === 'paused') pausedEndpoints = value;
       },
     };
     notifier = await startNotifier({ ...api.host, clock, telemetry });
