@@ -6,12 +6,12 @@ import type { Connection, KafkaClient } from './client.ts';
  * here: whoever sees a failure calls `close`, and the next call begins anew.
  */
 export class GroupCoordinators {
-  private readonly kafka: KafkaClient;
+  private readonly kafka: Pick<KafkaClient, 'cluster'>;
   private connection: Connection<Cluster> | null = null;
   private connecting: Promise<void> | null = null;
   private readonly known = new Map<string, Promise<Broker>>();
 
-  constructor(kafka: KafkaClient) {
+  constructor(kafka: Pick<KafkaClient, 'cluster'>) {
     this.kafka = kafka;
   }
 

@@ -62,11 +62,8 @@ export class PositionCommits {
    * that is not certain.
    */
   async move(member: Member, positions: Moves['positions'], withinMs: number): Promise<void> {
-    const coordinator = await withDeadline(
-      this.coordinators.of(this.group),
-      withinMs,
-      'finding a group coordinator',
-    ).catch((error) => {
+    const finding = this.coordinators.of(this.group);
+    const coordinator = await withDeadline(finding, withinMs, 'finding a group coordinator').catch((error) => {
       this.close();
       throw error;
     });

@@ -23,6 +23,7 @@ function decoded<V>(cluster: MemoryCluster, topic: Topic<V>): V[] {
   });
 }
 
+/** What went out, and the log that feedback comes into. */
 export interface World {
   readonly cluster: MemoryCluster;
   readonly clock: VirtualClock;
@@ -30,10 +31,10 @@ export interface World {
 }
 
 /** A world in which these mails have gone out. */
-export function world(sent: readonly DeliveryResult[] = [sentResult()], partitions = 1): World {
+export function world(sent: readonly DeliveryResult[] = [sentResult()]): World {
   const mails = new MemorySentMails();
   for (const result of sent) mails.add(result);
-  return { cluster: new MemoryCluster({ now: NOW, partitions }), clock: new VirtualClock(NOW), mails };
+  return { cluster: new MemoryCluster({ now: NOW, partitions: 1 }), clock: new VirtualClock(NOW), mails };
 }
 
 interface RunOptions {

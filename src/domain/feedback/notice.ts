@@ -114,6 +114,7 @@ function weigh(text: string, found: FoundAddress, recipients: readonly string[])
   const after = text.slice(found.end, found.end + 80);
   let weight = 0;
   if (OTHER_LINE.test(line)) return -1;
+  // More than what its place may say for it.
   if (OTHER_BEFORE.test(line) && !/(?:expanded|generated) from:? ?<?$/i.test(line)) weight -= 4;
   if (/^(?:mailer-daemon|postmaster|abuse|mailerdaemon)@/i.test(found.address)) weight -= 2;
   if (recipients.some((recipient) => sameAddress(recipient, found.address))) weight += 2;

@@ -105,11 +105,11 @@ describe('templates over HTTP', () => {
   it('gives no two contents one version, whoever puts them at once and where', async () => {
     const id = newId();
     const answers = await Promise.all(
-      Array.from({ length: 6 }, (_, n) => put(id, { subject: `Subject ${n}` }, { api: n % 2 ? second : first })),
+      Array.from({ length: 12 }, (_, n) => put(id, { subject: `Subject ${n}` }, { api: n % 2 ? second : first })),
     );
     expect(answers.map(({ status }) => status)).toEqual(answers.map(() => 200));
     const versions = answers.map(({ body }) => body.version as number);
-    expect([...versions].sort((a, b) => a - b)).toEqual(Array.from({ length: 6 }, (_, n) => n + 1));
+    expect([...versions].sort((a, b) => a - b)).toEqual(Array.from({ length: 12 }, (_, n) => n + 1));
     for (const [n, version] of versions.entries()) {
       for (const api of [first, second]) {
         const { body } = await ask('GET', path(id, `?version=${version}`), undefined, { api });
