@@ -131,7 +131,10 @@ export class KafkaHistory<V> implements History<V> {
     while (this.asking.length > 0) {
       const round = nextRound(this.asking);
       try {
-        const answers = await (await this.connected()).fetch(round.map(({ place }) => place));
+        const answers = await (await this.connected()).fetch(
+          round.map(({ place }) => place),
+          FETCH_WAIT_MS,
+        );
         for (const { place, resolve, reject } of round) {
           const answer = answers.find(({ topic, partition }) => topic === place.topic && partition === place.partition);
           if (answer === undefined) reject(new PostlaneError('KAFKA_UNAVAILABLE', { what: 'no answer', ...place }));
@@ -148,7 +151,7 @@ export class KafkaHistory<V> implements History<V> {
 
   private async connected(): Promise<PartitionFetcher> {
     if (this.fetcher) return this.fetcher;
-    const fetcher = new PartitionFetcher(this.options.kafka, { waitMs: FETCH_WAIT_MS, partitionBytesMax: FETCH_BYTES });
+    const fetcher = new PartitionFetcher(this.options.kafka, { partitionBytesMax: FETCH_BYTES });
     this.fetcher = fetcher;
     for (const { name } of this.options.topics) await fetcher.connect(name);
     return fetcher;

@@ -27,8 +27,6 @@ export interface Fetched {
 }
 
 export interface PartitionFetcherOptions {
-  /** How long the broker may wait for the first record. */
-  readonly waitMs: number;
   readonly bytesMax?: number;
   readonly partitionBytesMax?: number;
 }
@@ -63,7 +61,7 @@ export class PartitionFetcher {
   private readonly options: PartitionFetcherOptions;
   private readonly names: Names;
 
-  constructor(kafka: KafkaReader, options: PartitionFetcherOptions) {
+  constructor(kafka: KafkaReader, options: PartitionFetcherOptions = {}) {
     this.connection = kafka.cluster();
     this.names = kafka.names;
     this.options = options;
@@ -82,8 +80,8 @@ export class PartitionFetcher {
     return this.cluster.findTopicPartitionMetadata(this.names.topic(topic)).map(({ partitionId }) => partitionId);
   }
 
-  /** One fetch from every broker that leads one of the places. */
-  async fetch(places: readonly Place[]): Promise<Fetched[]> {
+  /** One fetch from every broker that leads one of the places, each of which may wait so long for the first record. */
+  async fetch(places: readonly Place[], waitMs: number): Promise<Fetched[]> {
     await this.cluster.refreshMetadataIfNecessary();
     const byLeader = new Map<string, Place[]>();
     for (const asked of places) {
@@ -92,7 +90,7 @@ export class PartitionFetcher {
         byLeader.set(leader, [...(byLeader.get(leader) ?? []), place]);
       }
     }
-    const fetched = await Promise.all([...byLeader].map(([leader, led]) => this.fetchFrom(leader, led)));
+    const fetched = await Promise.all([...byLeader].map(([leader, led]) => this.fetchFrom(leader, led, waitMs)));
     return fetched.flat().map((one) => ({ ...one, topic: this.names.known(one.topic) ?? one.topic }));
   }
 
@@ -106,11 +104,11 @@ export class PartitionFetcher {
     return this.connection.client;
   }
 
-  private async fetchFrom(nodeId: string, places: readonly Place[]): Promise<Fetched[]> {
+  private async fetchFrom(nodeId: string, places: readonly Place[], waitMs: number): Promise<Fetched[]> {
     const broker = await this.cluster.findBroker({ nodeId });
     try {
-      const fetching = this.request(broker, places);
-      const { responses } = await withDeadline(fetching, this.options.waitMs + ANSWER_MS_MAX, 'a fetch');
+      const fetching = this.request(broker, places, waitMs);
+      const { responses } = await withDeadline(fetching, waitMs + ANSWER_MS_MAX, 'a fetch');
       return this.read(responses, places);
     } catch (error) {
       // One partition that is out of range fails the whole answer, and kafkajs names only the first of them.
@@ -119,7 +117,7 @@ export class PartitionFetcher {
     }
   }
 
-  private request(broker: Broker, places: readonly Place[]): Promise<FetchResponse> {
+  private request(broker: Broker, places: readonly Place[], waitMs: number): Promise<FetchResponse> {
     const byTopic = new Map<string, { partition: number; fetchOffset: string; maxBytes: number }[]>();
     const maxBytes = this.options.partitionBytesMax ?? PARTITION_BYTES_MAX;
     for (const { topic, partition, offset } of places) {
@@ -129,7 +127,7 @@ export class PartitionFetcher {
     }
     return broker.fetch({
       isolationLevel: READ_COMMITTED,
-      maxWaitTime: this.options.waitMs,
+      maxWaitTime: waitMs,
       minBytes: 1,
       maxBytes: this.options.bytesMax ?? FETCH_BYTES_MAX,
       topics: [...byTopic].map(([topic, partitions]) => ({ topic, partitions })),

@@ -58,7 +58,7 @@ class PatientSource {
     let cause: unknown;
     while (Date.now() - startedAt <= this.stallMs) {
       try {
-        const [fetched] = await (await this.connected(place.topic)).fetch([place]);
+        const [fetched] = await (await this.connected(place.topic)).fetch([place], WAIT_MS);
         if (fetched && fetched.nextOffset !== place.offset) return fetched;
       } catch (error) {
         cause = error;
@@ -80,7 +80,7 @@ class PatientSource {
 
   private async connected(topic: string): Promise<PartitionFetcher> {
     if (this.fetcher) return this.fetcher;
-    this.fetcher = new PartitionFetcher(this.kafka, { waitMs: WAIT_MS });
+    this.fetcher = new PartitionFetcher(this.kafka);
     await this.fetcher.connect(topic);
     return this.fetcher;
   }

@@ -64,14 +64,14 @@ async function fetchWhile(
   unread: () => readonly (Place & { readonly end: number })[],
   moved: (fetched: Fetched) => void,
 ): Promise<void> {
-  const fetcher = new PartitionFetcher(kafka, { waitMs: FETCH_WAIT_MS });
+  const fetcher = new PartitionFetcher(kafka);
   // A stop does not wait for a fetch that is under way.
   const close = () => fetcher.close();
   signal.addEventListener('abort', close, { once: true });
   try {
     for (const topic of new Set(ranges.map((range) => range.topic))) await fetcher.connect(topic);
     for (let places = unread(); places.length > 0 && !signal.aborted; places = unread()) {
-      for (const fetched of await fetcher.fetch(places)) {
+      for (const fetched of await fetcher.fetch(places, FETCH_WAIT_MS)) {
         const { topic, partition } = fetched;
         const end = places.find((place) => place.topic === topic && place.partition === partition)?.end ?? 0;
         const shown = fetched.records.filter((record) => !isBarrier(record) && (follow || record.offset < end));

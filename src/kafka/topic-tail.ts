@@ -45,7 +45,7 @@ export class TopicTail {
 
   private async follow(topics: readonly string[]): Promise<void> {
     while (!this.stopped) {
-      const fetcher = new PartitionFetcher(this.kafka, { waitMs: FETCH_WAIT_MS });
+      const fetcher = new PartitionFetcher(this.kafka);
       try {
         for (const topic of topics) await fetcher.connect(topic);
         while (!this.stopped) await this.fetchOnce(fetcher);
@@ -58,7 +58,10 @@ export class TopicTail {
   }
 
   private async fetchOnce(fetcher: PartitionFetcher): Promise<void> {
-    for (const { topic, partition, records, nextOffset } of await fetcher.fetch([...this.offsets.values()])) {
+    for (const { topic, partition, records, nextOffset } of await fetcher.fetch(
+      [...this.offsets.values()],
+      FETCH_WAIT_MS,
+    )) {
       const shown = records.filter((record) => !isBarrier(record));
       if (shown.length > 0) await this.onRecords(topic, partition, shown);
       this.offsets.set(`${topic}/${partition}`, { topic, partition, offset: nextOffset });

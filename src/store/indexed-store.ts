@@ -73,13 +73,15 @@ export class IndexedStore<R> {
     return this.home.read(() => this.offsets.get(offsetKey(topic, partition)))?.readDoubleLE(0) ?? 0;
   }
 
-  /** Changes rows and moves the checkpoint, all or nothing. */
-  apply(topic: string, partition: number, changes: ReadonlyMap<string, R>, nextOffset: number): void {
+  /** Changes rows and moves the checkpoints of a topic, by partition, all or nothing. */
+  apply(topic: string, changes: ReadonlyMap<string, R>, nextOffsets: ReadonlyMap<number, number>): void {
     this.home.transact(() => {
       for (const [key, row] of changes) this.put(hashed(key), row);
-      const offset = Buffer.allocUnsafe(8);
-      offset.writeDoubleLE(nextOffset, 0);
-      void this.offsets.put(offsetKey(topic, partition), offset);
+      for (const [partition, nextOffset] of nextOffsets) {
+        const offset = Buffer.allocUnsafe(8);
+        offset.writeDoubleLE(nextOffset, 0);
+        void this.offsets.put(offsetKey(topic, partition), offset);
+      }
     });
   }
 
@@ -106,8 +108,12 @@ export class IndexedStore<R> {
   forget(before: Millis, countMax: number): number {
     const end = timeBytes(Math.max(0, before));
     let forgotten = 0;
+    const old = this.home.read(() =>
+      [...this.ages.getRange({ end, limit: countMax })].map(({ key }) => Buffer.from(key)),
+    );
+    // Mostly there is nothing to forget, and a transaction would cost as much as one that writes.
+    if (old.length === 0) return 0;
     this.home.transact(() => {
-      const old = [...this.ages.getRange({ end, limit: countMax })].map(({ key }) => Buffer.from(key));
       for (const key of old) {
         const id = key.subarray(TIME_BYTES);
         const row = this.rowAt(id);
@@ -131,6 +137,19 @@ export class IndexedStore<R> {
 
   private put(id: Buffer, row: R): void {
     const before = this.rowAt(id);
+    if (before === null || !this.inSameLists(before, row)) this.list(id, before, row);
+    if (before !== null) void this.ages.remove(this.ageOf(id, before));
+    void this.ages.put(this.ageOf(id, row), NOTHING);
+    void this.rows.put(id, Buffer.from(JSON.stringify(row)));
+  }
+
+  private inSameLists(before: R, row: R): boolean {
+    const { indexesOf, orderOf } = this.options;
+    const [had, has] = [indexesOf(before), indexesOf(row)];
+    return orderOf(before) === orderOf(row) && had.length === has.length && had.every((name, n) => name === has[n]);
+  }
+
+  private list(id: Buffer, before: R | null, row: R): void {
     const entries = this.entriesOf(id, row);
     const wanted = new Set(entries.map((entry) => entry.toString('latin1')));
     const known = new Set<string>();
@@ -140,11 +159,8 @@ export class IndexedStore<R> {
         if (wanted.has(text)) known.add(text);
         else void this.lists.remove(entry);
       }
-      void this.ages.remove(this.ageOf(id, before));
     }
     for (const entry of entries) if (!known.has(entry.toString('latin1'))) void this.lists.put(entry, NOTHING);
-    void this.ages.put(this.ageOf(id, row), NOTHING);
-    void this.rows.put(id, Buffer.from(JSON.stringify(row)));
   }
 
   private entriesOf(id: Buffer, row: R): readonly Buffer[] {

@@ -39,7 +39,7 @@ for (let start = 0; start < mails; start += BATCH) {
     ),
   );
   const keep = (fold: (trail: Trail | null, n: number) => Trail, offset: number) =>
-    store.apply('t', 0, new Map(jobs.map((job, n) => [job.id, fold(store.get(job.id), n)])), offset);
+    store.apply('t', new Map(jobs.map((job, n) => [job.id, fold(store.get(job.id), n)])), new Map([[0, offset]]));
   keep((trail, n) => foldAccepted(trail, jobs[n] as never, Date.now()), start);
   keep((trail, n) => foldResult(trail, ending(jobs[n] as never, 'sent', 1, Date.now(), facts)), start);
 }

@@ -17,7 +17,7 @@ const options = (directory: string) => ({
   lastOf: ({ last }: Row) => last,
 });
 const put = (store: IndexedStore<Row>, rows: Readonly<Record<string, Row>>, offset = 1) =>
-  store.apply('topic', 0, new Map(Object.entries(rows)), offset);
+  store.apply('topic', new Map(Object.entries(rows)), new Map([[0, offset]]));
 const row = (at: number, ...lists: string[]): Row => ({ at, last: at, lists });
 const timesIn = (store: IndexedStore<Row>, list: string) => store.page(list, null, 100)?.map((found) => found.row.at);
 
