@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Producer } from 'kafkajs';
 import { PostlaneError } from '../domain/error.ts';
 import type { Landed, LogRecord } from '../runtime/ports.ts';
@@ -27,6 +28,11 @@ export interface PublisherOptions {
    * whoever waits for an answer should not wait for what nobody answers. Default: never.
    */
   readonly stallMs?: number;
+  /**
+   * Shortest time between the beginnings of two requests, in ms, so that calls that come meanwhile share one; a call after a silence
+   * goes at once. For many small calls: a request costs the broker about the same however much it says. Default 0.
+   */
+  readonly gatherMs?: number;
 }
 
 const RECORD_BYTES_MAX = 5 * 1024 * 1024 + 64 * 1024;
@@ -58,6 +64,8 @@ export class Publisher {
   private pumping: Promise<void> | null = null;
   /** Since when calls are under way without a single acknowledgement; null while there are none, or it goes well. */
   private unansweredSince: number | null = null;
+  /** When the last request began. */
+  private begunAt = Number.NEGATIVE_INFINITY;
   private closed = false;
 
   constructor(options: PublisherOptions) {
@@ -67,6 +75,7 @@ export class Publisher {
       queuedBytesMax: options.queuedBytesMax ?? QUEUED_BYTES_MAX,
       deliveryTimeoutMs: options.deliveryTimeoutMs ?? DELIVERY_TIMEOUT_MS,
       stallMs: options.stallMs ?? Number.POSITIVE_INFINITY,
+      gatherMs: options.gatherMs ?? 0,
     };
   }
 
@@ -121,6 +130,7 @@ export class Publisher {
 
   private async pump(): Promise<void> {
     while (this.waiting.length > 0) {
+      await this.gather();
       const calls = this.nextCalls();
       this.unansweredSince ??= performance.now();
       await this.sendCalls(calls);
@@ -128,6 +138,12 @@ export class Publisher {
       for (const proceed of this.waitingForRoom.splice(0)) proceed();
     }
     this.unansweredSince = null;
+  }
+
+  private async gather(): Promise<void> {
+    const waitMs = this.begunAt + this.options.gatherMs - performance.now();
+    if (waitMs > 0.5 && !this.closed) await sleep(waitMs);
+    this.begunAt = performance.now();
   }
 
   /** As many whole calls as one request takes; at least one. */
