@@ -20,11 +20,11 @@ export interface Arm {
   readonly answers: Answer[];
 }
 
-/** An arm whose connections are its own. */
-export const armOf = (says: string, url: string, rate: number, isSent: boolean): Arm => ({
+/** An arm whose load, and connections, are its own. */
+export const armOf = async (says: string, url: string, rate: number, isSent: boolean): Promise<Arm> => ({
   says,
   url,
-  load: new HttpLoad(rate),
+  load: await HttpLoad.start(rate),
   isSent,
   answers: [],
 });
@@ -39,7 +39,7 @@ export async function bareArms(stack: LocalStack, rate: number) {
   const start = async (says: string, to: BareRoute['to']) => {
     const helper = await Helper.start<object, { readonly url: string }>('bare-http-process.ts', { brokers, to });
     const { url } = await helper.ask({});
-    return { arm: armOf(says, `${url}/`, rate, !('topic' in to)), stop: () => helper.stop() };
+    return { arm: await armOf(says, `${url}/`, rate, !('topic' in to)), stop: () => helper.stop() };
   };
   const resting = await start('a bare route while the pipeline rests', { topic: BARE_TOPIC });
   const working = await start('a bare route for the pipeline', { schemaRegistryUrl });
@@ -48,7 +48,7 @@ export async function bareArms(stack: LocalStack, rate: number) {
     working: working.arm,
     async stop() {
       for (const { arm, stop } of [resting, working]) {
-        arm.load.close();
+        await arm.load.stop();
         await stop();
       }
     },

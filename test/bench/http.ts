@@ -92,15 +92,23 @@ async function makeKey(stack: LocalStack): Promise<string> {
   return `${keyId}_${secret}`;
 }
 
+/** Of a request that asks for nothing. */
+async function statusOf(url: string, key: string): Promise<number> {
+  const headers = { authorization: `Bearer ${key}`, 'content-type': 'application/json' };
+  const { status, body } = await fetch(url, { method: 'POST', headers, body: '{}' });
+  await body?.cancel();
+  return status;
+}
+
 const HANG_MS_MAX = 5_000;
 const NORMAL_MS_MAX = 30_000;
 
 const stack = await startStack(context, { dataDirectory: join(directory, 'data') });
-const door = armOf('POST /v1/emails', `${stack.status().api}/v1/emails`, rate, true);
+const door = await armOf('POST /v1/emails', `${stack.status().api}/v1/emails`, rate, true);
 try {
   const { url, load } = door;
   const key = await makeKey(stack);
-  const isKnown = async () => ((await load.post(url, key, '{}')).status === 401 ? undefined : true);
+  const isKnown = async () => ((await statusOf(url, key)) === 401 ? undefined : true);
   await waitFor('the key to be known', isKnown, { deadlineMs: 10_000 });
   const counting = await countEndings(stack);
   /** Those that the pipeline must end once each. */
@@ -133,7 +141,7 @@ try {
   if (endedOnce !== ids.length || !isWhole) process.exitCode = 1;
 } finally {
   await stack.stop();
-  door.load.close();
+  await door.load.stop();
   await rm(directory, { recursive: true, force: true, maxRetries: 3 });
 }
 process.exit();
