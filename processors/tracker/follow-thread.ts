@@ -1,5 +1,6 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { systemClock } from '../../src/host/clock.ts';
+import { giveWay } from '../../src/infra/give-way.ts';
 import { createKafka } from '../../src/kafka/client.ts';
 import { openRegistryCodec } from '../../src/registry/codec.ts';
 import type { Telemetry } from '../../src/runtime/ports.ts';
@@ -40,6 +41,9 @@ export type FollowReport =
       readonly facts: string;
     };
 
+/** Trails may be a moment late; whoever hands a mail in waits for its sibling, the thread of the requests. */
+const NICENESS = 10;
+
 type Port = NonNullable<typeof parentPort>;
 
 const telemetryOver = (tell: (report: FollowReport) => void): Telemetry => ({
@@ -53,6 +57,8 @@ const telemetryOver = (tell: (report: FollowReport) => void): Telemetry => ({
 const plain = (_: string, value: unknown): unknown => (value instanceof Error ? String(value) : value);
 
 async function run(port: Port, task: FollowTask): Promise<void> {
+  // Of this thread alone (Linux), with those that it will begin.
+  giveWay(NICENESS);
   const tell = (report: FollowReport): void => port.postMessage(report);
   const telemetry = telemetryOver(tell);
   const { brokers, clientId, region, registryUrl: url, jobBytesMax } = task;

@@ -2,6 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { catalogOf } from '../../src/cli/catalog.ts';
 import { withAdmin } from '../../src/cli/commands/topics.ts';
 import { makeMissingKeys } from '../../src/cli/generated-keys.ts';
+import { APART } from '../../src/cli/topology.ts';
 import { type Environment, environment } from '../../src/config/environment.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import type { EmailType } from '../../src/domain/policy.ts';
@@ -102,18 +103,6 @@ ${settings}
 
 /** One router and one worker for everything. */
 const ALL = [{ router: [], worker: [] }] as const;
-/** As `up` runs them on one machine: what gives way is apart from what somebody waits for. */
-const APART = [
-  {
-    router: ['--types', 'transactional,notification', '--niceness', '5'],
-    worker: ['--queues', 'transactional,notification', '--niceness', '5'],
-  },
-  {
-    router: ['--types', 'marketing', '--niceness', 'idle'],
-    worker: ['--queues', 'marketing,marketing-throttled', '--niceness', 'idle'],
-  },
-] as const;
-
 /** Path of the key that every arm signs with. */
 export const keyPath = (workshop: Workshop): string => workshop.path('state', 'keys', 'dkim.pem');
 
@@ -146,7 +135,7 @@ export async function startPipeline(workshop: Workshop, sink: Sink, options: Pip
     await untilReady(workshop, name, process, url);
     return { process, url };
   };
-  const [urgent, bulk] = options.bulkApart ? APART : ALL;
+  const [urgent, bulk] = options.bulkApart ? [APART.urgent, APART.bulk] : ALL;
   const [router, worker, background, ...apart] = await Promise.all([
     start('router', 'router', ...urgent.router),
     start('worker', 'worker', ...urgent.worker),
