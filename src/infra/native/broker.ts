@@ -84,7 +84,7 @@ export interface BrokerRuntime {
 
 /** Command line of the broker. */
 export function brokerArguments(runtime: BrokerRuntime, layout: BrokerLayout): readonly string[] {
-  const heap = ['-Xms256m', '-Xmx768m', '-XX:+UseG1GC', '-XX:MaxGCPauseMillis=20', '-XX:+ExitOnOutOfMemoryError'];
+  const heap = ['-Xms256m', '-Xmx768m', '-XX:+UseG1GC', '-XX:MaxGCPauseMillis=100', '-XX:+ExitOnOutOfMemoryError'];
   // It lives for minutes to hours on a small machine: the optimising compiler still takes a third of its processor
   // time after twenty thousand mails (measured once), and the pipeline needs that.
   return ['-XX:TieredStopAtLevel=1', ...heap, ...javaCommon(runtime), 'kafka.Kafka', propertiesPath(layout)];
