@@ -54,6 +54,31 @@ describe('a publisher', () => {
     }
   });
 
+  it('sends together what comes while it gathers, and at once what comes after a silence', async () => {
+    const topic = await test.topic();
+    const requests: number[] = [];
+    const idempotent = (timeout: number) => {
+      const connection = test.kafka.idempotent(timeout);
+      const { client } = connection;
+      const send = client.sendBatch.bind(client);
+      client.sendBatch = (batch) => {
+        requests.push(batch.topicMessages?.flatMap(({ messages }) => messages).length ?? 0);
+        return send(batch);
+      };
+      return connection;
+    };
+    const kafka: KafkaClient = Object.create(test.kafka, { idempotent: { value: idempotent } });
+    const publisher = make({ kafka, gatherMs: 1_000 });
+    await publisher.append([record(topic, 'a')]);
+    const waiting = [publisher.append([record(topic, 'b')])];
+    // Longer than a request takes: without gathering it would have gone.
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    waiting.push(publisher.append([record(topic, 'c')]));
+    await Promise.all(waiting);
+    expect(requests).toEqual([1, 2]);
+    expect(await valuesOf(topic)).toEqual(['a', 'b', 'c']);
+  });
+
   it('holds callers back when too much waits, and loses none of them', async () => {
     const topic = await test.topic();
     const publisher = make({ queuedBytesMax: 10_000 });

@@ -217,6 +217,39 @@ describe('a view', () => {
     }
   });
 
+  it('keeps nobody waiting who asks while it lets more come together, and hands over together what came', async () => {
+    const topic = await test.topic(COMPACTED);
+    const store = new Store();
+    const calls: (readonly number[])[] = [];
+    const together: ViewStore = {
+      checkpoint: (partition) => store.checkpoint(partition),
+      reset: (partition) => store.reset(partition),
+      apply: (...given) => store.apply(...given),
+      async applyTogether(parts) {
+        calls.push(parts.map(({ partition }) => partition).sort());
+        for (const { partition, records, nextOffset } of parts) await store.apply(partition, records, nextOffset);
+      },
+    };
+    const sleeps = { count: 0 };
+    // Whoever lets something come together does so for ever, unless somebody ends it; whoever tries again, as always.
+    const sleep = (ms: number, signal?: AbortSignal) => {
+      if (ms >= 100) return systemClock.sleep(ms, signal);
+      sleeps.count++;
+      return new Promise<void>((resolve) => signal?.addEventListener('abort', () => resolve(), { once: true }));
+    };
+    const clock = { now: () => systemClock.now(), sleep };
+    const view = new ViewFollower({ kafka: test.kafka, topic, store: together, clock, telemetry: silentTelemetry });
+    views.push(view);
+    await view.start();
+    for (let n = 1; sleeps.count === 0; n++) await put(topic, 0, 'early', `${n}`);
+    for (let n = 1; n <= 3; n++) {
+      for (const partition of [0, 1]) await put(topic, partition, 'row', `${n}`);
+      expect(await view.current(30_000)).toBe(true);
+      expect([store.rows.get('0/row'), store.rows.get('1/row')]).toEqual([`${n}`, `${n}`]);
+    }
+    expect(calls).toContainEqual([0, 1]);
+  });
+
   it('has not what an open transaction hides, nor what its store did not take', async () => {
     const topic = await test.topic(COMPACTED);
     const store = new Store();
