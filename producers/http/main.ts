@@ -51,7 +51,7 @@ const IMPORT_BYTES_MAX = 50_000_000;
 const ANSWER_MORE_MS = 500;
 /** While brokers have acknowledged nothing for so long, requests are answered with 503 at once. */
 const STALL_MS = 2_000;
-/** Mails that are taken within so long are appended together: 500 a second were 400 requests to the broker, and are 180 (measured). */
+/** Mails that are taken within so long are appended together: 500 a second are 400 requests to the broker otherwise (measured). */
 const GATHER_MS = 2;
 /** The room of a record beside the job in it. */
 const RECORD_MORE_BYTES = 64 * 1_024;

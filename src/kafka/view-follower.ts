@@ -39,7 +39,7 @@ export interface ViewFollowerOptions {
   readonly store: ViewStore;
   readonly clock: Clock;
   readonly telemetry: Pick<Telemetry, 'log' | 'count'>;
-  /** How long the broker may wait for the first record; a quiet view is at least this stale. Default 500 ms. */
+  /** How long the broker may wait for the first record; a quiet view is at least this stale. Default 250 ms. */
   readonly fetchWaitMs?: number;
 }
 
@@ -66,7 +66,7 @@ interface Asked {
   readonly askedAt: number;
 }
 
-const FETCH_WAIT_MS = 500;
+const FETCH_WAIT_MS = 250;
 /** As long as it has not caught up: an empty topic is caught up with at once, and nothing keeps an open transaction's reader waiting. */
 const RESTORE_WAIT_MS = 20;
 /**
