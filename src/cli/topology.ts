@@ -32,7 +32,7 @@ const GIVES_WAY = ['--niceness', 'idle'] as const;
 
 /**
  * What is accepted is kept, and may be sent a moment later; whoever hands a mail in waits for the answer. So the broker and the door go
- * first: 500 requests a second had a p99 of 38 ms with niceness 5 and have 23 ms with 10 (medians of three by turns, docs/benchmarks.md).
+ * first: 500 requests a second had a p99 of 38 ms with niceness 5 and have 23 ms with 10 (medians of three by turns, docs/decisions/0043).
  */
 const AFTER_THE_DOOR = ['--niceness', '10'] as const;
 
