@@ -57,8 +57,8 @@ const telemetryOver = (tell: (report: FollowReport) => void): Telemetry => ({
 const plain = (_: string, value: unknown): unknown => (value instanceof Error ? String(value) : value);
 
 async function run(port: Port, task: FollowTask): Promise<void> {
-  // Of this thread alone (Linux), with those that it will begin.
-  giveWay(NICENESS);
+  // Linux means this thread alone, with those that it will begin; another system the whole process, the door with it.
+  if (process.platform === 'linux') giveWay(NICENESS);
   const tell = (report: FollowReport): void => port.postMessage(report);
   const telemetry = telemetryOver(tell);
   const { brokers, clientId, region, registryUrl: url, jobBytesMax } = task;

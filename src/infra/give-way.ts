@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, writeFileSync } from 'node:fs';
-import { constants, setPriority } from 'node:os';
+import { constants, getPriority, setPriority } from 'node:os';
 
 /** How far a process gives way: a niceness from 0 to 19, or `idle`: it runs when nothing else on the machine wants to. */
 export type Deference = number | 'idle';
@@ -47,7 +47,8 @@ function sessionGivesWay(niceness: number): string | null {
 
 function processGivesWay(deference: Deference): string | null {
   if (deference !== 'idle') {
-    setPriority(deference);
+    // Who gives way further already stays so: the other way is not giving way, and only root may.
+    setPriority(Math.max(deference, getPriority()));
     return null;
   }
   try {

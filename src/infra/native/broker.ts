@@ -84,7 +84,7 @@ export interface BrokerRuntime {
 
 /** Command line of the broker. */
 export function brokerArguments(runtime: BrokerRuntime, layout: BrokerLayout): readonly string[] {
-  // A goal of 20 ms made it collect a third more often, for as long each time: 15 ms (docs/decisions/0043).
+  // A goal of 20 ms makes it collect more often, for as long each time: 15 ms (docs/decisions/0043).
   const heap = ['-Xms256m', '-Xmx768m', '-XX:+UseG1GC', '-XX:MaxGCPauseMillis=100', '-XX:+ExitOnOutOfMemoryError'];
   // It lives for minutes to hours on a small machine: the optimising compiler still takes a third of its processor
   // time after twenty thousand mails (measured once), and the pipeline needs that.

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
+import { readdirSync, readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { getPriority, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openTracker } from '../../../processors/tracker/main.ts';
 import { FollowThread } from '../../../processors/tracker/thread.ts';
@@ -13,6 +14,17 @@ import { startTestInfra } from '../../support/infra.ts';
 import { provision } from '../../support/provision.ts';
 import { silentTelemetry } from '../../support/silent-telemetry.ts';
 import { until } from '../../support/until.ts';
+
+const threadName = (id: number): string => readFileSync(`/proc/self/task/${id}/comm`, 'utf8').trim();
+
+/** Niceness of this process's threads of a name: field 19 of their stat, counted after the parenthesised name, which is field 2. */
+const nicenessOf = (name: string): readonly number[] =>
+  readdirSync('/proc/self/task')
+    .filter((id) => threadName(Number(id)) === name)
+    .map((id) => {
+      const stat = readFileSync(`/proc/self/task/${id}/stat`, 'latin1');
+      return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19 - 3]);
+    });
 
 describe('trails that a thread follows', () => {
   let infra: Infra;
@@ -51,6 +63,17 @@ describe('trails that a thread follows', () => {
     await api?.stop();
     await infra?.stop();
     await rm(directory, { recursive: true, force: true });
+  });
+
+  it('gives way to the thread that asks it, and that one to nobody', async () => {
+    const thread = await FollowThread.start(task(), silentTelemetry);
+    try {
+      const own = getPriority();
+      expect(new Set(nicenessOf('trails'))).toEqual(new Set([Math.max(own, 10)]));
+      expect(nicenessOf(threadName(process.pid))).toContain(own);
+    } finally {
+      await thread.stop();
+    }
   });
 
   it('knows what was accepted before it is asked, says that there is none only then, and tells how stale it is', async () => {
